@@ -1,0 +1,80 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// member is one member of a JSON object. Reading objects member by member keeps
+// what encoding/json loses in structs and maps: the order, duplicates, the case
+// of names, and bytes that aren't UTF-8.
+type member struct {
+	name  string
+	value json.RawMessage
+	end   int // offset of the first byte after the value
+}
+
+// readObject splits a JSON object into its members.
+func readObject(object []byte) ([]member, error) {
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
+		return nil, errors.New("is not a JSON object")
+	}
+	var members []member
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, err
+		}
+		members = append(members, member{name.(string), value, int(decoder.InputOffset())})
+	}
+	return members, nil
+}
+
+// readString reads a JSON string.
+func readString(value json.RawMessage) (string, bool) {
+	var s *string
+	err := json.Unmarshal(value, &s)
+	if err != nil || s == nil {
+		return "", false
+	}
+	return *s, true
+}
+
+// readStrings reads what a policy may have as one string or a list of strings,
+// and sorts it.
+func readStrings(value json.RawMessage) ([]string, bool) {
+	if s, ok := readString(value); ok {
+		return []string{s}, true
+	}
+	var elements []json.RawMessage
+	if err := json.Unmarshal(value, &elements); err != nil {
+		return nil, false
+	}
+	var values []string
+	for _, element := range elements {
+		s, ok := readString(element)
+		if !ok {
+			return nil, false
+		}
+		values = append(values, s)
+	}
+	return sortedUnique(values), true
+}
+
+// writeJSON is json.Marshal without the escapes for HTML, which would cost
+// characters and make an ARN hard to read.
+func writeJSON(value any) json.RawMessage {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		panic(err) // strings, slices and maps of them always encode
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+}

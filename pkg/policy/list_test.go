@@ -1,0 +1,253 @@
+package policy_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+func TestParseList(t *testing.T) {
+	const (
+		role = "arn:aws:iam::111111111111:role/team/deploy"
+		user = "arn:aws:iam::111111111111:user/eve"
+		unit = "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"
+		deep = "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-ab12-22222222/*"
+	)
+	longPath := "arn:aws:iam::111111111111:role/" + strings.Repeat("p", 510) + "/" + strings.Repeat("n", 64)
+	tests := []struct {
+		name, text string
+		want       policy.Consumers
+		notices    int
+	}{
+		{"account", "111111111111", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
+		{"leading zeros", "000000000000", policy.Consumers{Accounts: []string{"000000000000"}}, 0},
+		{"root is the account", "arn:aws:iam::111111111111:root 111111111111", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
+		{"role", role, policy.Consumers{Principals: []string{role}}, 0},
+		{"user", user, policy.Consumers{Principals: []string{user}}, 0},
+		{"odd name", "arn:aws:iam::111111111111:role/a_+=.@-Z9", policy.Consumers{Principals: []string{"arn:aws:iam::111111111111:role/a_+=.@-Z9"}}, 0},
+		{"odd path", `arn:aws:iam::111111111111:role/a:"<&>\/b`, policy.Consumers{Principals: []string{`arn:aws:iam::111111111111:role/a:"<&>\/b`}}, 0},
+		{"longest path and name", longPath, policy.Consumers{Principals: []string{longPath}}, 0},
+		{"organization", "o-a1b2c3d4e5", policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}}, 0},
+		{"unit", unit, policy.Consumers{OrganizationalUnits: []string{unit}}, 0},
+		{"unit in unit", deep, policy.Consumers{OrganizationalUnits: []string{deep}}, 0},
+		{"none", "none", policy.Consumers{}, 0},
+		{"none with comment", "# revoked\n none # all\n", policy.Consumers{}, 0},
+		{"none twice", "none, none", policy.Consumers{}, 0},
+		{"string list", "222222222222,111111111111,222222222222", policy.Consumers{Accounts: []string{"111111111111", "222222222222"}}, 0},
+		{"white space", "\t111111111111\u00a0\u2003222222222222\r\n\v333333333333\f", policy.Consumers{Accounts: []string{"111111111111", "222222222222", "333333333333"}}, 0},
+		{"many commas", ",,111111111111,,\n,", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
+		{"comments", "#222222222222\n111111111111# *, o-\xff\n# none", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
+		{"carriage return ends a comment", "# one\r111111111111", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
+		{"own account", "999999999999 arn:aws:iam::999999999999:root,111111111111", policy.Consumers{Accounts: []string{"111111111111"}}, 1},
+		{"own account's role", "arn:aws:iam::999999999999:role/ci", policy.Consumers{Principals: []string{"arn:aws:iam::999999999999:role/ci"}}, 0},
+		{"own account beside its role", "999999999999,arn:aws:iam::999999999999:role/ci", policy.Consumers{Principals: []string{"arn:aws:iam::999999999999:role/ci"}}, 1},
+		{"all", unit + "\n" + role + "," + user + " o-a1b2c3d4e5 111111111111", policy.Consumers{
+			Accounts: []string{"111111111111"}, Principals: []string{role, user},
+			Organizations: []string{"o-a1b2c3d4e5"}, OrganizationalUnits: []string{unit},
+		}, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			list, err := policy.ParseList(test.text, registry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(list.Consumers, test.want) {
+				t.Errorf("got %+v, want %+v", list.Consumers, test.want)
+			}
+			if len(list.Notices) != test.notices {
+				t.Errorf("notices: %q", list.Notices)
+			}
+			for _, notice := range list.Notices {
+				if !strings.Contains(notice, "999999999999") {
+					t.Errorf("notice %q names no account", notice)
+				}
+			}
+		})
+	}
+}
+
+func TestParseListPartitions(t *testing.T) {
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+		r := policy.Registry{Partition: partition, Region: "x-1", AccountID: "999999999999"}
+		role := "arn:" + partition + ":iam::111111111111:role/x"
+		list, err := policy.ParseList(role+" arn:"+partition+":iam::222222222222:root", r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := policy.Consumers{Accounts: []string{"222222222222"}, Principals: []string{role}}
+		if !reflect.DeepEqual(list.Consumers, want) {
+			t.Errorf("%s: got %+v", partition, list.Consumers)
+		}
+		for _, other := range []string{"aws", "aws-cn", "aws-us-gov"} {
+			if _, err := policy.ParseList("arn:"+other+":iam::111111111111:role/x", r); (err == nil) != (other == partition) {
+				t.Errorf("%s in %s: %v", other, partition, err)
+			}
+		}
+	}
+}
+
+func TestParseListRefusesEntry(t *testing.T) {
+	tests := []struct {
+		entry  string
+		reason string // a part of it
+	}{
+		{"*", "every AWS account"},
+		{"11111111111", "12 digits, this has 11"},
+		{"1111111111111", "12 digits, this has 13"},
+		{"1111-2222-3333", "without hyphens: 111122223333"},
+		{"NONE", "lower case: none"},
+		{"None", "lower case: none"},
+		{"arn:aws:sts::111111111111:assumed-role/deploy/session", `the role is meant: "arn:aws:iam::111111111111:role/deploy"`},
+		{"arn:aws:sts::111111111111:federated-user/eve", "federated user"},
+		{"arn:aws:sts::111111111111:self", "ARN of STS"},
+		{"arn:aws:iam::111111111111:role/*", "wildcard"},
+		{"arn:aws:iam::111111111111:role/a?", "wildcard"},
+		{"arn:aws:iam::*:root", "wildcard"},
+		{"1111*", "wildcards"},
+		{"lambda.amazonaws.com", "setting of the stack"},
+		{"ecs-tasks.amazonaws.com", "services aren't consumers"},
+		{"ec2.amazonaws.com.cn", "services aren't consumers"},
+		{"arn:aws-cn:iam::111111111111:root", `"aws-cn", and the registry is in partition aws`},
+		{"arn:aws-us-gov:iam::111111111111:role/x", `"aws-us-gov", and the registry is in partition aws`},
+		{"arn::iam::111111111111:role/x", `partition ""`},
+		{"arn:aws:iam::111111111111", "no complete ARN"},
+		{"arn:aws:iam:eu-west-1:111111111111:role/x", `has no Region, this has "eu-west-1"`},
+		{"arn:aws:iam::11111111111:role/x", "not 12 digits"},
+		{"arn:aws:iam::aws:policy/ReadOnly", "not 12 digits"},
+		{"arn:aws:iam::111111111111:group/devs", "group can't be a principal"},
+		{"arn:aws:iam::111111111111:policy/p", "policy can't be a principal"},
+		{"arn:aws:iam::111111111111:instance-profile/p", "name the role in it"},
+		{"arn:aws:iam::111111111111:oidc-provider/x", `"oidc-provider" of IAM`},
+		{"arn:aws:iam::111111111111:role", "no role or user name"},
+		{"arn:aws:iam::111111111111:role/team/", "no role or user name"},
+		{"arn:aws:iam::111111111111:role/a(b)", "no role or user name: IAM allows"},
+		{"arn:aws:iam::111111111111:role/" + strings.Repeat("n", 65), "at most 64 characters, this has 65"},
+		{"arn:aws:iam::111111111111:role/" + strings.Repeat("p", 511) + "/n", "at most 512 characters, this has 513"},
+		{"arn:aws:iam::111111111111:role/a//b", "empty part"},
+		{"arn:aws:iam::111111111111:role//b", "empty part"},
+		{"arn:aws:ecr:eu-west-1:111111111111:repository/x", `service "ecr"`},
+		{"arn:aws:organizations::111111111111:organization/o-a1b2c3d4e5", "by its ID"},
+		{"AROAEXAMPLEEXAMPLE123", "unique ID"},
+		{"AIDAEXAMPLEEXAMPLE123", "unique ID"},
+		{"ou-ab12-11111111", "by its path"},
+		{"r-ab12", "name the organization"},
+		{"o-short", "no organization ID"},
+		{"o-A1B2C3D4E5", "no organization ID"},
+		{"o-*", "no organization ID"},
+		{"o-" + strings.Repeat("a", 33), "no organization ID"},
+		{"o-a1b2c3d4e5/", "name it as o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/*", "name it as o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/r-ab12", "name it as o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/r-ab12/*", "name it as o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/r-a/ou-ab12-11111111/*", "no ID of an organization's root"},
+		{"o-a1b2c3d4e5/*/ou-ab12-11111111/*", "no ID of an organization's root"},
+		{"o-a1b2c3d4e5/ou-ab12-11111111/*", "no ID of an organization's root"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111", "ends in /*"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/", "ends in /*"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-*", "ends in /*"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12/*", "no ID of an organizational unit"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-1111111/*", "no ID of an organizational unit"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111-1/*", "no ID of an organizational unit"},
+		{"o-a1b2c3d4e5/r-ab12/*/*", "no ID of an organizational unit"},
+		{"o-a1b2c3d4e5/r-ab12//*", "no ID of an organizational unit"},
+		{"111111111111\u200b", `"\u200b"`},
+		{"\ufeff111111111111", `"\ufeff"`},
+		{"１１１１１１１１１１１１", `"１"`},
+		{"111111111111\x00", `"\x00"`},
+		{"111111111111\x7f", `"\x7f"`},
+		{"\xff111111111111", `"\xff"`},
+		{"arn:aws:iam::111111111111:role/dépl", `"é"`},
+		{"ARN:aws:iam::111111111111:role/x", "is none of"},
+		{"everybody", "is none of"},
+		{`["111111111111"]`, "is none of"},
+	}
+	for _, test := range tests {
+		t.Run(test.entry, func(t *testing.T) {
+			list, err := policy.ParseList("222222222222 # é\n\u00a0é,"+test.entry, registry)
+			var listError *policy.ListError
+			if !errors.As(err, &listError) {
+				t.Fatalf("got %+v, %v", list, err)
+			}
+			if !reflect.DeepEqual(list, policy.List{}) {
+				t.Errorf("a list comes with the error: %+v", list)
+			}
+			if len(listError.Problems) != 2 {
+				t.Fatalf("problems: %v", err)
+			}
+			got := listError.Problems[1]
+			if got.Line != 2 || got.Column != 4 || got.Entry != test.entry {
+				t.Errorf("got line %d, column %d, entry %q", got.Line, got.Column, got.Entry)
+			}
+			if !strings.Contains(got.Reason, test.reason) {
+				t.Errorf("reason %q doesn't contain %q", got.Reason, test.reason)
+			}
+		})
+	}
+}
+
+func TestParseListRefusesWhole(t *testing.T) {
+	for text, reason := range map[string]string{
+		"":               "write none",
+		" ,\n,":          "write none",
+		"# 111111111111": "write none",
+		"999999999999":   "own account alone",
+		"999999999999 # me\n999999999999,arn:aws:iam::999999999999:root": "own account alone",
+	} {
+		_, err := policy.ParseList(text, registry)
+		mustContain(t, err, reason)
+		var listError *policy.ListError
+		if !errors.As(err, &listError) || len(listError.Problems) != 1 || listError.Problems[0].Line != 0 || listError.Problems[0].Entry != "" {
+			t.Errorf("%q: %#v", text, err)
+		}
+	}
+}
+
+func TestParseListNoneStandsAlone(t *testing.T) {
+	for _, text := range []string{"none 111111111111", "111111111111\nnone", "none,999999999999"} {
+		_, err := policy.ParseList(text, registry)
+		mustContain(t, err, `"none": revokes everybody and stands alone`)
+	}
+}
+
+func TestListErrorIsBounded(t *testing.T) {
+	_, err := policy.ParseList("12 34\n"+strings.Repeat("é ", 4000), registry)
+	mustContain(t, err, `line 1, column 1: "12": an account ID has 12 digits, this has 2; line 1, column 4: "34"`, "and 3992 more")
+	if len(err.Error()) > 2000 {
+		t.Errorf("%d bytes", len(err.Error()))
+	}
+	_, err = policy.ParseList("arn:aws:sts::111111111111:assumed-role/"+strings.Repeat("x", 9000), registry)
+	mustContain(t, err, "…")
+	if len(err.Error()) > 2000 {
+		t.Errorf("%d bytes", len(err.Error()))
+	}
+}
+
+func TestIsEmpty(t *testing.T) {
+	if !(policy.Consumers{}).IsEmpty() {
+		t.Error("nobody is somebody")
+	}
+	for i := range 4 {
+		var c policy.Consumers
+		*[]*[]string{&c.Accounts, &c.Principals, &c.Organizations, &c.OrganizationalUnits}[i] = []string{"x"}
+		if c.IsEmpty() {
+			t.Errorf("%+v is empty", c)
+		}
+	}
+}
+
+// render writes consumers as a list that names them.
+func render(c policy.Consumers) string {
+	if c.IsEmpty() {
+		return "none"
+	}
+	var lines []string
+	for _, entries := range [][]string{c.OrganizationalUnits, c.Principals, c.Organizations, c.Accounts} {
+		lines = append(lines, entries...)
+	}
+	return fmt.Sprintf("# rendered\n%s # end", strings.Join(lines, ",\n"))
+}

@@ -1,0 +1,479 @@
+package policy_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+const (
+	organizations = `{"StringEquals":{"aws:PrincipalOrgID":["o-a1b2c3d4e5"]}}`
+	units         = `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"]}}`
+	sources       = `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:111111111111:function:*","arn:aws:lambda:eu-west-1:222222222222:function:*"]}}`
+	service       = `{"Service":["lambda.amazonaws.com"]}`
+)
+
+func TestMergeBuilds(t *testing.T) {
+	principalStyle := standard(policy.GrantPrincipal)
+	conditionStyle := standard(policy.GrantCondition)
+	principalStyle.Lambda, conditionStyle.Lambda = true, true
+	roles := `"arn:aws:iam::333333333333:role/team/deploy","arn:aws:iam::333333333333:user/eve"`
+
+	tests := []struct {
+		name     string
+		standard policy.Standard
+		want     string
+	}{
+		{"principal", principalStyle, document(
+			statement("Accounts", `{"AWS":["arn:aws:iam::111111111111:root","arn:aws:iam::222222222222:root",`+roles+`]}`, pull, ""),
+			statement("Organizations", `"*"`, pull, organizations),
+			statement("OrganizationalUnits", `"*"`, pull, units),
+			statement("Lambda", service, lambda, sources),
+		)},
+		{"condition", conditionStyle, document(
+			statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111","222222222222"]}}`),
+			statement("Principals", `{"AWS":[`+roles+`]}`, pull, ""),
+			statement("Organizations", `"*"`, pull, organizations),
+			statement("OrganizationalUnits", `"*"`, pull, units),
+			statement("Lambda", service, lambda, sources),
+		)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			change := mustMerge(t, test.standard, "", lists(all()))
+			if change.Document != test.want {
+				t.Errorf("got  %s\nwant %s", change.Document, test.want)
+			}
+			again := mustMerge(t, test.standard, change.Document, lists(all()))
+			if again.Changed {
+				t.Errorf("its own document is changed: %+v", again)
+			}
+		})
+	}
+}
+
+func TestMergeBuildsOnlyWhatIsNeeded(t *testing.T) {
+	role := "arn:aws:iam::333333333333:role/x"
+	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
+		s := standard(style)
+		s.Lambda = true
+		// A role entry must not let all functions of its account.
+		change := mustMerge(t, s, "", lists(&policy.Consumers{Principals: []string{role}}))
+		if strings.Contains(change.Document, "lambda") || len(change.Added) != 1 {
+			t.Errorf("%s: %s", style, change.Document)
+		}
+		change = mustMerge(t, s, "", lists(&policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}}))
+		if want := document(statement("Organizations", `"*"`, pull, organizations)); change.Document != want {
+			t.Errorf("%s: %s", style, change.Document)
+		}
+	}
+}
+
+func TestMergePartitions(t *testing.T) {
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+		s := policy.Standard{Registry: policy.Registry{Partition: partition, Region: "r-1", AccountID: "999999999999"}, Style: policy.GrantPrincipal, Lambda: true}
+		change := mustMerge(t, s, "", lists(accounts("111111111111")))
+		want := document(
+			statement("Accounts", `{"AWS":["arn:`+partition+`:iam::111111111111:root"]}`, pull, ""),
+			statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:`+partition+`:lambda:r-1:111111111111:function:*"]}}`),
+		)
+		if change.Document != want {
+			t.Errorf("got  %s\nwant %s", change.Document, want)
+		}
+		bare := strings.ReplaceAll(want, "arn:"+partition+":iam::111111111111:root", "111111111111")
+		if mustMerge(t, s, bare, lists(accounts("111111111111"))).Changed {
+			t.Errorf("%s: a bare account ID is a change", partition)
+		}
+	}
+}
+
+func TestMergeExtraActions(t *testing.T) {
+	s := standard(policy.GrantPrincipal)
+	s.Lambda = true
+	s.ExtraActions = []string{"ecr:ListImages", "ecr:DescribeImages", "ecr:ListImages", "ecr:BatchGetImage"}
+	change := mustMerge(t, s, "", lists(accounts("111111111111")))
+	for _, want := range []string{
+		`"Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:DescribeImages","ecr:GetDownloadUrlForLayer","ecr:ListImages"]}`,
+		`"Action":` + lambda + `,"Condition"`,
+	} {
+		if !strings.Contains(change.Document, want) {
+			t.Errorf("%s lacks %s", change.Document, want)
+		}
+	}
+}
+
+func TestMergeSortsItself(t *testing.T) {
+	change := mustMerge(t, standard(policy.GrantPrincipal), "", lists(accounts("222222222222", "111111111111", "222222222222")))
+	if want := document(grant("Accounts", "111111111111", "222222222222")); change.Document != want {
+		t.Errorf("got %s", change.Document)
+	}
+}
+
+func TestMergeDoesNotEscapeHTML(t *testing.T) {
+	role := "arn:aws:iam::111111111111:role/<&>/x"
+	change := mustMerge(t, standard(policy.GrantCondition), "", lists(&policy.Consumers{Principals: []string{role}}))
+	if !strings.Contains(change.Document, role) {
+		t.Errorf("got %s", change.Document)
+	}
+}
+
+// foreign has what encoding/json would lose: unknown members, order, duplicate
+// members, forms of numbers, escapes, bytes that aren't UTF-8, wrong case.
+func foreign() []string {
+	return []string{
+		`{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:SetRepositoryPolicy"]}`,
+		`{"zeta":1e400,"Alpha":[1.0,-0,1E+2,{"b":null,"a":"\u0041\/\ud800<&>"}],"Alpha":2,"":{}}`,
+		`{"sid":"EcrPullPolicyAccounts","SID":"EcrPullPolicyAccounts"}`,
+		`{"Sid":["EcrPullPolicyAccounts"]}`,
+		`{"Sid":null}`,
+		`{"Sid":"ecrPullPolicyAccounts"}`,
+		`{"Sid":" EcrPullPolicy"}`,
+		`{"Sid":"EcrPullPolicyAccounts","Sid":"Other"}`,
+		"{\"Sid\":\"raw \xff\xfe \u2028\"}",
+		`"EcrPullPolicyAccounts"`, `1.0`, `null`, `true`, `[{"Sid":"EcrPullPolicyAccounts"}]`, `{}`,
+	}
+}
+
+func TestMergeKeepsForeignStatements(t *testing.T) {
+	s := standard(policy.GrantPrincipal)
+	own := grant("Accounts", "111111111111")
+	existing := "{\n \"Id\" : \"\\u0041\xff\", \"version\": 1.0,\n \"Statement\": [ " + own + " , " + strings.Join(foreign(), " ,\n ") + " ] , \"Id\": 2 }"
+	change := mustMerge(t, s, existing, lists(accounts("222222222222")))
+	want := "{\"Id\":\"\\u0041\xff\",\"version\":1.0,\"Statement\":[" + strings.Join(foreign(), ",") + "," + grant("Accounts", "222222222222") + "],\"Id\":2}"
+	if change.Document != want {
+		t.Errorf("got  %s\nwant %s", change.Document, want)
+	}
+	change = mustMerge(t, s, change.Document, lists(&policy.Consumers{}))
+	want = strings.Replace(want, ","+grant("Accounts", "222222222222"), "", 1)
+	if change.Document != want {
+		t.Errorf("got  %s\nwant %s", change.Document, want)
+	}
+	if change = mustMerge(t, s, existing, lists(accounts("111111111111"))); change.Changed || change.Document != existing {
+		t.Errorf("foreign statements alone are a change: %+v", change)
+	}
+}
+
+func TestMergeExistingDocument(t *testing.T) {
+	own := grant("Accounts", "111111111111")
+	tests := []struct {
+		name, existing string
+		list           *policy.Consumers
+		want           policy.Change
+	}{
+		{"no policy", "", accounts("111111111111"), policy.Change{Document: document(own), Changed: true, Added: []string{"EcrPullPolicyAccounts"}}},
+		{"no policy, nobody", "", &policy.Consumers{}, policy.Change{}},
+		{"no statement", `{"Version":"2008-10-17","Id":"x"}`, accounts("111111111111"), policy.Change{Document: document(own), Changed: true, Added: []string{"EcrPullPolicyAccounts"}}},
+		{"no statement, nobody", `{ "Id":"x" }`, &policy.Consumers{}, policy.Change{Document: `{ "Id":"x" }`}},
+		{"empty array, nobody", document(), &policy.Consumers{}, policy.Change{Document: document()}},
+		{"empty array, unreadable", document(), nil, policy.Change{Document: document()}},
+		{"last statement goes", document(own), &policy.Consumers{}, policy.Change{Changed: true, Removed: []string{"EcrPullPolicyAccounts"}}},
+		{"own object", `{"Version":"2008-10-17","Statement":` + own + `}`, accounts("222222222222"), policy.Change{
+			Document: document(grant("Accounts", "222222222222")), Changed: true,
+			Added: []string{"EcrPullPolicyAccounts"}, Removed: []string{"EcrPullPolicyAccounts"}}},
+		{"equal own object", `{"Statement":` + own + `}`, accounts("111111111111"), policy.Change{Document: `{"Statement":` + own + `}`}},
+		{"foreign object", `{"Statement":{"Sid":"Other"},"Id":1}`, accounts("111111111111"), policy.Change{
+			Document: `{"Statement":[{"Sid":"Other"},` + own + `],"Id":1}`, Changed: true, Added: []string{"EcrPullPolicyAccounts"}}},
+		{"escaped names and Sid", `{"St\u0061tement":[{"S\u0069d":"\u0045crPullPolicyOld"},{"Sid":"Other"}]}`, &policy.Consumers{}, policy.Change{
+			Document: `{"St\u0061tement":[{"Sid":"Other"}]}`, Changed: true, Removed: []string{"EcrPullPolicyOld"}}},
+		{"Sids of no list", document(grant("Old", "111111111111"), grant("", "111111111111"), grant("Accounts0", "111111111111"), grant("Accounts01", "111111111111"), grant("Accounts1", "111111111111"), grant("Accounts-1", "111111111111"), own),
+			accounts("111111111111"), policy.Change{Document: document(own), Changed: true, Removed: []string{
+				"EcrPullPolicy", "EcrPullPolicyAccounts-1", "EcrPullPolicyAccounts0", "EcrPullPolicyAccounts01", "EcrPullPolicyAccounts1", "EcrPullPolicyOld"}}},
+		{"duplicate Sids", document(own, own), accounts("111111111111"), policy.Change{Document: document(own), Changed: true,
+			Added: []string{"EcrPullPolicyAccounts"}, Removed: []string{"EcrPullPolicyAccounts"}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := mustMerge(t, standard(policy.GrantPrincipal), test.existing, lists(test.list))
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestMergeWithoutListsRemovesOurs(t *testing.T) {
+	got := mustMerge(t, standard(policy.GrantPrincipal), document(grant("Accounts", "111111111111"), `{"Sid":"Other"}`), nil)
+	want := policy.Change{Document: document(`{"Sid":"Other"}`), Changed: true, Removed: []string{"EcrPullPolicyAccounts"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestMergeRefusesUnclearDocument(t *testing.T) {
+	for existing, reason := range map[string]string{
+		" ":                               "not valid JSON",
+		"{":                               "not valid JSON",
+		`{"Statement":[]} {}`:             "not valid JSON",
+		`{"Statement":[],}`:               "not valid JSON",
+		`[]`:                              "not a JSON object",
+		`null`:                            "not a JSON object",
+		`1e400`:                           "not a JSON object",
+		`"{}"`:                            "not a JSON object",
+		`{"Statement":[],"Statement":[]}`: "two members named Statement",
+		`{"Statement":1}`:                 "neither an array nor an object",
+		`{"Statement":null}`:              "neither an array nor an object",
+		`{"Statement":"EcrPullPolicy"}`:   "neither an array nor an object",
+		`{"Statement":` + strings.Repeat("[", 10001) + strings.Repeat("]", 10001) + `}`: "not valid JSON",
+	} {
+		change, err := standard(policy.GrantPrincipal).Merge(existing, lists(accounts("111111111111")))
+		mustContain(t, err, "the existing policy document", reason)
+		if !reflect.DeepEqual(change, policy.Change{}) {
+			t.Errorf("a change comes with the error: %+v", change)
+		}
+	}
+}
+
+func TestMergeNamespacedLists(t *testing.T) {
+	s := standard(policy.GrantPrincipal)
+	base, team, api := accounts("111111111111"), accounts("222222222222"), accounts("333333333333")
+	change := mustMerge(t, s, "", lists(base, team, api))
+	want := document(grant("Accounts", "111111111111"), grant("Accounts1", "222222222222"), grant("Accounts2", "333333333333"))
+	if change.Document != want {
+		t.Fatalf("got %s", change.Document)
+	}
+	tests := []struct {
+		name  string
+		lists []*policy.Consumers
+		want  string // "" is no change
+	}{
+		{"same", lists(base, team, api), ""},
+		{"all unreadable", lists(nil, nil, nil), ""},
+		{"one unreadable", lists(base, nil, api), ""},
+		{"account list unreadable, team revokes", lists(nil, &policy.Consumers{}, nil), document(grant("Accounts", "111111111111"), grant("Accounts2", "333333333333"))},
+		{"account list revokes", lists(&policy.Consumers{}, nil, nil), document(grant("Accounts1", "222222222222"), grant("Accounts2", "333333333333"))},
+		{"fewer lists", lists(base, team), document(grant("Accounts", "111111111111"), grant("Accounts1", "222222222222"))},
+		{"team changes", lists(nil, accounts("444444444444"), nil), document(grant("Accounts", "111111111111"), grant("Accounts1", "444444444444"), grant("Accounts2", "333333333333"))},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := mustMerge(t, s, want, test.lists)
+			if got.Changed != (test.want != "") || got.Changed && got.Document != test.want {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestMergeOrdersByDepthThenKind(t *testing.T) {
+	deep := make([]*policy.Consumers, 12)
+	for i := range deep {
+		deep[i] = &policy.Consumers{Accounts: []string{"111111111111"}, Organizations: []string{"o-a1b2c3d4e5"}}
+	}
+	document := mustMerge(t, standard(policy.GrantPrincipal), "", deep).Document
+	last := -1
+	for _, sid := range []string{"Accounts", "Organizations", "Accounts1", "Organizations1", "Accounts2", "Accounts10", "Organizations10", "Accounts11"} {
+		at := strings.Index(document, `"EcrPullPolicy`+sid+`"`)
+		if at <= last {
+			t.Errorf("%s is at %d, after %d", sid, at, last)
+		}
+		last = at
+	}
+}
+
+// A list that can't be read keeps its statements, whatever the stack's settings
+// are now, byte for byte.
+func TestMergeUnreadableListKeepsStatements(t *testing.T) {
+	kept := []string{
+		// In another grant style, with other actions, and as ECR may write it.
+		`{"Effect":"Allow","Sid":"EcrPullPolicyAccounts","Principal":{"AWS":["111111111111","AROAEXAMPLEEXAMPLE123"]},"Action":"ECR:listimages"}`,
+		statement("Principals", `{"AWS":"arn:aws:iam::333333333333:role/team/deploy"}`, pull, ""),
+		statement("Organizations", `{"AWS":"*"}`, pull, `{"stringequals":{"AWS:principalorgid":"o-a1b2c3d4e5"}}`),
+		statement("OrganizationalUnits", `{"AWS":["*"]}`, pull, units),
+		statement("Lambda", service, lambda, sources),
+		statement("Accounts1", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`),
+	}
+	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
+		s := standard(style)
+		existing := document(kept...)
+		if change := mustMerge(t, s, existing, lists(nil, nil)); change.Changed || change.Document != existing {
+			t.Errorf("%s: %+v", style, change)
+		}
+		want := document(append(kept, mustBuild(t, s, 2))...)
+		if change := mustMerge(t, s, existing, lists(nil, nil, accounts("444444444444"))); change.Document != want {
+			t.Errorf("%s: got  %s\nwant %s", style, change.Document, want)
+		}
+	}
+}
+
+// mustBuild returns the statement for an account in the list of a depth.
+func mustBuild(t *testing.T, s policy.Standard, depth int) string {
+	t.Helper()
+	l := make([]*policy.Consumers, depth+1)
+	l[depth] = accounts("444444444444")
+	whole := mustMerge(t, s, "", l).Document
+	return strings.TrimSuffix(strings.TrimPrefix(whole, `{"Version":"2012-10-17","Statement":[`), "]}")
+}
+
+func TestMergeUnreadableListRemovesWhatIsNotOurShape(t *testing.T) {
+	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
+	pinned := `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`
+	tests := map[string]string{
+		"deny":                        strings.Replace(grant("Accounts", "111111111111"), "Allow", "Deny", 1),
+		"effect in lower case":        strings.Replace(grant("Accounts", "111111111111"), "Allow", "allow", 1),
+		"no effect":                   strings.Replace(grant("Accounts", "111111111111"), `"Effect":"Allow",`, "", 1),
+		"no action":                   `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":` + root + `}`,
+		"no principal":                `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Action":` + pull + `}`,
+		"empty actions":               statement("Accounts", root, `[]`, ""),
+		"push":                        statement("Accounts", root, `["ecr:BatchGetImage","ecr:PutImage"]`, ""),
+		"all actions":                 statement("Accounts", root, `"ecr:*"`, ""),
+		"action of no string":         statement("Accounts", root, `[1]`, ""),
+		"action null":                 statement("Accounts", root, `[null]`, ""),
+		"action object":               statement("Accounts", root, `{}`, ""),
+		"long s":                      statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
+		"two actions members":         strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
+		"resource":                    strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Resource":"*","Action"`, 1),
+		"wrong case":                  strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
+		"everybody":                   statement("Accounts", `"*"`, pull, ""),
+		"everybody by AWS":            statement("Accounts", `{"AWS":"*"}`, pull, ""),
+		"everybody among":             statement("Accounts", `{"AWS":["*","111111111111"]}`, pull, ""),
+		"everybody among, pinned":     statement("Accounts", `{"AWS":["*","111111111111"]}`, pull, pinned),
+		"empty principals":            statement("Accounts", `{"AWS":[]}`, pull, ""),
+		"empty principal":             statement("Accounts", `{}`, pull, ""),
+		"principal string":            statement("Accounts", `"111111111111"`, pull, ""),
+		"principal number":            statement("Accounts", `1`, pull, ""),
+		"principal of no string":      statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
+		"two kinds of principal":      statement("Accounts", `{"AWS":"111111111111","Service":"lambda.amazonaws.com"}`, pull, ""),
+		"service":                     statement("Accounts", service, pull, ""),
+		"other partition":             statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
+		"session":                     statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
+		"wildcard role":               statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),
+		"list entry as a principal":   statement("Accounts", `{"AWS":"none"}`, pull, ""),
+		"condition beside principals": statement("Accounts", root, pull, pinned),
+		"other condition":             statement("Accounts", `"*"`, pull, organizations),
+		"pattern of accounts":         statement("Accounts", `"*"`, pull, `{"StringLike":{"aws:PrincipalAccount":["1*"]}}`),
+		"account of a star":           statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["*"]}}`),
+		"no account":                  statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":[]}}`),
+		"accounts unless null":        statement("Accounts", `"*"`, pull, `{"StringEqualsIfExists":{"aws:PrincipalAccount":["111111111111"]}}`),
+		"two operators":               statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]},"Null":{"a":"b"}}`),
+		"two keys":                    statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"],"a":"b"}}`),
+		"no condition in condition":   statement("Accounts", `"*"`, pull, `{}`),
+		"condition string":            statement("Accounts", `"*"`, pull, `"x"`),
+		"account as a number":         statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":111111111111}}`),
+		"root among roles":            statement("Principals", root, pull, ""),
+		"everybody among roles":       statement("Principals", `"*"`, pull, pinned),
+		"organization unpinned":       statement("Organizations", `"*"`, pull, ""),
+		"organization of a star":      statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
+		"organization with accounts":  statement("Organizations", root, pull, organizations),
+		"unit of a star":              statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
+		"unit of all":                 statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*"]}}`),
+		"unit for all values":         statement("OrganizationalUnits", `"*"`, pull, strings.Replace(units, "ForAnyValue", "ForAllValues", 1)),
+		"function unpinned":           statement("Lambda", service, lambda, ""),
+		"function of everybody":       statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}}`),
+		"function of another Region":  statement("Lambda", service, lambda, strings.ReplaceAll(sources, "eu-west-1", "us-east-1")),
+		"function with all actions":   statement("Lambda", service, pull, sources),
+		"another service":             statement("Lambda", `{"Service":"ec2.amazonaws.com"}`, lambda, sources),
+		"everybody as the service":    statement("Lambda", `"*"`, lambda, sources),
+	}
+	for name, unwanted := range tests {
+		t.Run(name, func(t *testing.T) {
+			change := mustMerge(t, standard(policy.GrantPrincipal), document(unwanted), lists(nil))
+			if !change.Changed || change.Document != "" || len(change.Removed) != 1 || change.Added != nil {
+				t.Errorf("got %+v", change)
+			}
+		})
+	}
+}
+
+func TestMergeUnreadableListCollapsesDuplicates(t *testing.T) {
+	bad, good := statement("Accounts", `"*"`, pull, ""), grant("Accounts", "111111111111")
+	change := mustMerge(t, standard(policy.GrantPrincipal), document(bad, good, grant("Accounts", "222222222222")), lists(nil))
+	want := policy.Change{Document: document(good), Changed: true,
+		Added: []string{"EcrPullPolicyAccounts"}, Removed: []string{"EcrPullPolicyAccounts"}}
+	if !reflect.DeepEqual(change, want) {
+		t.Errorf("got %+v", change)
+	}
+}
+
+func TestMergeComparesByMeaning(t *testing.T) {
+	two := accounts("111111111111", "222222222222")
+	org := &policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}}
+	organization := func(principal, condition string) string {
+		return document(statement("Organizations", principal, pull, condition))
+	}
+	tests := []struct {
+		name, existing string
+		list           *policy.Consumers
+		changed        bool
+	}{
+		{"order of principals", document(grant("Accounts", "222222222222", "111111111111")), two, false},
+		{"duplicates", document(grant("Accounts", "222222222222", "111111111111", "222222222222")), two, false},
+		{"account IDs", document(statement("Accounts", `{"AWS":["222222222222","arn:aws:iam::111111111111:root"]}`, pull, "")), two, false},
+		{"account both ways", document(statement("Accounts", `{"AWS":["222222222222","arn:aws:iam::222222222222:root","111111111111"]}`, pull, "")), two, false},
+		{"order of actions", document(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, `["ecr:GetDownloadUrlForLayer","ecr:BatchGetImage","ecr:BatchCheckLayerAvailability"]`, "")), two, false},
+		{"case of actions", document(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, strings.ToLower(pull), "")), two, false},
+		{"order of members", document(`{"Action":` + pull + `,"Principal":{"AWS":["111111111111","222222222222"]},"Effect":"Allow","Sid":"EcrPullPolicyAccounts"}`), two, false},
+		{"one string", document(statement("Accounts", `{"AWS":"111111111111"}`, pull, "")), accounts("111111111111"), false},
+		{"white space", " " + document(grant("Accounts", "111111111111")) + "\n", accounts("111111111111"), false},
+		{"version", strings.Replace(document(grant("Accounts", "111111111111")), "2012", "2008", 1), accounts("111111111111"), false},
+		{"our order", document(grant("Accounts", "111111111111"), `{"Sid":"Other"}`), accounts("111111111111"), false},
+		{"everyone by AWS", organization(`{"AWS":"*"}`, organizations), org, false},
+		{"everyone by a list", organization(`{"AWS":["*"]}`, organizations), org, false},
+		{"condition of a string", organization(`"*"`, `{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`), org, false},
+		{"case of a condition", organization(`"*"`, `{"stringEquals":{"aws:principalorgid":"o-a1b2c3d4e5"}}`), org, false},
+
+		{"one account more", document(grant("Accounts", "111111111111", "222222222222", "333333333333")), two, true},
+		{"one account less", document(grant("Accounts", "111111111111")), two, true},
+		{"one action less", document(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, lambda, "")), two, true},
+		{"deny", document(strings.Replace(grant("Accounts", "111111111111", "222222222222"), "Allow", "Deny", 1)), two, true},
+		{"resource", document(strings.Replace(grant("Accounts", "111111111111", "222222222222"), `"Action"`, `"Resource":"*","Action"`, 1)), two, true},
+		{"not action", document(strings.Replace(grant("Accounts", "111111111111", "222222222222"), `"Action"`, `"NotAction"`, 1)), two, true},
+		{"condition", document(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, pull, organizations)), two, true},
+		{"no condition", organization(`"*"`, ""), org, true},
+		{"Service of a star", organization(`{"Service":"*"}`, organizations), org, true},
+		{"another key", organization(`"*"`, `{"StringEquals":{"aws:PrincipalAccount":"o-a1b2c3d4e5"}}`), org, true},
+		{"another operator", organization(`"*"`, `{"StringLike":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`), org, true},
+		{"an unknown operator", organization(`"*"`, `{"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`), org, true},
+		{"case of a value", organization(`"*"`, `{"StringEquals":{"aws:PrincipalOrgID":"O-a1b2c3d4e5"}}`), org, true},
+		{"Kelvin sign", strings.ReplaceAll(document(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, pull, "")), "Check", "Chec\u212a"), two, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			change := mustMerge(t, standard(policy.GrantPrincipal), test.existing, lists(test.list))
+			if change.Changed != test.changed {
+				t.Fatalf("got %+v", change)
+			}
+			if !change.Changed && (change.Document != test.existing || change.Added != nil || change.Removed != nil) {
+				t.Errorf("no change, but %+v", change)
+			}
+			if change.Changed && (len(change.Added) != 1 || !reflect.DeepEqual(change.Added, change.Removed)) {
+				t.Errorf("added %q, removed %q", change.Added, change.Removed)
+			}
+		})
+	}
+}
+
+func TestMergeChangesStyle(t *testing.T) {
+	before := mustMerge(t, standard(policy.GrantPrincipal), "", lists(all())).Document
+	there := mustMerge(t, standard(policy.GrantCondition), before, lists(all()))
+	if !reflect.DeepEqual(there.Added, []string{"EcrPullPolicyAccounts", "EcrPullPolicyPrincipals"}) ||
+		!reflect.DeepEqual(there.Removed, []string{"EcrPullPolicyAccounts"}) {
+		t.Errorf("there: %+v", there)
+	}
+	back := mustMerge(t, standard(policy.GrantPrincipal), there.Document, lists(all()))
+	if back.Document != before || !reflect.DeepEqual(back.Removed, []string{"EcrPullPolicyAccounts", "EcrPullPolicyPrincipals"}) {
+		t.Errorf("back: %+v", back)
+	}
+}
+
+// Consumers that ParseList can't return are refused rather than granted to.
+func TestMergeRefusesImpossibleConsumers(t *testing.T) {
+	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
+		for _, c := range []policy.Consumers{
+			{Accounts: []string{"*"}},
+			{Accounts: []string{"111111111111", ""}},
+			{Principals: []string{"*"}},
+			{Principals: []string{"111111111111"}},
+			{Principals: []string{"arn:aws:iam::111111111111:role/*"}},
+			{Organizations: []string{"*"}},
+			{OrganizationalUnits: []string{"o-a1b2c3d4e5/*"}},
+		} {
+			change, err := standard(style).Merge("", lists(&c))
+			mustContain(t, err, "no valid account list")
+			if change.Document != "" || change.Changed {
+				t.Errorf("%+v: %+v", c, change)
+			}
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package policy_test
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+var extras = []string{
+	"ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:ListImages", "ecr:ListTagsForResource",
+	"ecr:DescribeImageScanFindings", "ecr:GetLifecyclePolicy", "ecr:BatchGetRepositoryScanningConfiguration",
+	"ecr:GetRepositoryPolicy", "ecr:BatchImportUpstreamImage", "ecr:GetImageCopyStatus",
+}
+
+func TestValidate(t *testing.T) {
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+		for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
+			s := policy.Standard{Registry: registry, Style: style, ExtraActions: extras}
+			s.Registry.Partition = partition
+			if err := s.Validate(); err != nil {
+				t.Errorf("%+v: %v", s, err)
+			}
+		}
+	}
+	bad := policy.Standard{
+		Registry:     policy.Registry{Partition: "aws-iso", Region: "*", AccountID: "12"},
+		Style:        "both",
+		ExtraActions: []string{"ecr:PutImage", "ecr:ListImages", "ecr:*", "ecr:listimages"},
+	}
+	err := bad.Validate()
+	mustContain(t, err, `partition "aws-iso"`, `"*" is not the name of a Region`, `"12" is not 12 digits`,
+		`style "both": use principal or condition`, `"ecr:PutImage", "ecr:*", "ecr:listimages"`)
+	mustContain(t, err, extras...)
+	mustContain(t, policy.Standard{}.Validate(), "partition", "Region", "12 digits", "style")
+
+	if change, mergeErr := bad.Merge("", lists(all())); mergeErr == nil || !reflect.DeepEqual(change, policy.Change{}) {
+		t.Errorf("an invalid standard merges: %+v", change)
+	}
+}
+
+func TestSizeLimit(t *testing.T) {
+	// Role names of different lengths make a document of any length.
+	fill := func(short int) (policy.Consumers, string) {
+		c := policy.Consumers{Accounts: manyAccounts(290).Accounts}
+		base := mustMerge(t, standard(policy.GrantPrincipal), "", lists(&c)).Document
+		name := policy.MaxDocumentCharacters - len(base) - len(`,"arn:aws:iam::111111111111:role//n"`) - short
+		c.Principals = []string{"arn:aws:iam::111111111111:role/" + strings.Repeat("p", name) + "/n"}
+		return c, base
+	}
+	exact, _ := fill(0)
+	change := mustMerge(t, standard(policy.GrantPrincipal), "", lists(&exact))
+	if got := utf8.RuneCountInString(change.Document); got != policy.MaxDocumentCharacters {
+		t.Errorf("%d characters", got)
+	}
+	over, existing := fill(-1)
+	change, err := standard(policy.GrantPrincipal).Merge(existing, lists(&over))
+	var sizeError *policy.SizeError
+	if !errors.As(err, &sizeError) || sizeError.Characters != 10241 || sizeError.Limit != 10240 {
+		t.Errorf("got %v", err)
+	}
+	if !reflect.DeepEqual(change, policy.Change{}) {
+		t.Errorf("a change comes with the error: %+v", change)
+	}
+
+	// The limit is in characters, and foreign statements count.
+	foreign := `{"Sid":"` + strings.Repeat("é", 9000) + `"}`
+	mustMerge(t, standard(policy.GrantPrincipal), document(foreign), lists(accounts("111111111111")))
+	if _, err := standard(policy.GrantPrincipal).Merge(document(foreign), lists(manyAccounts(50))); !isSizeError(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSizeIsNotCheckedWithoutWriting(t *testing.T) {
+	large := document(`{"Sid":"`+strings.Repeat("x", 11000)+`"}`, grant("Accounts", "111111111111"))
+	if change := mustMerge(t, standard(policy.GrantPrincipal), large, lists(accounts("111111111111"))); change.Changed {
+		t.Errorf("changed: %q", change.Added)
+	}
+	own := mustMerge(t, standard(policy.GrantPrincipal), "", lists(manyAccounts(290))).Document
+	if change := mustMerge(t, standard(policy.GrantPrincipal), own, lists(&policy.Consumers{})); change.Document != "" {
+		t.Error("no deletion")
+	}
+}
+
+func TestFits(t *testing.T) {
+	// About what the design promises.
+	tests := []struct {
+		style  policy.GrantStyle
+		lambda bool
+		most   int
+	}{
+		{policy.GrantPrincipal, false, 304},
+		{policy.GrantPrincipal, true, 117},
+		{policy.GrantCondition, false, 665},
+		{policy.GrantCondition, true, 148},
+	}
+	for _, test := range tests {
+		s := standard(test.style)
+		s.Lambda = test.lambda
+		most := 0
+		for s.Fits(*manyAccounts(most + 1)) == nil {
+			most++
+		}
+		if most != test.most {
+			t.Errorf("%s, Lambda %t: %d accounts fit, not %d", test.style, test.lambda, most, test.most)
+		}
+		if err := s.Fits(*manyAccounts(most + 1)); !isSizeError(err) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestSizeErrorNamesRemedies(t *testing.T) {
+	tests := []struct {
+		style  policy.GrantStyle
+		lambda bool
+		want   string
+	}{
+		{policy.GrantPrincipal, false, "name an organization (o-…) in the place of its accounts, or set the grant style to condition"},
+		{policy.GrantPrincipal, true, "name an organization (o-…) in the place of its accounts, or set the grant style to condition, or turn the Lambda statement off"},
+		{policy.GrantCondition, false, "name an organization (o-…) in the place of its accounts"},
+		{policy.GrantCondition, true, "name an organization (o-…) in the place of its accounts, or turn the Lambda statement off"},
+	}
+	for _, test := range tests {
+		err := policy.SizeError{Characters: 12000, Limit: 10240, Style: test.style, Lambda: test.lambda}
+		want := "the policy document would have 12000 characters, and ECR's limit is 10240; to make it smaller, " + test.want
+		if err.Error() != want {
+			t.Errorf("got  %s\nwant %s", err.Error(), want)
+		}
+	}
+}
