@@ -1,0 +1,233 @@
+// Package accountlist reads the account lists from SSM Parameter Store: the list itself, the lists of namespaces
+// below it, and, where the newest version of one cannot be used, the newest earlier version that can.
+package accountlist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// API is what the store needs of SSM.
+type API interface {
+	GetParameters(context.Context, *ssm.GetParametersInput, ...func(*ssm.Options)) (*ssm.GetParametersOutput, error)
+	GetParametersByPath(context.Context, *ssm.GetParametersByPathInput, ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error)
+	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
+}
+
+// Limits of SSM.
+const (
+	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+	maxNames = 10
+	// https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-hierarchies.html
+	maxLevels = 15
+)
+
+// Store is the account list and the lists of namespaces below it.
+type Store struct {
+	api      API
+	root     string
+	standard policy.Standard
+}
+
+// NewStore returns the store of the list with the name root, /ecr-pull-policy/accounts, say. The standard policy
+// decides which lists are too large.
+func NewStore(api API, root string, standard policy.Standard) *Store {
+	return &Store{api: api, root: root, standard: standard}
+}
+
+// Read reads every list on the paths of the repositories: with one call if there are up to ten of them, otherwise
+// with one for the account list and one per ten lists of namespaces.
+func (s *Store) Read(ctx context.Context, repositories []string) (Snapshot, error) {
+	names := s.listNames(repositories)
+	parameters, err := s.fetch(ctx, names)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return s.resolve(ctx, names, parameters)
+}
+
+// ReadAll reads every list there is.
+func (s *Store) ReadAll(ctx context.Context) (Snapshot, error) {
+	parameters, err := s.fetchAll(ctx)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return s.resolve(ctx, nil, parameters)
+}
+
+// ReadNamespace reads the one list with that parameter name. ok is false if the name is no list's.
+func (s *Store) ReadNamespace(ctx context.Context, name string) (list List, ok bool, err error) {
+	if name != s.root && !strings.HasPrefix(name, s.root+"/") {
+		return List{}, false, nil
+	}
+	names := []string{name}
+	parameters, err := s.fetch(ctx, names)
+	if err != nil {
+		return List{}, false, err
+	}
+	snapshot, err := s.resolve(ctx, names, parameters)
+	if err != nil {
+		return List{}, false, err
+	}
+	if list, found := snapshot.lists[name]; found {
+		return list, true, nil
+	}
+	return List{Name: name, namespace: s.namespace(name), Problem: errMissing}, true, nil
+}
+
+// Moved tells whether any list that the snapshot was made of has changed since: a version, a value, one more list
+// or one less.
+func (s *Store) Moved(ctx context.Context, snapshot Snapshot) (bool, error) {
+	parameters, err := s.fetch(ctx, snapshot.names)
+	if err != nil {
+		return false, err
+	}
+	return !snapshot.madeOf(parameters), nil
+}
+
+// listNames returns the names of all lists that may apply to the repositories.
+func (s *Store) listNames(repositories []string) []string {
+	names := []string{s.root}
+	for _, repository := range repositories {
+		names = append(names, s.path(repository)[1:]...)
+	}
+	slices.Sort(names[1:])
+	return slices.Compact(names)
+}
+
+// path returns the names of the lists on the path of a repository, the account list first.
+func (s *Store) path(repository string) []string {
+	path := []string{s.root}
+	name := s.root
+	for part := range strings.SplitSeq(repository, "/") {
+		name += "/" + part
+		if strings.Count(name, "/") > maxLevels {
+			break
+		}
+		path = append(path, name)
+	}
+	return path
+}
+
+// namespace returns the repository name that a list is named after; empty for the account list.
+func (s *Store) namespace(listName string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(listName, s.root), "/")
+}
+
+// fetch reads the parameters with those names, or more, as they are now. Missing ones are left out.
+func (s *Store) fetch(ctx context.Context, names []string) (map[string]types.Parameter, error) {
+	if len(names) == 0 || len(names) > maxNames {
+		return s.fetchAll(ctx)
+	}
+	return s.get(ctx, names)
+}
+
+func (s *Store) fetchAll(ctx context.Context) (map[string]types.Parameter, error) {
+	parameters, err := s.get(ctx, []string{s.root})
+	if err != nil {
+		return nil, err
+	}
+	pages := ssm.NewGetParametersByPathPaginator(s.api, &ssm.GetParametersByPathInput{
+		Path:      aws.String(s.root),
+		Recursive: aws.Bool(true),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read lists below %s: %w", s.root, err)
+		}
+		for _, p := range page.Parameters {
+			parameters[aws.ToString(p.Name)] = p
+		}
+	}
+	return parameters, nil
+}
+
+func (s *Store) get(ctx context.Context, names []string) (map[string]types.Parameter, error) {
+	output, err := s.api.GetParameters(ctx, &ssm.GetParametersInput{Names: names})
+	if err != nil {
+		return nil, fmt.Errorf("read list %s: %w", strings.Join(names, ", "), err)
+	}
+	parameters := make(map[string]types.Parameter, len(output.Parameters))
+	for _, p := range output.Parameters {
+		parameters[aws.ToString(p.Name)] = p
+	}
+	return parameters, nil
+}
+
+// resolve finds out which version of each list is in force.
+func (s *Store) resolve(ctx context.Context, names []string, parameters map[string]types.Parameter) (Snapshot, error) {
+	lists := make(map[string]List, len(parameters))
+	for name, p := range parameters {
+		list := List{
+			Name:      name,
+			Version:   p.Version,
+			Modified:  aws.ToTime(p.LastModifiedDate),
+			namespace: s.namespace(name),
+			value:     aws.ToString(p.Value),
+		}
+		parsed, err := s.parse(p.Type, aws.ToString(p.Value))
+		if err != nil {
+			list.Problem = err
+			if list.InForce, parsed, err = s.newestValid(ctx, name); err != nil {
+				return Snapshot{}, err
+			}
+		} else {
+			list.InForce = p.Version
+		}
+		if list.InForce != 0 {
+			list.Consumers, list.Notices = &parsed.Consumers, parsed.Notices
+		}
+		lists[name] = list
+	}
+	return Snapshot{root: s.root, path: s.path, names: names, lists: lists}, nil
+}
+
+// newestValid returns the newest version in the history of a list that can be used, or 0 if none can. SSM keeps a
+// hundred versions and forgets them all when the parameter is deleted.
+//
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+func (s *Store) newestValid(ctx context.Context, name string) (version int64, list policy.List, err error) {
+	pages := ssm.NewGetParameterHistoryPaginator(s.api, &ssm.GetParameterHistoryInput{Name: aws.String(name)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if notFound := (*types.ParameterNotFound)(nil); errors.As(err, &notFound) {
+			return 0, policy.List{}, nil
+		}
+		if err != nil {
+			return 0, policy.List{}, fmt.Errorf("read history of list %s: %w", name, err)
+		}
+		for _, p := range page.Parameters {
+			if p.Version < version {
+				continue
+			}
+			if parsed, err := s.parse(p.Type, aws.ToString(p.Value)); err == nil {
+				version, list = p.Version, parsed
+			}
+		}
+	}
+	return version, list, nil
+}
+
+func (s *Store) parse(kind types.ParameterType, value string) (policy.List, error) {
+	if kind == types.ParameterTypeSecureString {
+		return policy.List{}, errSecure
+	}
+	list, err := policy.ParseList(value, s.standard.Registry)
+	if err != nil {
+		return policy.List{}, err
+	}
+	if err := s.standard.Fits(list.Consumers); err != nil {
+		return policy.List{}, err
+	}
+	return list, nil
+}

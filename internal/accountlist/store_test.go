@@ -1,0 +1,238 @@
+package accountlist_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+const root = "/ecr-pull-policy/accounts"
+
+func newStore() (*stubaws.AWS, *accountlist.Store) {
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	standard := policy.Standard{
+		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
+		Style:    policy.GrantPrincipal,
+		Lambda:   true,
+	}
+	return cloud, accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), root, standard)
+}
+
+func read(t *testing.T, store *accountlist.Store, repositories ...string) accountlist.Snapshot {
+	t.Helper()
+	snapshot, err := store.Read(t.Context(), repositories)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot
+}
+
+func accounts(lists []*policy.Consumers) string {
+	said := make([]string, len(lists))
+	for i, consumers := range lists {
+		if consumers == nil {
+			said[i] = "nil"
+			continue
+		}
+		said[i] = strings.Join(consumers.Accounts, "+")
+	}
+	return strings.Join(said, " ")
+}
+
+func TestReadTheListsOnAPath(t *testing.T) {
+	cloud, store := newStore()
+	cloud.PutList(root, "111111111111")
+	cloud.PutList(root+"/team-a", "222222222222,333333333333")
+	cloud.PutList(root+"/team-a/api", "none")
+	cloud.PutList(root+"/team-b", "444444444444")
+	for repository, want := range map[string]struct{ consumers, version string }{
+		"team-a":         {"111111111111 222222222222+333333333333", "1 team-a:1"},
+		"team-a/api":     {"111111111111 222222222222+333333333333 ", "1 team-a:1 team-a/api:1"},
+		"team-a/web/x":   {"111111111111 222222222222+333333333333 nil nil", "1 team-a:1"},
+		"team-b/api":     {"111111111111 444444444444 nil", "1 team-b:1"},
+		"team-abc/other": {"111111111111 nil nil", "1"},
+	} {
+		snapshot := read(t, store, repository)
+		if got := accounts(snapshot.Consumers(repository)); got != want.consumers {
+			t.Errorf("%s: consumers %q, want %q", repository, got, want.consumers)
+		}
+		if got := snapshot.Version(repository); got != want.version {
+			t.Errorf("%s: version %q, want %q", repository, got, want.version)
+		}
+	}
+	if calls := cloud.Calls(); calls["GetParameters"] != 5 || len(calls) != 1 {
+		t.Errorf("calls %v, want one GetParameters a repository", calls)
+	}
+}
+
+func TestReadForManyRepositoriesCostsNoCallPerRepository(t *testing.T) {
+	cloud, store := newStore()
+	cloud.PutList(root, "111111111111")
+	for i := range 12 { // more than a page
+		cloud.PutList(fmt.Sprintf("%s/team-%02d", root, i), "222222222222")
+	}
+	var repositories []string
+	for i := range 100 {
+		repositories = append(repositories, fmt.Sprintf("team-%02d/api", i))
+	}
+	snapshot := read(t, store, repositories...)
+	if got := accounts(snapshot.Consumers("team-11/api")); got != "111111111111 222222222222 nil" {
+		t.Errorf("consumers %q", got)
+	}
+	if got := accounts(snapshot.Consumers("team-12/api")); got != "111111111111 nil nil" {
+		t.Errorf("consumers %q", got)
+	}
+	if calls := cloud.Calls(); calls["GetParameters"] != 1 || calls["GetParametersByPath"] != 2 {
+		t.Errorf("calls %v", calls)
+	}
+}
+
+func TestPathsDeeperThanSSMAllows(t *testing.T) {
+	cloud, store := newStore()
+	cloud.PutList(root, "111111111111")
+	repository := strings.Repeat("a/", 30) + "a"
+	snapshot := read(t, store, repository)
+	if n := len(snapshot.Consumers(repository)); n != 14 { // the list and thirteen namespaces make 15 levels
+		t.Errorf("%d lists on the path, want 14", n)
+	}
+}
+
+func TestUnusableLists(t *testing.T) {
+	valid := "111111111111"
+	for name, c := range map[string]struct {
+		write     func(*stubaws.AWS)
+		problem   string
+		inForce   int64
+		consumers string
+	}{
+		"missing": {func(*stubaws.AWS) {}, "does not exist", 0, "nil nil"},
+		"deleted": {func(a *stubaws.AWS) { a.PutList(root, valid); a.DeleteParameter(root) }, "does not exist", 0, "nil nil"},
+		"empty":   {func(a *stubaws.AWS) { a.PutList(root, " ") }, "none", 0, "nil nil"},
+		"never valid": {func(a *stubaws.AWS) { a.PutList(root, "*"); a.PutList(root, "123") },
+			`"123"`, 0, "nil nil"},
+		"malformed after a valid one": {func(a *stubaws.AWS) { a.PutList(root, "222222222222"); a.PutList(root, valid); a.PutList(root, "*") },
+			`"*"`, 2, valid + " nil"},
+		"too large after a valid one": {func(a *stubaws.AWS) { a.PutList(root, valid); a.PutList(root, many(400)) },
+			"10240", 1, valid + " nil"},
+		"secure": {func(a *stubaws.AWS) { a.PutList(root, valid); a.PutParameter(root, "SecureString", valid) },
+			"SecureString", 0, "nil nil"},
+		"valid far back in the history": {func(a *stubaws.AWS) {
+			a.PutList(root, valid)
+			for range 70 {
+				a.PutList(root, "broken")
+			}
+		}, `"broken"`, 1, valid + " nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud, store := newStore()
+			c.write(cloud)
+			snapshot := read(t, store, "api")
+			unusable := snapshot.Unusable()
+			if len(unusable) != 1 || !strings.Contains(unusable[0].Problem.Error(), c.problem) {
+				t.Fatalf("unusable lists %+v, want one with a problem that says %s", unusable, c.problem)
+			}
+			if unusable[0].InForce != c.inForce {
+				t.Errorf("version %d is in force, want %d", unusable[0].InForce, c.inForce)
+			}
+			if got := accounts(snapshot.Consumers("api")); got != c.consumers {
+				t.Errorf("consumers %q, want %q", got, c.consumers)
+			}
+			if snapshot.IsEmpty() != (c.inForce == 0) {
+				t.Errorf("snapshot is empty: %t", snapshot.IsEmpty())
+			}
+		})
+	}
+}
+
+func many(n int) string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%012d", i+1)
+	}
+	return strings.Join(ids, ",")
+}
+
+func TestAnInvalidListFallsBackAlone(t *testing.T) {
+	cloud, store := newStore()
+	cloud.PutList(root, "111111111111")
+	cloud.PutList(root, "*")
+	cloud.PutList(root+"/team-a", "222222222222")
+	cloud.PutList(root+"/team-a", "333333333333")
+	snapshot := read(t, store, "team-a/api")
+	if got := accounts(snapshot.Consumers("team-a/api")); got != "111111111111 333333333333 nil" {
+		t.Errorf("consumers %q", got)
+	}
+	if got := snapshot.Version("team-a/api"); got != "1 team-a:2" {
+		t.Errorf("version %q", got)
+	}
+}
+
+func TestMoved(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*stubaws.AWS)
+		want bool
+	}{
+		"nothing happened":           {func(*stubaws.AWS) {}, false},
+		"another version":            {func(a *stubaws.AWS) { a.PutList(root, "222222222222") }, true},
+		"same value, newer version":  {func(a *stubaws.AWS) { a.PutList(root, "111111111111") }, true},
+		"deleted":                    {func(a *stubaws.AWS) { a.DeleteParameter(root) }, true},
+		"deleted and made anew":      {func(a *stubaws.AWS) { a.DeleteParameter(root); a.PutList(root, "222222222222") }, true},
+		"a namespace came":           {func(a *stubaws.AWS) { a.PutList(root+"/team-a", "222222222222") }, true},
+		"a namespace off the path":   {func(a *stubaws.AWS) { a.PutList(root+"/team-b", "222222222222") }, false},
+		"a parameter of like a name": {func(a *stubaws.AWS) { a.PutList(root+"-old", "222222222222") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud, store := newStore()
+			cloud.PutList(root, "111111111111")
+			snapshot := read(t, store, "team-a/api")
+			c.edit(cloud)
+			moved, err := store.Moved(t.Context(), snapshot)
+			if err != nil || moved != c.want {
+				t.Errorf("moved %t, %v, want %t", moved, err, c.want)
+			}
+		})
+	}
+}
+
+func TestReadNamespace(t *testing.T) {
+	cloud, store := newStore()
+	cloud.PutList(root+"/team-a", "222222222222")
+	list, ok, err := store.ReadNamespace(t.Context(), root+"/team-a")
+	if err != nil || !ok || list.Problem != nil {
+		t.Fatalf("got %+v, %t, %v", list, ok, err)
+	}
+	for repository, want := range map[string]bool{"team-a": true, "team-a/api": true, "team-ab": false, "x/team-a": false} {
+		if list.Covers(repository) != want {
+			t.Errorf("covers %s: %t, want %t", repository, !want, want)
+		}
+	}
+	if list, ok, _ = store.ReadNamespace(t.Context(), root); !ok || !accountlist.IsMissing(list.Problem) || !list.Covers("anything") {
+		t.Errorf("the missing account list: got %+v, %t", list, ok)
+	}
+	if _, ok, _ = store.ReadNamespace(t.Context(), "/other"); ok {
+		t.Error("/other is taken for a list")
+	}
+}
+
+func TestFailedCallsAreErrors(t *testing.T) {
+	for _, operation := range []string{"GetParameters", "GetParametersByPath", "GetParameterHistory"} {
+		cloud, store := newStore()
+		cloud.PutList(root, "*")
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == operation {
+				return stubaws.Fault{Code: "AccessDeniedException"}
+			}
+			return stubaws.Fault{}
+		}
+		if _, err := store.ReadAll(t.Context()); err == nil || !strings.Contains(err.Error(), root) {
+			t.Errorf("%s denied: got %v, want an error that names the list", operation, err)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+// Package onrepo handles what reaches the function of that name: it decodes the events, has their repositories
+// reconciled, and writes the log and the metrics.
+package onrepo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+)
+
+// Reconciler brings repositories to the standard policy.
+type Reconciler interface {
+	Run(context.Context, trigger.Repositories, reconcile.Reporter) error
+}
+
+// Handler handles the invocations of the function.
+type Handler struct {
+	Stack      string
+	Account    string // that owns the registry
+	Reconciler Reconciler
+	Log        *slog.Logger
+}
+
+// Response is the result of an invocation. SQS reads the failures in it; people read the outcomes.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+type Response struct {
+	Outcomes          map[reconcile.Outcome]int    `json:"outcomes"`
+	BatchItemFailures []events.SQSBatchItemFailure `json:"batchItemFailures,omitempty"`
+}
+
+// Handle handles one event, or the events in the records of an SQS batch. What retrying could mend is an error, or
+// for a record of a batch a failure in the response, so that the other records are not retried with it.
+func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response, error) {
+	messages, queued, err := trigger.Messages(payload)
+	if err != nil {
+		return Response{}, err
+	}
+	report := newReport(h.Log)
+	defer report.close(ctx, h.Stack)
+	response := Response{Outcomes: report.outcomes}
+	for _, message := range messages {
+		err := h.message(ctx, message, report)
+		switch {
+		case err == nil:
+		case queued:
+			h.Log.ErrorContext(ctx, "message failed", "message", message.ID, "error", err.Error())
+			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.ID})
+		default:
+			h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
+			return response, err
+		}
+	}
+	return response, nil
+}
+
+func (h *Handler) message(ctx context.Context, message trigger.Message, report *report) error {
+	t, err := trigger.ForRepositories(message.Event, h.Account)
+	if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) {
+		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
+		return nil
+	}
+	if err != nil {
+		report.rejected()
+		return fmt.Errorf("event refused: %w", err)
+	}
+	return h.Reconciler.Run(ctx, t, report.of(t))
+}

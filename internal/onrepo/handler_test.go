@@ -1,0 +1,158 @@
+package onrepo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+)
+
+// reconciler does what a test says for each trigger.
+type reconciler func(trigger.Repositories, reconcile.Reporter) error
+
+func (f reconciler) Run(_ context.Context, t trigger.Repositories, report reconcile.Reporter) error {
+	return f(t, report)
+}
+
+func handle(t *testing.T, payload string, f reconciler) (onrepo.Response, []map[string]any, error) {
+	t.Helper()
+	var log bytes.Buffer
+	handler := &onrepo.Handler{Stack: "stack", Account: "123456789012", Reconciler: f, Log: telemetry.NewLogger(&log)}
+	response, err := handler.Handle(t.Context(), json.RawMessage(payload))
+	var lines []map[string]any
+	for line := range strings.Lines(log.String()) {
+		var decoded map[string]any
+		if err := json.Unmarshal([]byte(line), &decoded); err != nil {
+			t.Fatalf("log line %q: %v", line, err)
+		}
+		lines = append(lines, decoded)
+	}
+	return response, lines, err
+}
+
+func sample(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../events/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func queued(bodies ...string) string {
+	type record struct {
+		MessageID string `json:"messageId"`
+		Body      string `json:"body"`
+	}
+	var batch struct{ Records []record }
+	for i, body := range bodies {
+		batch.Records = append(batch.Records, record{fmt.Sprintf("m%d", i), body})
+	}
+	text, _ := json.Marshal(batch)
+	return string(text)
+}
+
+func TestLinesAndMetrics(t *testing.T) {
+	response, lines, err := handle(t, sample(t, "reconcile-request"), func(_ trigger.Repositories, report reconcile.Reporter) error {
+		report.Unusable(t.Context(), accountlist.List{Name: "/list", Version: 3, InForce: 2, Problem: errors.New("broken"), Notices: []string{"own account"}})
+		report.Repository(t.Context(), reconcile.Result{Repository: "a", Outcome: reconcile.Updated, ListVersion: "2", Added: []string{"EcrPullPolicyAccounts"}})
+		report.Repository(t.Context(), reconcile.Result{Repository: "b", Outcome: reconcile.WouldUpdate, Removed: []string{"EcrPullPolicyLambda"}})
+		report.Repository(t.Context(), reconcile.Result{Repository: "c", Outcome: reconcile.Failed, Err: errors.New("too large")})
+		report.Repository(t.Context(), reconcile.Result{Repository: "d", Outcome: reconcile.Gone, Reason: "does not exist"})
+		return nil
+	})
+	if err != nil || fmt.Sprint(response.Outcomes) != "map[failed:1 gone:1 updated:1 would-update:1]" {
+		t.Errorf("got %+v, %v", response, err)
+	}
+	want := []string{
+		`{"error":"broken","inForce":2,"level":"ERROR","list":"/list","msg":"account list cannot be used: it grants and revokes nothing","version":3}`,
+		`{"level":"WARN","list":"/list","msg":"account list","notice":"own account","version":2}`,
+		`{"added":["EcrPullPolicyAccounts"],"level":"INFO","listVersion":"2","msg":"repository","outcome":"updated","removed":[],"repository":"a","trigger":"Request"}`,
+		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"would-update","removed":["EcrPullPolicyLambda"],"repository":"b","trigger":"Request"}`,
+		`{"added":[],"error":"too large","level":"ERROR","listVersion":"","msg":"repository","outcome":"failed","removed":[],"repository":"c","retry":false,"trigger":"Request"}`,
+		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"gone","reason":"does not exist","removed":[],"repository":"d","trigger":"Request"}`,
+		`{"Failed":1,"Gone":1,"Stack":"stack","UnusableLists":1,"Updated":1,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
+			`{"Name":"Failed","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"UnusableLists","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
+			`"Namespace":"ecr-pull-policy"}]},"level":"INFO","msg":"invocation ended"}`,
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("%d lines, want %d: %v", len(lines), len(want), lines)
+	}
+	for i, line := range lines {
+		delete(line, "time")
+		if embedded, ok := line["_aws"].(map[string]any); ok {
+			if embedded["Timestamp"].(float64) < 1.7e12 {
+				t.Errorf("timestamp %v is not in milliseconds", embedded["Timestamp"])
+			}
+			delete(embedded, "Timestamp")
+		}
+		if got, _ := json.Marshal(line); string(got) != want[i] {
+			t.Errorf("line %d is\n%s, want\n%s", i, got, want[i])
+		}
+	}
+}
+
+func TestIgnoredEventsWriteOneLine(t *testing.T) {
+	for _, name := range []string{"create-repository-failed", "create-repository-other-registry", "image-scan"} {
+		response, lines, err := handle(t, sample(t, "ignored/"+name), func(trigger.Repositories, reconcile.Reporter) error {
+			t.Error("reconciled")
+			return nil
+		})
+		if err != nil || len(response.Outcomes) != 0 || len(lines) != 1 || lines[0]["msg"] != "event ignored" || lines[0]["reason"] == "" {
+			t.Errorf("%s: got %+v, %v, %v", name, response, lines, err)
+		}
+	}
+}
+
+func TestPartialBatchResponse(t *testing.T) {
+	request := func(name string) string {
+		return `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["` + name + `"]}}`
+	}
+	payload := queued(request("good"), request("bad"), "no JSON", sample(t, "ignored/image-scan"), request("fine"))
+	var seen []string
+	response, lines, err := handle(t, payload, func(r trigger.Repositories, _ reconcile.Reporter) error {
+		seen = append(seen, r.Names[0])
+		if r.Names[0] == "bad" {
+			return errors.New("throttled")
+		}
+		return nil
+	})
+	if err != nil || strings.Join(seen, " ") != "good bad fine" {
+		t.Errorf("saw %q, %v", seen, err)
+	}
+	if got := fmt.Sprint(response.BatchItemFailures); got != "[{m1} {m2}]" {
+		t.Errorf("failures %s, want those of m1 and m2", got)
+	}
+	var failed []string
+	for _, line := range lines {
+		if line["msg"] == "message failed" {
+			failed = append(failed, fmt.Sprint(line["message"], ": ", line["error"]))
+		}
+	}
+	if len(failed) != 2 || failed[0] != "m1: throttled" || !strings.Contains(failed[1], "event refused") {
+		t.Errorf("lines of failures %q", failed)
+	}
+	if last := lines[len(lines)-1]; last["Rejected"] != 1.0 {
+		t.Errorf("last line %v, want one event rejected", last)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	_, lines, err := handle(t, sample(t, "image-pushed"), func(trigger.Repositories, reconcile.Reporter) error { return errors.New("throttled") })
+	if err == nil || len(lines) != 1 || lines[0]["error"] != "throttled" {
+		t.Errorf("got %v, %v: Lambda is to retry, and the log to say why", lines, err)
+	}
+	if _, _, err := handle(t, "no JSON", nil); err == nil {
+		t.Error("no error for a payload that is no JSON")
+	}
+}

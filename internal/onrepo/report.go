@@ -1,0 +1,90 @@
+package onrepo
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+)
+
+// report gathers what one invocation did.
+type report struct {
+	log      *slog.Logger
+	outcomes map[reconcile.Outcome]int
+	metrics  telemetry.Metrics
+}
+
+func newReport(log *slog.Logger) *report {
+	return &report{log: log, outcomes: map[reconcile.Outcome]int{}, metrics: telemetry.Metrics{}}
+}
+
+func (r *report) rejected() { r.metrics[telemetry.Rejected]++ }
+
+// close writes the line that ends the invocation, if there was anything to count.
+func (r *report) close(ctx context.Context, stack string) {
+	for outcome, count := range r.outcomes {
+		r.metrics[metricName(outcome)] = count
+	}
+	if len(r.metrics) == 0 {
+		return
+	}
+	r.metrics.Log(ctx, r.log, stack, "invocation ended")
+}
+
+// metricName writes an outcome as the metrics of AWS are written: WouldUpdate.
+func metricName(outcome reconcile.Outcome) string {
+	var name strings.Builder
+	for word := range strings.SplitSeq(string(outcome), "-") {
+		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return name.String()
+}
+
+// of returns the part of the report that one trigger's run fills.
+func (r *report) of(t trigger.Repositories) reconcile.Reporter {
+	return &triggerReport{report: r, kind: t.Kind}
+}
+
+type triggerReport struct {
+	*report
+	kind string
+}
+
+// Repository writes the line of one repository.
+func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result) {
+	r.outcomes[result.Outcome]++
+	level := slog.LevelInfo
+	attributes := []slog.Attr{
+		slog.String("repository", result.Repository),
+		slog.String("outcome", string(result.Outcome)),
+		slog.String("trigger", r.kind),
+		slog.String("listVersion", result.ListVersion),
+		slog.Any("added", nonNil(result.Added)),
+		slog.Any("removed", nonNil(result.Removed)),
+	}
+	if result.Reason != "" {
+		attributes = append(attributes, slog.String("reason", result.Reason))
+	}
+	if result.Err != nil {
+		level = slog.LevelError
+		attributes = append(attributes, slog.String("error", result.Err.Error()), slog.Bool("retry", result.Retry))
+	}
+	r.log.LogAttrs(ctx, level, "repository", attributes...)
+}
+
+// Unusable writes the line of a list that cannot be used.
+func (r *triggerReport) Unusable(ctx context.Context, list accountlist.List) {
+	r.metrics[telemetry.UnusableLists]++
+	telemetry.LogList(ctx, r.log, list)
+}
+
+func nonNil(sids []string) []string {
+	if sids == nil {
+		return []string{}
+	}
+	return sids
+}

@@ -1,0 +1,95 @@
+// Package registry is the door to ECR: the names of the repositories and their policies.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+)
+
+// PolicyAPI is what Policies needs of ECR.
+type PolicyAPI interface {
+	GetRepositoryPolicy(context.Context, *ecr.GetRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRepositoryPolicyOutput, error)
+	SetRepositoryPolicy(context.Context, *ecr.SetRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.SetRepositoryPolicyOutput, error)
+	DeleteRepositoryPolicy(context.Context, *ecr.DeleteRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.DeleteRepositoryPolicyOutput, error)
+}
+
+// Policies are the repository policies of a registry. Its methods return reconcile.ErrNoRepository and
+// reconcile.ErrRefused where these say what happened.
+type Policies struct{ api PolicyAPI }
+
+// NewPolicies returns the policies that the API reaches.
+func NewPolicies(api PolicyAPI) *Policies { return &Policies{api: api} }
+
+// Policy returns the policy of a repository; "" if it has none.
+func (p *Policies) Policy(ctx context.Context, repository string) (string, error) {
+	output, err := p.api.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
+	if none := (*types.RepositoryPolicyNotFoundException)(nil); errors.As(err, &none) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("get policy of %s: %w", repository, classify(err))
+	}
+	return aws.ToString(output.PolicyText), nil
+}
+
+// SetPolicy replaces the policy of a repository. It never sets force, which would let us lock ourselves out.
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+func (p *Policies) SetPolicy(ctx context.Context, repository, document string) error {
+	_, err := p.api.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: &repository, PolicyText: &document})
+	if err != nil {
+		return fmt.Errorf("set policy of %s: %w", repository, classify(err))
+	}
+	return nil
+}
+
+// DeletePolicy removes the policy of a repository, if it has one.
+func (p *Policies) DeletePolicy(ctx context.Context, repository string) error {
+	_, err := p.api.DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &repository})
+	if none := (*types.RepositoryPolicyNotFoundException)(nil); err != nil && !errors.As(err, &none) {
+		return fmt.Errorf("delete policy of %s: %w", repository, classify(err))
+	}
+	return nil
+}
+
+func classify(err error) error {
+	if gone := (*types.RepositoryNotFoundException)(nil); errors.As(err, &gone) {
+		return fmt.Errorf("%w: %w", reconcile.ErrNoRepository, err)
+	}
+	if invalid := (*types.InvalidParameterException)(nil); errors.As(err, &invalid) {
+		return fmt.Errorf("%w: %w", reconcile.ErrRefused, err)
+	}
+	return err
+}
+
+// Names yields the names of all repositories of the registry, a page of up to 1,000 at a time. After an error it
+// yields no more.
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
+func Names(ctx context.Context, api ecr.DescribeRepositoriesAPIClient) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		pages := ecr.NewDescribeRepositoriesPaginator(api, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(1000)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(nil, fmt.Errorf("list repositories: %w", err))
+				return
+			}
+			names := make([]string, len(page.Repositories))
+			for i, repository := range page.Repositories {
+				names[i] = aws.ToString(repository.RepositoryName)
+			}
+			if !yield(names, nil) {
+				return
+			}
+		}
+	}
+}

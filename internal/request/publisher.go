@@ -1,0 +1,132 @@
+// Package request publishes requests to reconcile repositories on the event bus.
+package request
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+)
+
+// API is what the publisher needs of EventBridge.
+type API interface {
+	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+const (
+	// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+	maxEntries = 10
+
+	// The limit of a call is 256 KB. The distance to it is for what EventBridge counts beyond the detail.
+	//
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
+	maxBytes = 200_000
+
+	// Entries that fail are sent again after 100 ms, 200 ms, … 3.2 s.
+	maxAttempts  = 7
+	firstBackoff = 100 * time.Millisecond
+)
+
+// Publisher gathers the names of repositories and publishes them, up to 100 in a request and 10 requests in a
+// call. Flush publishes what it still holds.
+type Publisher struct {
+	api     API
+	names   []string
+	entries []types.PutEventsRequestEntry
+	bytes   int
+}
+
+// NewPublisher returns a publisher that holds nothing yet.
+func NewPublisher(api API) *Publisher { return &Publisher{api: api} }
+
+// Add asks to reconcile one more repository.
+func (p *Publisher) Add(ctx context.Context, repository string) error {
+	p.names = append(p.names, repository)
+	if len(p.names) < trigger.MaxRequestNames {
+		return nil
+	}
+	return p.closeRequest(ctx)
+}
+
+// Flush publishes all that was added. The publisher can be used again.
+func (p *Publisher) Flush(ctx context.Context) error {
+	if len(p.names) > 0 {
+		if err := p.closeRequest(ctx); err != nil {
+			return err
+		}
+	}
+	return p.put(ctx)
+}
+
+// closeRequest makes an entry of the gathered names, and a call of the entries if they fill one.
+func (p *Publisher) closeRequest(ctx context.Context) error {
+	detail, err := json.Marshal(trigger.Request{Repositories: p.names})
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	p.names = p.names[:0]
+	if p.bytes+len(detail) > maxBytes {
+		if err := p.put(ctx); err != nil {
+			return err
+		}
+	}
+	p.entries = append(p.entries, types.PutEventsRequestEntry{
+		Source:     aws.String(trigger.RequestSource),
+		DetailType: aws.String(trigger.RequestDetailType),
+		Detail:     aws.String(string(detail)),
+	})
+	p.bytes += len(detail)
+	if len(p.entries) == maxEntries {
+		return p.put(ctx)
+	}
+	return nil
+}
+
+// put publishes the entries. EventBridge may take some and refuse others: those are sent again.
+func (p *Publisher) put(ctx context.Context) error {
+	backoff := firstBackoff
+	for attempt := 1; len(p.entries) > 0; attempt++ {
+		output, err := p.api.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: p.entries})
+		if err != nil {
+			return fmt.Errorf("publish requests: %w", err)
+		}
+		var failed []types.PutEventsRequestEntry
+		var reason string
+		for i, entry := range output.Entries {
+			if entry.ErrorCode != nil {
+				failed = append(failed, p.entries[i])
+				reason = aws.ToString(entry.ErrorCode) + ": " + aws.ToString(entry.ErrorMessage)
+			}
+		}
+		if len(failed) > 0 && attempt == maxAttempts {
+			return fmt.Errorf("publish requests: %d of %d entries still fail after %d attempts: %s",
+				len(failed), len(p.entries), maxAttempts, reason)
+		}
+		p.entries = failed
+		if len(failed) > 0 {
+			if err := sleep(ctx, backoff); err != nil {
+				return fmt.Errorf("publish requests: %w (%d entries still failed: %s)", err, len(failed), reason)
+			}
+			backoff *= 2
+		}
+	}
+	p.bytes = 0
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

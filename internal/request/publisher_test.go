@@ -1,0 +1,125 @@
+package request_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+func newPublisher() (*stubaws.AWS, *request.Publisher) {
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	return cloud, request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()))
+}
+
+func publish(t *testing.T, p *request.Publisher, n, nameLength int) error {
+	t.Helper()
+	for i := range n {
+		name := fmt.Sprintf("r%0*d", nameLength-1, i)
+		if err := p.Add(t.Context(), name); err != nil {
+			return err
+		}
+	}
+	return p.Flush(t.Context())
+}
+
+// named returns how often each repository was requested, having checked that onrepo understands every request.
+func named(t *testing.T, cloud *stubaws.AWS) (requests int, times map[string]int) {
+	t.Helper()
+	times = map[string]int{}
+	for _, event := range cloud.Published() {
+		requests++
+		decoded, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range decoded.Names {
+			times[name]++
+		}
+	}
+	return requests, times
+}
+
+func TestPublish(t *testing.T) {
+	for _, c := range []struct{ repositories, nameLength, requests, calls int }{
+		{0, 10, 0, 0},
+		{1, 10, 1, 1},
+		{100, 10, 1, 1},
+		{101, 10, 2, 1},
+		{1000, 10, 10, 1},
+		{1001, 10, 11, 2},
+		{2000, 256, 20, 3}, // 26 kB a request: a call holds seven of them
+	} {
+		t.Run(fmt.Sprintf("%d names of %d", c.repositories, c.nameLength), func(t *testing.T) {
+			cloud, publisher := newPublisher()
+			if err := publish(t, publisher, c.repositories, c.nameLength); err != nil {
+				t.Fatal(err)
+			}
+			if calls := cloud.Calls()["PutEvents"]; calls != c.calls {
+				t.Errorf("%d calls, want %d", calls, c.calls)
+			}
+			requests, times := named(t, cloud)
+			if requests != c.requests || len(times) != c.repositories {
+				t.Errorf("%d requests name %d repositories, want %d and %d", requests, len(times), c.requests, c.repositories)
+			}
+			for name, n := range times {
+				if n != 1 {
+					t.Errorf("%s is named %d times", name, n)
+				}
+			}
+		})
+	}
+}
+
+func TestFailedEntriesAreSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, publisher := newPublisher()
+		puts := 0
+		cloud.EntryFails = func(index int) bool {
+			if index == 0 {
+				puts++
+			}
+			return puts < 4 && index%2 == 0 // 10, 5, 3, then 2 entries
+		}
+		if err := publish(t, publisher, 1000, 10); err != nil {
+			t.Fatal(err)
+		}
+		requests, times := named(t, cloud)
+		if requests != 10 || len(times) != 1000 {
+			t.Errorf("%d requests name %d repositories, want 10 and 1000", requests, len(times))
+		}
+	})
+}
+
+func TestEntriesThatStayFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, publisher := newPublisher()
+		cloud.EntryFails = func(index int) bool { return index == 0 }
+		err := publish(t, publisher, 200, 10)
+		if err == nil || !strings.Contains(err.Error(), "1 of 1 entries still fail after 7 attempts: ThrottlingException") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestRequestIsWhatTheDocsSay(t *testing.T) {
+	cloud, publisher := newPublisher()
+	if err := publish(t, publisher, 2, 3); err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(cloud.Published())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `[{"Source":"ecr-pull-policy","DetailType":"Repository Reconcile Requested","Detail":"{\"repositories\":[\"r00\",\"r01\"]}"}]`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

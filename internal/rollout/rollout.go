@@ -1,0 +1,92 @@
+// Package rollout turns a change of an account list, or a tick of the schedule, into requests that together name
+// every repository that has to follow.
+package rollout
+
+import (
+	"context"
+	"iter"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+)
+
+// Lists are the account lists.
+type Lists interface {
+	// ReadNamespace reads one list by the name of its parameter; ok is false if that is no list's.
+	ReadNamespace(ctx context.Context, name string) (list accountlist.List, ok bool, err error)
+	ReadAll(ctx context.Context) (accountlist.Snapshot, error)
+}
+
+// Publisher takes the repositories to request, one by one.
+type Publisher interface {
+	Add(ctx context.Context, repository string) error
+	Flush(ctx context.Context) error
+}
+
+// Rollout requests that repositories follow the lists.
+type Rollout struct {
+	Lists    Lists
+	Names    func(context.Context) iter.Seq2[[]string, error] // of the repositories, page by page
+	Requests func() Publisher                                 // a new one for every rollout
+	Scope    scope.Scope
+}
+
+// Reporter is told what a rollout finds.
+type Reporter interface {
+	// List is called for every list that was looked at.
+	List(context.Context, accountlist.List)
+}
+
+// ListChanged requests the repositories that one list covers. A list that cannot be used changes nothing; but if an
+// earlier version of it can, that one is rolled out: its own event may have found this version already.
+//
+// It returns how many repositories were requested. After an error some may have been.
+func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report Reporter) (requested int, err error) {
+	list, ok, err := r.Lists.ReadNamespace(ctx, t.Name)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, &trigger.Ignored{Reason: "the parameter " + t.Name + " is no account list"}
+	}
+	report.List(ctx, list)
+	if list.Consumers == nil {
+		return 0, nil
+	}
+	return r.request(ctx, list.Covers)
+}
+
+// Scheduled requests every repository in scope, unless there is no list to follow. It returns what ListChanged does.
+func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int, err error) {
+	lists, err := r.Lists.ReadAll(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, list := range lists.All() {
+		report.List(ctx, list)
+	}
+	if lists.IsEmpty() {
+		return 0, nil
+	}
+	return r.request(ctx, func(string) bool { return true })
+}
+
+func (r *Rollout) request(ctx context.Context, covered func(repository string) bool) (requested int, err error) {
+	requests := r.Requests()
+	for page, err := range r.Names(ctx) {
+		if err != nil {
+			return requested, err
+		}
+		for _, name := range page {
+			if !covered(name) || !r.Scope.Contains(name) {
+				continue
+			}
+			if err := requests.Add(ctx, name); err != nil {
+				return requested, err
+			}
+			requested++
+		}
+	}
+	return requested, requests.Flush(ctx)
+}

@@ -1,0 +1,178 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+const list = "/ecr-pull-policy/accounts"
+
+type recorder struct{ problems []string }
+
+func (r *recorder) List(_ context.Context, list accountlist.List) {
+	if list.Problem != nil {
+		r.problems = append(r.problems, list.Name)
+	}
+}
+
+func newRollout(t *testing.T) (*stubaws.AWS, *rollout.Rollout) {
+	t.Helper()
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	repositories, err := scope.New([]string{"**"}, []string{"**/scratch-*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	standard := policy.Standard{
+		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
+		Style:    policy.GrantPrincipal,
+	}
+	client := ecr.NewFromConfig(cloud.Config())
+	return cloud, &rollout.Rollout{
+		Lists:    accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, standard),
+		Names:    func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, client) },
+		Requests: func() rollout.Publisher { return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config())) },
+		Scope:    repositories,
+	}
+}
+
+// requested returns the repositories that were requested, in order.
+func requested(t *testing.T, cloud *stubaws.AWS) []string {
+	t.Helper()
+	var names []string
+	for _, event := range cloud.Published() {
+		request, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, request.Names...)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestListChanged(t *testing.T) {
+	everything := []string{"api", "team-a", "team-a/api", "team-ab", "team-b/api"}
+	for name, c := range map[string]struct {
+		write   func(*stubaws.AWS)
+		changed string
+		want    []string
+		problem bool
+	}{
+		"the account list":  {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list, everything, false},
+		"a namespace":       {func(a *stubaws.AWS) { a.PutList(list+"/team-a", "111111111111") }, list + "/team-a", []string{"team-a", "team-a/api"}, false},
+		"none":              {func(a *stubaws.AWS) { a.PutList(list, "none") }, list, everything, false},
+		"deleted":           {func(*stubaws.AWS) {}, list, nil, true},
+		"namespace deleted": {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list + "/team-a", nil, true},
+		"invalid":           {func(a *stubaws.AWS) { a.PutList(list, "*") }, list, nil, true},
+		// The event of version 1 may come when version 2 is there already.
+		"invalid after a valid one": {func(a *stubaws.AWS) { a.PutList(list, "111111111111"); a.PutList(list, "*") }, list, everything, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud, r := newRollout(t)
+			cloud.CreateRepository(everything...)
+			cloud.CreateRepository("team-a/scratch-1")
+			c.write(cloud)
+			report := &recorder{}
+			n, err := r.ListChanged(t.Context(), trigger.ListChanged{Name: c.changed}, report)
+			if err != nil || n != len(c.want) {
+				t.Errorf("%d requested, %v, want %d", n, err, len(c.want))
+			}
+			if got := requested(t, cloud); !slices.Equal(got, c.want) {
+				t.Errorf("requested %q, want %q", got, c.want)
+			}
+			if (len(report.problems) == 1) != c.problem {
+				t.Errorf("problems %q", report.problems)
+			}
+			if c.want == nil && cloud.Calls()["DescribeRepositories"] != 0 {
+				t.Error("listed the repositories for nothing")
+			}
+		})
+	}
+}
+
+func TestAnotherParameter(t *testing.T) {
+	cloud, r := newRollout(t)
+	_, err := r.ListChanged(t.Context(), trigger.ListChanged{Name: "/other"}, &recorder{})
+	if ignored := (*trigger.Ignored)(nil); !errors.As(err, &ignored) || len(cloud.Calls()) != 0 {
+		t.Errorf("got %v, calls %v", err, cloud.Calls())
+	}
+}
+
+func TestScheduled(t *testing.T) {
+	cloud, r := newRollout(t)
+	cloud.CreateRepository("team-a/api", "team-b/api")
+	cloud.PutList(list+"/team-a", "222222222222")
+	report := &recorder{}
+	n, err := r.Scheduled(t.Context(), report)
+	if err != nil || n != 2 || !slices.Equal(report.problems, []string{list}) {
+		t.Errorf("%d requested, problems %q, %v", n, report.problems, err)
+	}
+	cloud.DeleteParameter(list + "/team-a")
+	cloud.Published()
+	if n, err = r.Scheduled(t.Context(), &recorder{}); err != nil || n != 0 || len(cloud.Published()) != 0 {
+		t.Errorf("without any list: %d requested, %v", n, err)
+	}
+}
+
+func TestPages(t *testing.T) {
+	cloud, r := newRollout(t)
+	var want []string
+	for i := range 2345 {
+		want = append(want, fmt.Sprintf("r%04d", i))
+	}
+	cloud.CreateRepository(want...)
+	cloud.PutList(list, "111111111111")
+	n, err := r.Scheduled(t.Context(), &recorder{})
+	if err != nil || n != len(want) {
+		t.Fatalf("%d requested, %v", n, err)
+	}
+	if got := requested(t, cloud); !slices.Equal(got, want) {
+		t.Errorf("%d names requested, not each of the %d exactly once", len(got), len(want))
+	}
+	if calls := cloud.Calls(); calls["DescribeRepositories"] != 3 || calls["PutEvents"] != 3 {
+		t.Errorf("calls %v", calls)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for operation, want := range map[string]string{
+		"GetParameters":        "read list",
+		"DescribeRepositories": "list repositories",
+		"PutEvents":            "publish requests",
+	} {
+		cloud, r := newRollout(t)
+		cloud.CreateRepository("api")
+		cloud.PutList(list, "111111111111")
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == operation {
+				return stubaws.Fault{Code: "AccessDeniedException"}
+			}
+			return stubaws.Fault{}
+		}
+		_, scheduledErr := r.Scheduled(t.Context(), &recorder{})
+		_, changedErr := r.ListChanged(t.Context(), trigger.ListChanged{Name: list}, &recorder{})
+		for _, err := range []error{scheduledErr, changedErr} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s denied: got %v, want an error that says %q", operation, err, want)
+			}
+		}
+	}
+}

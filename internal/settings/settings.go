@@ -1,0 +1,94 @@
+// Package settings reads what the stack decides from the functions' environment.
+package settings
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// Settings are the parameters of the stack, checked.
+type Settings struct {
+	Stack    string
+	ListName string
+	Standard policy.Standard
+	Scope    scope.Scope
+	Observe  bool // write nothing
+}
+
+type environment struct {
+	StackName         string   `env:"STACK_NAME,required"`
+	Region            string   `env:"AWS_REGION,required"`
+	RegistryPartition string   `env:"REGISTRY_PARTITION,required"`
+	RegistryAccountID string   `env:"REGISTRY_ACCOUNT_ID,required"`
+	AccountListName   string   `env:"ACCOUNT_LIST_NAME,required"`
+	GrantStyle        string   `env:"GRANT_STYLE,required"`
+	LambdaStatement   toggle   `env:"LAMBDA_STATEMENT,required"`
+	ExtraActions      []string `env:"EXTRA_ACTIONS"`
+	Include           []string `env:"INCLUDE,notEmpty"`
+	Exclude           []string `env:"EXCLUDE"`
+	Mode              mode     `env:"MODE,required"`
+}
+
+type (
+	toggle bool
+	mode   string
+)
+
+func (t *toggle) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "on":
+		*t = true
+	case "off":
+		*t = false
+	default:
+		return fmt.Errorf("%q is neither on nor off", text)
+	}
+	return nil
+}
+
+const (
+	enforce mode = "enforce"
+	observe mode = "observe"
+)
+
+func (m *mode) UnmarshalText(text []byte) error {
+	*m = mode(text)
+	if *m != enforce && *m != observe {
+		return fmt.Errorf("%q is neither %s nor %s", text, enforce, observe)
+	}
+	return nil
+}
+
+// FromEnvironment reads the settings. The error names everything that is wrong with them.
+func FromEnvironment() (Settings, error) {
+	e, err := env.ParseAs[environment]()
+	if err != nil {
+		return Settings{}, fmt.Errorf("read environment: %w", err)
+	}
+	standard := policy.Standard{
+		Registry: policy.Registry{
+			Partition: e.RegistryPartition,
+			Region:    e.Region,
+			AccountID: e.RegistryAccountID,
+		},
+		Style:        policy.GrantStyle(e.GrantStyle),
+		Lambda:       bool(e.LambdaStatement),
+		ExtraActions: e.ExtraActions,
+	}
+	repositories, err := scope.New(e.Include, e.Exclude)
+	if err := errors.Join(standard.Validate(), err); err != nil {
+		return Settings{}, fmt.Errorf("read environment: %w", err)
+	}
+	return Settings{
+		Stack:    e.StackName,
+		ListName: e.AccountListName,
+		Standard: standard,
+		Scope:    repositories,
+		Observe:  e.Mode == observe,
+	}, nil
+}

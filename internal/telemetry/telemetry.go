@@ -1,0 +1,70 @@
+// Package telemetry writes what the functions have to say: JSON lines on standard output, which Lambda brings to
+// CloudWatch Logs, and metrics inside such lines in the embedded metric format, which cost no API call.
+package telemetry
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Namespace is that of the metrics; their one dimension is Stack.
+const Namespace = "ecr-pull-policy"
+
+// The metrics. Every other one counts the repositories with one outcome.
+const (
+	UnusableLists = "UnusableLists" // lists that are missing, invalid or too large
+	Requested     = "Requested"     // repositories that a rollout asked for
+	Rejected      = "Rejected"      // events that are malformed
+)
+
+// NewLogger returns a logger that writes one JSON object per line.
+func NewLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// Metrics are the counts of one invocation, by the metric's name.
+type Metrics map[string]int
+
+// embedded is the part of a log line that makes CloudWatch read metrics from its other members.
+//
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+type embedded struct {
+	Timestamp         int64 // milliseconds since 1970
+	CloudWatchMetrics []directive
+}
+
+type directive struct {
+	Namespace  string
+	Dimensions [][]string
+	Metrics    []metric
+}
+
+type metric struct {
+	Name string
+	Unit string
+}
+
+// Log writes the line that ends an invocation, with the counts that aren't zero as metrics of the stack.
+func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message string, attributes ...slog.Attr) {
+	var names []string
+	for name, count := range m {
+		if count != 0 {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		d := directive{Namespace: Namespace, Dimensions: [][]string{{"Stack"}}}
+		for _, name := range names {
+			d.Metrics = append(d.Metrics, metric{Name: name, Unit: "Count"})
+			attributes = append(attributes, slog.Int(name, m[name]))
+		}
+		attributes = append(attributes,
+			slog.String("Stack", stack),
+			slog.Any("_aws", embedded{Timestamp: time.Now().UnixMilli(), CloudWatchMetrics: []directive{d}}))
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, message, attributes...)
+}

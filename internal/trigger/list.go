@@ -1,0 +1,35 @@
+package trigger
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// parameterStoreDetail says that a parameter changed, not to what.
+//
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html
+type parameterStoreDetail struct {
+	Name      string `json:"name"`
+	Operation string `json:"operation"`
+	Exception string `json:"exception"`
+}
+
+func parameterStoreChange(event events.EventBridgeEvent) (ListChanged, error) {
+	var detail parameterStoreDetail
+	if err := decodeDetail(event, &detail); err != nil {
+		return ListChanged{}, err
+	}
+	if detail.Exception != "" {
+		return ListChanged{}, ignored("%s of parameter %q failed: %s", detail.Operation, detail.Name, detail.Exception)
+	}
+	switch detail.Operation {
+	case "Create", "Update", "Delete":
+	default:
+		return ListChanged{}, ignored("%q changes no value of parameter %q", detail.Operation, detail.Name)
+	}
+	if detail.Name == "" {
+		return ListChanged{}, fmt.Errorf("%q event names no parameter", event.DetailType)
+	}
+	return ListChanged{Name: detail.Name, Operation: detail.Operation}, nil
+}

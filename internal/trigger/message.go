@@ -1,0 +1,46 @@
+package trigger
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Message is an event as the function received it.
+type Message struct {
+	ID    string // of the SQS message; empty for an event that EventBridge sent straight to the function
+	Event []byte
+}
+
+// Messages takes a function's payload apart: an SQS batch has a message per record, whose body is an event, or
+// the record of a failed invocation, as Lambda leaves it in the dead-letter queue, with the event in it. Anything
+// else is one event.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+func Messages(payload []byte) (messages []Message, queued bool, err error) {
+	var batch struct {
+		Records []events.SQSMessage `json:"Records"`
+	}
+	if err := json.Unmarshal(payload, &batch); err != nil {
+		return nil, false, fmt.Errorf("decode payload: %w", err)
+	}
+	if batch.Records == nil {
+		return []Message{{Event: payload}}, false, nil
+	}
+	for _, record := range batch.Records {
+		messages = append(messages, Message{ID: record.MessageId, Event: eventIn([]byte(record.Body))})
+	}
+	return messages, true, nil
+}
+
+func eventIn(body []byte) []byte {
+	var failed struct {
+		RequestPayload json.RawMessage `json:"requestPayload"`
+	}
+	if json.Unmarshal(body, &failed) == nil && failed.RequestPayload != nil {
+		return failed.RequestPayload
+	}
+	return body
+}

@@ -1,0 +1,163 @@
+package trigger_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+)
+
+const account = "123456789012"
+
+func sample(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../events", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestEverySampleForRepositories(t *testing.T) {
+	for name, want := range map[string]trigger.Repositories{
+		"create-repository":                    {Kind: "CreateRepository", Names: []string{"team-a/api"}, Created: true},
+		"create-repository-pull-through-cache": {Kind: "CreateRepository", Names: []string{"team-a/api"}, Created: true},
+		"create-repository-on-push":            {Kind: "CreateRepository", Names: []string{"team-a/api"}, Created: true},
+		"create-repository-replication":        {Kind: "CreateRepository", Names: []string{"team-a/api"}, Created: true},
+		"set-repository-policy":                {Kind: "SetRepositoryPolicy", Names: []string{"team-a/api"}},
+		"set-repository-policy-by-user":        {Kind: "SetRepositoryPolicy", Names: []string{"team-a/api"}},
+		"delete-repository-policy":             {Kind: "DeleteRepositoryPolicy", Names: []string{"team-a/api"}},
+		"image-pushed":                         {Kind: "ImagePushed", Names: []string{"team-a/api"}},
+		"image-replicated":                     {Kind: "ImageReplicated", Names: []string{"team-a/api"}},
+		"image-pulled-through":                 {Kind: "ImagePulledThrough", Names: []string{"team-a/api"}},
+		"reconcile-request":                    {Kind: "Request", Names: []string{"team-a/api", "team-b/web"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trigger.ForRepositories(sample(t, name), account)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, %v, want %+v", got, err, want)
+			}
+		})
+	}
+}
+
+func TestEverySampleForLists(t *testing.T) {
+	for name, want := range map[string]any{
+		"list-created":              trigger.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Create"},
+		"list-updated":              trigger.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Update"},
+		"list-deleted":              trigger.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Delete"},
+		"list-of-namespace-updated": trigger.ListChanged{Name: "/ecr-pull-policy/accounts/team-a", Operation: "Update"},
+		"schedule":                  trigger.Scheduled{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trigger.ForLists(sample(t, name), account)
+			if err != nil || got != want {
+				t.Errorf("got %+v, %v, want %+v", got, err, want)
+			}
+		})
+	}
+}
+
+// Rules filter these, and so does the code: a rule may be edited, and anybody may invoke a function.
+func TestIgnored(t *testing.T) {
+	samples, err := filepath.Glob("../../events/ignored/*.json")
+	if err != nil || len(samples) == 0 {
+		t.Fatal("no samples", err)
+	}
+	for _, path := range samples {
+		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		t.Run(name, func(t *testing.T) {
+			message := sample(t, "ignored/"+name)
+			_, repositoriesErr := trigger.ForRepositories(message, account)
+			if ignored := (*trigger.Ignored)(nil); !errors.As(repositoriesErr, &ignored) || ignored.Reason == "" {
+				t.Errorf("onrepo: got %v, want it ignored with a reason", repositoriesErr)
+			}
+			list, listsErr := trigger.ForLists(message, account)
+			if name == "parameter-other" || name == "parameter-alike" { // the store knows which names are lists
+				if listsErr != nil || list.(trigger.ListChanged).Name == "" {
+					t.Errorf("onaccount: got %v, %v", list, listsErr)
+				}
+				return
+			}
+			if ignored := (*trigger.Ignored)(nil); !errors.As(listsErr, &ignored) {
+				t.Errorf("onaccount: got %v, want it ignored", listsErr)
+			}
+		})
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	event := func(source, detailType, detail string) string {
+		return fmt.Sprintf(`{"source":%q,"detail-type":%q,"account":%q,"detail":%s}`, source, detailType, account, detail)
+	}
+	request := func(names ...string) string {
+		return event("ecr-pull-policy", "Repository Reconcile Requested", `{"repositories":["`+strings.Join(names, `","`)+`"]}`)
+	}
+	for name, c := range map[string]struct{ message, want string }{
+		"no JSON":             {`{"source":`, "decode EventBridge event"},
+		"detail of no object": {event("aws.ecr", "ECR Image Action", `"x"`), "decode detail"},
+		"no repository": {event("aws.ecr", "AWS API Call via CloudTrail",
+			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository"}`), "names no repository"},
+		"foreign ARN only": {event("aws.ecr", "AWS Service Event via CloudTrail",
+			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository","resources":[{"ARN":"arn:aws:s3:::bucket"},{"ARN":"arn:aws:ecr:eu-central-1:123456789012:cache/x"}]}`), "names no repository"},
+		"push without a name": {event("aws.ecr", "ECR Image Action", `{"result":"SUCCESS","action-type":"PUSH"}`), "not a repository name"},
+		"empty request":       {event("ecr-pull-policy", "Repository Reconcile Requested", `{"repositories":[]}`), "names 0 repositories: name 1 to 100"},
+		"request too large":   {request(slices.Repeat([]string{"ab"}, 101)...), "names 101 repositories: name 1 to 100"},
+		"upper case":          {request("Team/api"), "not a repository name"},
+		"path traversal":      {request("team/../api"), "not a repository name"},
+		"empty part":          {request("team//api"), "not a repository name"},
+		"slash at the end":    {request("team/"), "not a repository name"},
+		"dash at the start":   {request("-team/api"), "not a repository name"},
+		"space":               {request("te am"), "not a repository name"},
+		"too short":           {request("a"), "1 characters, not 2 to 256"},
+		"too long":            {request(strings.Repeat("a", 257)), "257 characters, not 2 to 256"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := trigger.ForRepositories([]byte(c.message), account)
+			if ignored := (*trigger.Ignored)(nil); err == nil || errors.As(err, &ignored) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error that says %q", err, c.want)
+			}
+		})
+	}
+	if _, err := trigger.ForLists([]byte(event("aws.ssm", "Parameter Store Change", `{"operation":"Update"}`)), account); err == nil {
+		t.Error("a parameter without a name is no error")
+	}
+}
+
+func TestMessages(t *testing.T) {
+	t.Run("an event", func(t *testing.T) {
+		event := sample(t, "image-pushed")
+		messages, queued, err := trigger.Messages(event)
+		if err != nil || queued || len(messages) != 1 || string(messages[0].Event) != string(event) {
+			t.Errorf("got %d messages, queued %t, %v", len(messages), queued, err)
+		}
+	})
+	t.Run("an SQS batch", func(t *testing.T) {
+		messages, queued, err := trigger.Messages(sample(t, "reconcile-request-queued"))
+		if err != nil || !queued || len(messages) != 1 || messages[0].ID == "" {
+			t.Fatalf("got %+v, queued %t, %v", messages, queued, err)
+		}
+		got, err := trigger.ForRepositories(messages[0].Event, account)
+		if err != nil || len(got.Names) != 2 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("a failed invocation, redriven", func(t *testing.T) {
+		batch := `{"Records":[{"messageId":"m","body":"{\"version\":\"1.0\",\"requestPayload\":{\"source\":\"x\"}}"}]}`
+		messages, _, err := trigger.Messages([]byte(batch))
+		if err != nil || string(messages[0].Event) != `{"source":"x"}` {
+			t.Errorf("got %s, %v", messages[0].Event, err)
+		}
+	})
+	t.Run("no JSON", func(t *testing.T) {
+		if _, _, err := trigger.Messages([]byte("x")); err == nil {
+			t.Error("no error")
+		}
+	})
+}

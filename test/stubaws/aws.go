@@ -1,0 +1,207 @@
+// Package stubaws is a stand-in for ECR, SSM and EventBridge where no local server will do: it pages, throttles,
+// checks that principals exist, enforces AWS's limits, fails in any way a test asks for, and holds 100,000
+// repositories. It speaks AWS's JSON protocol, so that the real SDK clients are what talks to it, in memory or
+// over HTTP.
+package stubaws
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+// AWS is one account in one Region.
+type AWS struct {
+	Account, Region string
+
+	// OnCall, if set, sees every call before it is carried out and says how it goes wrong.
+	OnCall func(context.Context, Call) Fault
+
+	// EntryFails, if set, says which entries of a PutEvents call fail though the call succeeds.
+	EntryFails func(index int) bool
+
+	mu           sync.Mutex
+	repositories repositories
+	parameters   map[string]*parameter
+	published    []Event
+	calls        map[string]int
+}
+
+// New returns an account with nothing in it.
+func New(account, region string) *AWS {
+	return &AWS{
+		Account:      account,
+		Region:       region,
+		repositories: newRepositories(),
+		parameters:   map[string]*parameter{},
+		calls:        map[string]int{},
+	}
+}
+
+// Call is a call to AWS.
+type Call struct {
+	Operation string // SetRepositoryPolicy
+	Body      []byte // its parameters, as JSON
+}
+
+// Fault is how a call goes wrong. The zero Fault is that it doesn't.
+type Fault struct {
+	Code       string // of the error that is answered: ThrottlingException, …
+	Status     int    // HTTP status of the answer; 400 if it is not set
+	Lost       bool   // there is no answer: the connection breaks
+	Afterwards bool   // the call was carried out all the same
+}
+
+// Config returns the configuration with which SDK clients reach this AWS in memory.
+func (a *AWS) Config() aws.Config {
+	return aws.Config{
+		Region:       a.Region,
+		Credentials:  credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
+		BaseEndpoint: aws.String("http://stub.invalid"),
+		HTTPClient:   a,
+		RetryMode:    aws.RetryModeAdaptive,
+	}
+}
+
+// Calls returns how often each operation was called, failed calls included.
+func (a *AWS) Calls() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	counts := make(map[string]int, len(a.calls))
+	for operation, n := range a.calls {
+		counts[operation] = n
+	}
+	return counts
+}
+
+// failure is the error that AWS answers.
+type failure struct {
+	status  int
+	code    string
+	message string
+}
+
+func (f *failure) Error() string { return f.code + ": " + f.message }
+
+func refuse(code, format string, args ...any) error {
+	return &failure{status: http.StatusBadRequest, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+var errLost = errors.New("stubaws: connection reset")
+
+// Do answers a request of an SDK client.
+func (a *AWS) Do(request *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := a.call(request.Context(), request.Header.Get("X-Amz-Target"), body)
+	if errors.Is(err, errLost) || request.Context().Err() != nil {
+		return nil, errors.Join(err, request.Context().Err())
+	}
+	status := http.StatusOK
+	if failed := (*failure)(nil); errors.As(err, &failed) {
+		status = failed.status
+		answer = map[string]string{"__type": failed.code, "message": failed.message}
+	} else if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode:    status,
+		Header:        http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
+		Body:          io.NopCloser(bytes.NewReader(text)),
+		ContentLength: int64(len(text)),
+		Request:       request,
+	}, nil
+}
+
+// ServeHTTP answers a request over the network.
+func (a *AWS) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	response, err := a.Do(request)
+	if err != nil {
+		panic(http.ErrAbortHandler) // break the connection
+	}
+	w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body)
+}
+
+func (a *AWS) call(ctx context.Context, target string, body []byte) (any, error) {
+	operation := target[strings.LastIndex(target, ".")+1:]
+	a.mu.Lock()
+	a.calls[operation]++
+	a.mu.Unlock()
+	var fault Fault
+	if a.OnCall != nil {
+		fault = a.OnCall(ctx, Call{Operation: operation, Body: body})
+	}
+	goesWrong := fault.Code != "" || fault.Lost
+	var answer any
+	if !goesWrong || fault.Afterwards {
+		var err error
+		if answer, err = a.carryOut(operation, body); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case fault.Lost:
+		return nil, errLost
+	case fault.Code != "":
+		status := fault.Status
+		if status == 0 {
+			status = http.StatusBadRequest
+		}
+		return nil, &failure{status: status, code: fault.Code, message: "stubaws was told to"}
+	}
+	return answer, nil
+}
+
+func (a *AWS) carryOut(operation string, body []byte) (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch operation {
+	case "DescribeRepositories":
+		return with(body, a.describeRepositories)
+	case "GetRepositoryPolicy":
+		return with(body, a.getRepositoryPolicy)
+	case "SetRepositoryPolicy":
+		return with(body, a.setRepositoryPolicy)
+	case "DeleteRepositoryPolicy":
+		return with(body, a.deleteRepositoryPolicy)
+	case "GetParameters":
+		return with(body, a.getParameters)
+	case "GetParametersByPath":
+		return with(body, a.getParametersByPath)
+	case "GetParameterHistory":
+		return with(body, a.getParameterHistory)
+	case "PutEvents":
+		return with(body, a.putEvents)
+	default:
+		return nil, refuse("UnknownOperationException", "stubaws knows no %q", operation)
+	}
+}
+
+func with[I, O any](body []byte, operation func(I) (O, error)) (any, error) {
+	var input I
+	if err := json.Unmarshal(body, &input); err != nil {
+		return nil, refuse("SerializationException", "%v", err)
+	}
+	return operation(input)
+}
+
+// epoch is how the JSON protocol writes a time.
+func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

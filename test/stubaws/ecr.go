@@ -1,0 +1,216 @@
+package stubaws
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxPolicyCharacters: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+const maxPolicyCharacters = 10240
+
+type repositories struct {
+	names    []string          // sorted
+	policies map[string]string // "" for none
+	missing  map[string]bool   // principals that don't exist
+}
+
+func newRepositories() repositories {
+	return repositories{policies: map[string]string{}, missing: map[string]bool{}}
+}
+
+// CreateRepository makes repositories without a policy.
+func (a *AWS) CreateRepository(names ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range names {
+		if _, ok := a.repositories.policies[name]; !ok {
+			a.repositories.policies[name] = ""
+			a.repositories.names = append(a.repositories.names, name)
+		}
+	}
+	slices.Sort(a.repositories.names)
+}
+
+// DeleteRepository removes a repository, if it is there.
+func (a *AWS) DeleteRepository(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.repositories.policies[name]; ok {
+		delete(a.repositories.policies, name)
+		a.repositories.names = slices.DeleteFunc(a.repositories.names, func(n string) bool { return n == name })
+	}
+}
+
+// Policy returns the policy of a repository, "" for none; ok is false if there is no such repository.
+func (a *AWS) Policy(repository string) (document string, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	document, ok = a.repositories.policies[repository]
+	return document, ok
+}
+
+// SetPolicy makes the policy of a repository what somebody else wrote, without any check.
+func (a *AWS) SetPolicy(repository, document string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.repositories.policies[repository] = document
+}
+
+// ClosePrincipal makes ECR refuse every policy that names the principal, an account ID or an ARN, until
+// OpenPrincipal.
+func (a *AWS) ClosePrincipal(principal string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.repositories.missing[principal] = true
+}
+
+// OpenPrincipal undoes ClosePrincipal.
+func (a *AWS) OpenPrincipal(principal string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.repositories.missing, principal)
+}
+
+type repositoryInput struct {
+	RepositoryName string `json:"repositoryName"`
+	PolicyText     string `json:"policyText,omitempty"`
+	Force          bool   `json:"force,omitempty"`
+}
+
+type repositoryOutput struct {
+	RegistryID     string `json:"registryId"`
+	RepositoryName string `json:"repositoryName"`
+	PolicyText     string `json:"policyText,omitempty"`
+}
+
+type describeRepositoriesInput struct {
+	MaxResults int    `json:"maxResults"`
+	NextToken  string `json:"nextToken"`
+}
+
+type describeRepositoriesOutput struct {
+	Repositories []repositoryOutput `json:"repositories"`
+	NextToken    string             `json:"nextToken,omitempty"`
+}
+
+func (a *AWS) describeRepositories(input describeRepositoriesInput) (describeRepositoriesOutput, error) {
+	size := input.MaxResults
+	switch {
+	case size == 0:
+		size = 100
+	case size < 1 || size > 1000:
+		return describeRepositoriesOutput{}, refuse("InvalidParameterException", "maxResults %d is not 1 to 1000", size)
+	}
+	// The token is the name that comes next, so that a page is stable while repositories come and go.
+	start, _ := slices.BinarySearch(a.repositories.names, input.NextToken)
+	end := min(start+size, len(a.repositories.names))
+	output := describeRepositoriesOutput{Repositories: []repositoryOutput{}}
+	for _, name := range a.repositories.names[start:end] {
+		output.Repositories = append(output.Repositories, repositoryOutput{RegistryID: a.Account, RepositoryName: name})
+	}
+	if end < len(a.repositories.names) {
+		output.NextToken = a.repositories.names[end]
+	}
+	return output, nil
+}
+
+// policyOf returns the policy of a repository, or the error that ECR answers.
+func (a *AWS) policyOf(name string) (string, error) {
+	document, ok := a.repositories.policies[name]
+	if !ok {
+		return "", refuse("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, a.Account)
+	}
+	if document == "" {
+		return "", refuse("RepositoryPolicyNotFoundException", "Repository policy does not exist for the repository with name '%s' in the registry with id '%s'", name, a.Account)
+	}
+	return document, nil
+}
+
+func (a *AWS) getRepositoryPolicy(input repositoryInput) (repositoryOutput, error) {
+	document, err := a.policyOf(input.RepositoryName)
+	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: document}, err
+}
+
+func (a *AWS) deleteRepositoryPolicy(input repositoryInput) (repositoryOutput, error) {
+	document, err := a.policyOf(input.RepositoryName)
+	if err != nil {
+		return repositoryOutput{}, err
+	}
+	a.repositories.policies[input.RepositoryName] = ""
+	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: document}, nil
+}
+
+func (a *AWS) setRepositoryPolicy(input repositoryInput) (repositoryOutput, error) {
+	if _, ok := a.repositories.policies[input.RepositoryName]; !ok {
+		_, err := a.policyOf(input.RepositoryName)
+		return repositoryOutput{}, err
+	}
+	if input.Force {
+		return repositoryOutput{}, refuse("InvalidParameterException", "stubaws: nobody here may set force")
+	}
+	if n := utf8.RuneCountInString(input.PolicyText); n > maxPolicyCharacters {
+		return repositoryOutput{}, refuse("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Member must have length less than or equal to %d'", maxPolicyCharacters)
+	}
+	if !isPolicy(input.PolicyText) {
+		return repositoryOutput{}, refuse("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'")
+	}
+	if a.namesMissingPrincipal(input.PolicyText) {
+		return repositoryOutput{}, refuse("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'")
+	}
+	stored := reserialise(input.PolicyText)
+	a.repositories.policies[input.RepositoryName] = stored
+	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: stored}, nil
+}
+
+func isPolicy(document string) bool {
+	var policy struct{ Statement []json.RawMessage }
+	return json.Unmarshal([]byte(document), &policy) == nil && len(policy.Statement) > 0
+}
+
+// namesMissingPrincipal looks for principals that don't exist, and for the unique IDs that are left of deleted ones,
+// in the principals of all statements. Which one it was ECR doesn't say.
+func (a *AWS) namesMissingPrincipal(document string) bool {
+	var policy struct {
+		Statement []struct{ Principal json.RawMessage }
+	}
+	if json.Unmarshal([]byte(document), &policy) != nil {
+		return false
+	}
+	root := regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):root$`)
+	for _, statement := range policy.Statement {
+		for _, principal := range awsPrincipals(statement.Principal) {
+			if strings.HasPrefix(principal, "AROA") || strings.HasPrefix(principal, "AIDA") ||
+				a.repositories.missing[principal] || a.repositories.missing[root.ReplaceAllString(principal, "$1")] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func awsPrincipals(raw json.RawMessage) []string {
+	var principal struct{ AWS json.RawMessage }
+	if json.Unmarshal(raw, &principal) != nil || principal.AWS == nil {
+		return nil
+	}
+	var one string
+	if json.Unmarshal(principal.AWS, &one) == nil {
+		return []string{one}
+	}
+	var many []string
+	_ = json.Unmarshal(principal.AWS, &many)
+	return many
+}
+
+// reserialise gives a document another form of the same meaning, as ECR does.
+func reserialise(document string) string {
+	var text bytes.Buffer
+	if json.Indent(&text, []byte(document), "", "  ") != nil {
+		return document
+	}
+	return text.String()
+}
