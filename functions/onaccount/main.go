@@ -1,0 +1,55 @@
+// Command onaccount is the Lambda function that turns a change of an account list, or a tick of the schedule, into
+// requests that together name every repository that has to follow. Its way, from here inwards:
+//
+//	internal/onaccount    one event
+//	internal/trigger      … decoded into the name of a list
+//	internal/rollout      … which is checked; the repositories that it covers are listed and requested
+//	internal/accountlist  … according to the lists in SSM
+//	internal/registry     … from ECR
+//	internal/request      … on EventBridge, a hundred at a time
+package main
+
+import (
+	"context"
+	"iter"
+	"log"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
+)
+
+func main() {
+	s, err := settings.FromEnvironment()
+	if err != nil {
+		log.Fatal(err)
+	}
+	config, err := awsconfig.Load(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	repositories, bus := ecr.NewFromConfig(config), eventbridge.NewFromConfig(config)
+	handler := &onaccount.Handler{
+		Stack:   s.Stack,
+		Account: s.Standard.Registry.AccountID,
+		Rollout: &rollout.Rollout{
+			Lists:    accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
+			Names:    func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
+			Requests: func() rollout.Publisher { return request.NewPublisher(bus) },
+			Scope:    s.Scope,
+		},
+		Log: telemetry.NewLogger(os.Stdout),
+	}
+	lambda.Start(handler.Handle)
+}

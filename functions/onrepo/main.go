@@ -1,0 +1,52 @@
+// Command onrepo is the Lambda function that brings the repositories that an event names to the standard pull
+// policy. Its way, from here inwards:
+//
+//	internal/onrepo       one event, or a batch of them from the queue
+//	internal/trigger      … decoded into names of repositories
+//	internal/reconcile    … each of which is read, merged, written if it differs, and looked at again
+//	internal/accountlist  … according to the lists in SSM
+//	internal/registry     … in ECR
+//	pkg/policy            what the lists and the documents mean
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
+)
+
+func main() {
+	s, err := settings.FromEnvironment()
+	if err != nil {
+		log.Fatal(err)
+	}
+	config, err := awsconfig.Load(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := &onrepo.Handler{
+		Stack:   s.Stack,
+		Account: s.Standard.Registry.AccountID,
+		Reconciler: &reconcile.Reconciler{
+			Lists:    accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
+			Policies: registry.NewPolicies(ecr.NewFromConfig(config)),
+			Standard: s.Standard,
+			Scope:    s.Scope,
+			Observe:  s.Observe,
+		},
+		Log: telemetry.NewLogger(os.Stdout),
+	}
+	lambda.Start(handler.Handle)
+}
