@@ -125,6 +125,7 @@ func foreign() []string {
 	return []string{
 		`{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:SetRepositoryPolicy"]}`,
 		`{"zeta":1e400,"Alpha":[1.0,-0,1E+2,{"b":null,"a":"\u0041\/\ud800<&>"}],"Alpha":2,"":{}}`,
+		`{"sid":"EcrPullPolicyAccounts"}`,
 		`{"sid":"EcrPullPolicyAccounts","SID":"EcrPullPolicyAccounts"}`,
 		`{"Sid":["EcrPullPolicyAccounts"]}`,
 		`{"Sid":null}`,
@@ -139,9 +140,9 @@ func foreign() []string {
 func TestMergeKeepsForeignStatements(t *testing.T) {
 	s := standard(policy.GrantPrincipal)
 	own := grant("Accounts", "111111111111")
-	existing := "{\n \"Id\" : \"\\u0041\xff\", \"version\": 1.0,\n \"Statement\": [ " + own + " , " + strings.Join(foreign(), " ,\n ") + " ] , \"Id\": 2 }"
+	existing := "{\n \"Id\" : \"\\u0041\xff\", \"version\": 1.0, \"statement\": [ ],\n \"Statement\": [ " + own + " , " + strings.Join(foreign(), " ,\n ") + " ] , \"Id\": 2 }"
 	change := mustMerge(t, s, existing, lists(accounts("222222222222")))
-	want := "{\"Id\":\"\\u0041\xff\",\"version\":1.0,\"Statement\":[" + strings.Join(foreign(), ",") + "," + grant("Accounts", "222222222222") + "],\"Id\":2}"
+	want := "{\"Id\":\"\\u0041\xff\",\"version\":1.0,\"statement\":[],\"Statement\":[" + strings.Join(foreign(), ",") + "," + grant("Accounts", "222222222222") + "],\"Id\":2}"
 	if change.Document != want {
 		t.Errorf("got  %s\nwant %s", change.Document, want)
 	}
@@ -336,6 +337,7 @@ func TestMergeUnreadableListRemovesWhatIsNotOurShape(t *testing.T) {
 		"principal of no string":      statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
 		"two kinds of principal":      statement("Accounts", `{"AWS":"111111111111","Service":"lambda.amazonaws.com"}`, pull, ""),
 		"service":                     statement("Accounts", service, pull, ""),
+		"root as a service":           statement("Accounts", `{"Service":"arn:aws:iam::111111111111:root"}`, pull, ""),
 		"other partition":             statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
 		"session":                     statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
 		"wildcard role":               statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),

@@ -37,8 +37,10 @@ func TestValidate(t *testing.T) {
 	mustContain(t, err, extras...)
 	mustContain(t, policy.Standard{}.Validate(), "partition", "Region", "12 digits", "style")
 
-	if change, mergeErr := bad.Merge("", lists(all())); mergeErr == nil || !reflect.DeepEqual(change, policy.Change{}) {
-		t.Errorf("an invalid standard merges: %+v", change)
+	for _, s := range []policy.Standard{bad, standard("both")} {
+		if change, err := s.Merge("", lists(all())); err == nil || !reflect.DeepEqual(change, policy.Change{}) {
+			t.Errorf("an invalid standard merges: %+v", change)
+		}
 	}
 }
 
@@ -100,15 +102,11 @@ func TestFits(t *testing.T) {
 	for _, test := range tests {
 		s := standard(test.style)
 		s.Lambda = test.lambda
-		most := 0
-		for s.Fits(*manyAccounts(most + 1)) == nil {
-			most++
+		if err := s.Fits(*manyAccounts(test.most)); err != nil {
+			t.Errorf("%s, Lambda %t: %v", test.style, test.lambda, err)
 		}
-		if most != test.most {
-			t.Errorf("%s, Lambda %t: %d accounts fit, not %d", test.style, test.lambda, most, test.most)
-		}
-		if err := s.Fits(*manyAccounts(most + 1)); !isSizeError(err) {
-			t.Errorf("got %v", err)
+		if err := s.Fits(*manyAccounts(test.most + 1)); !isSizeError(err) {
+			t.Errorf("%s, Lambda %t: got %v", test.style, test.lambda, err)
 		}
 	}
 }

@@ -1,0 +1,65 @@
+# make help lists the targets.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check build deploy local-aws fuzz clean tools build-OnRepoFunction build-OnAccountFunction
+
+CONFIG_ENV ?= default
+FUZZ_TIME  ?= 30s
+
+# The processor that the functions are built for is the one that samconfig.toml deploys.
+ARCHITECTURE ?= $(shell sed -n 's/.*Architecture=\([a-z0-9_]*\).*/\1/p' samconfig.toml | sort -u)
+GOARCH_arm64  := arm64
+GOARCH_x86_64 := amd64
+
+SAM := SAM_CLI_TELEMETRY=0 .venv/bin/sam
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: tools ## run the main job on a local AWS and tell what happens
+	@mkdir -p .local && go build -o .local/demo ./test/demo
+	@exec .local/demo
+
+local-aws: tools ## keep a local AWS with sample data running, for sam local invoke
+	@mkdir -p .local && go build -o .local/local-aws ./test/localaws/serve
+	@exec .local/local-aws
+
+test: tools ## run all tests: unit, fuzz seeds, end to end on the local AWS; print the coverage
+	go test -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
+	@go run ./test/coverage coverage.out pkg/policy=95
+
+check: tools ## check format, vet, static analysis, template, build
+	@test -z "$$(gofmt -l .)" || { echo "not formatted; run: gofmt -w $$(gofmt -l . | tr '\n' ' ')"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	go mod tidy -diff
+	AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
+	.venv/bin/cfn-lint template.yaml
+	$(MAKE) --no-print-directory build
+
+build: tools ## build what sam deploy ships, into .aws-sam
+	$(SAM) build --config-env $(CONFIG_ENV)
+
+deploy: build ## deploy with the section CONFIG_ENV (default) of samconfig.toml
+	$(SAM) deploy --config-env $(CONFIG_ENV)
+
+fuzz: tools ## fuzz each target for FUZZ_TIME (30s)
+	@for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) $$package || exit 1; \
+	  done; \
+	done
+
+clean: ## remove everything that the other targets made
+	rm -rf .aws-sam .local .venv coverage.out
+
+tools:
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/)" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "Python is missing: install Python 3.11 or newer" >&2; exit 1; }
+	@go run ./test/localaws/setup
+
+# sam build calls these, with ARTIFACTS_DIR.
+build-OnRepoFunction build-OnAccountFunction: build-On%Function:
+	@test -n "$(GOARCH_$(ARCHITECTURE))" || { echo "set ARCHITECTURE to arm64 or x86_64: samconfig.toml says '$(ARCHITECTURE)'" >&2; exit 1; }
+	GOOS=linux GOARCH=$(GOARCH_$(ARCHITECTURE)) CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags '-s -w' \
+	  -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/on$(shell echo $* | tr A-Z a-z)

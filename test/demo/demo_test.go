@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "demo")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return program
+}
+
+// The story is told to its end, and each of its checks holds: run fails where one doesn't.
+func TestDemo(t *testing.T) {
+	output, err := exec.CommandContext(t.Context(), build(t)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, part := range []string{
+		"3. The account list is written",
+		"✓ both accounts can pull from all three",
+		"✓ shop/search can be pulled by both accounts",
+		"✓ 222222222222 can pull from none",
+		`"2222-2222-2222"`,
+		"✓ all 4 policies are what they were",
+		"What to do next",
+	} {
+		if !bytes.Contains(output, []byte(part)) {
+			t.Errorf("the demo doesn't say %q", part)
+		}
+	}
+	if bytes.Contains(output, []byte("\x1b[")) {
+		t.Error("colours in a pipe")
+	}
+}
+
+// Ctrl-C in the middle stops all that was started.
+func TestInterrupt(t *testing.T) {
+	demo := exec.CommandContext(t.Context(), build(t))
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	demo.Stdout = writer
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
+	waitFor(t, reader, "ready") // everything runs now
+	children := childrenOf(t, demo.Process.Pid)
+	if len(children) < 3 {
+		t.Errorf("%d processes run, want moto and two emulators", len(children))
+	}
+	if err := demo.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err = demo.Wait()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 130 {
+		t.Errorf("the demo ended with %v, want exit status 130", err)
+	}
+	for _, child := range children {
+		if alive(child) {
+			t.Errorf("process %d is left", child)
+		}
+	}
+}
+
+func waitFor(t *testing.T, reader *os.File, word string) {
+	t.Helper()
+	if err := reader.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	var seen strings.Builder
+	buffer := make([]byte, 4096)
+	for !strings.Contains(seen.String(), word) {
+		n, err := reader.Read(buffer)
+		if err != nil {
+			t.Fatalf("%v, after %q", err, seen.String())
+		}
+		seen.Write(buffer[:n])
+	}
+}
+
+func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }

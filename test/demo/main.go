@@ -1,0 +1,62 @@
+// Command demo runs the main job of ecr-pull-policy on a local AWS and tells what happens: repositories get, keep
+// and lose the standard pull policy.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+const accountList = "/ecr-pull-policy/accounts"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx)
+	if ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "\nstopped; nothing is left running")
+		os.Exit(130)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	say := newNarrator(os.Stdout)
+	say.heading("A local AWS: moto, the stack of template.yaml, and the two functions under AWS's Lambda emulator")
+	started := time.Now()
+	aws, err := localaws.Start(ctx, localaws.Options{Progress: os.Stderr})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, aws.Close()) }()
+	say.took("ready", time.Since(started))
+
+	s := &story{ctx: ctx, aws: aws, say: say}
+	for _, chapter := range []func() error{
+		s.repositoriesExist,
+		s.theListIsWritten,
+		s.aRepositoryIsCreated,
+		s.anAccountLeaves,
+		s.aBrokenListIsRefused,
+	} {
+		if err := chapter(); err != nil {
+			return err
+		}
+	}
+	say.heading("What to do next")
+	say.text("make test              run all tests on the same local AWS")
+	say.text("make help              see the other targets")
+	say.text("sam build && sam deploy --guided")
+	say.text("                       deploy to the account that owns your registry; README.md says the rest")
+	return nil
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+const (
+	ownPolicy = `{"Version":"2012-10-17","Statement":[{"Sid":"NobodyDeletes","Effect":"Deny","Principal":"*",
+		"Action":["ecr:BatchDeleteImage","ecr:DeleteRepository"]}]}`
+	lambdaPolicy = `{"Version":"2008-10-17","Statement":[{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow",
+		"Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],
+		"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:lambda:eu-central-1:123456789012:function:*"}}}]}`
+)
+
+// story is the registry that the demo is about.
+type story struct {
+	ctx   context.Context
+	aws   *localaws.AWS
+	say   *narrator
+	names []string // of the repositories
+}
+
+func (s *story) repositoriesExist() error {
+	s.say.heading("Three repositories exist; nobody outside the account can pull from them")
+	for _, repository := range []struct{ name, policy, what string }{
+		{"shop/api", "", "has no policy"},
+		{"shop/web", ownPolicy, "has a policy of its team: nobody deletes images"},
+		{"shop/thumbnails", lambdaPolicy, "has the statement that AWS Lambda wrote for a function of this account"},
+	} {
+		if _, err := s.aws.ECR.CreateRepository(s.ctx, &ecr.CreateRepositoryInput{RepositoryName: &repository.name}); err != nil {
+			return err
+		}
+		if repository.policy != "" {
+			if _, err := s.aws.ECR.SetRepositoryPolicy(s.ctx, &ecr.SetRepositoryPolicyInput{
+				RepositoryName: &repository.name, PolicyText: &repository.policy}); err != nil {
+				return err
+			}
+		}
+		s.names = append(s.names, repository.name)
+		s.say.text("%-16s %s", repository.name, repository.what)
+	}
+	return nil
+}
+
+func (s *story) theListIsWritten() error {
+	s.say.heading("The account list is written, and every repository follows")
+	before, after, err := s.write("111111111111,222222222222")
+	if err != nil {
+		return err
+	}
+	for _, name := range s.names {
+		s.say.policy(name, before[name], after[name])
+	}
+	for _, name := range s.names {
+		if err := s.expect(after, name, "111111111111", "222222222222"); err != nil {
+			return err
+		}
+	}
+	if !strings.Contains(after["shop/web"], "NobodyDeletes") || !strings.Contains(after["shop/thumbnails"], "LambdaECRImageRetrievalPolicy") {
+		return fmt.Errorf("a foreign statement was lost: %s, %s", after["shop/web"], after["shop/thumbnails"])
+	}
+	s.say.checked("both accounts can pull from all three, and the statements of others are as they were")
+	return nil
+}
+
+func (s *story) aRepositoryIsCreated() error {
+	s.say.heading("A fourth repository is created, and has the policy moments later")
+	const name = "shop/search"
+	s.say.command("aws ecr create-repository --repository-name %s", name)
+	started := time.Now()
+	if err := s.aws.CreateRepository(s.ctx, name); err != nil {
+		return err
+	}
+	s.names = append(s.names, name)
+	after, err := s.settled(started)
+	if err != nil {
+		return err
+	}
+	s.say.policy(name, "", after[name])
+	if err := s.expect(after, name, "111111111111", "222222222222"); err != nil {
+		return err
+	}
+	s.say.checked("%s can be pulled by both accounts", name)
+	return nil
+}
+
+func (s *story) anAccountLeaves() error {
+	s.say.heading("An account leaves the list, and loses its pull everywhere")
+	before, after, err := s.write("111111111111")
+	if err != nil {
+		return err
+	}
+	const shown = "shop/thumbnails"
+	s.say.policy(shown, before[shown], after[shown])
+	for _, name := range s.names {
+		if err := s.expect(after, name, "111111111111"); err != nil {
+			return err
+		}
+	}
+	s.say.checked("222222222222 can pull from none of the %d repositories any more; 111111111111 still from all", len(s.names))
+	return nil
+}
+
+func (s *story) aBrokenListIsRefused() error {
+	s.say.heading("A broken list is refused, and nothing changes")
+	logged := len(s.aws.Logs(localaws.OnAccount))
+	before, after, err := s.write("111111111111,2222-2222-2222,*")
+	if err != nil {
+		return err
+	}
+	for _, line := range s.aws.Logs(localaws.OnAccount)[logged:] {
+		if problem, ok := line.Fields["error"].(string); ok {
+			s.say.text("the log, and an alarm, say why:")
+			for part := range strings.SplitSeq(problem, "\n") {
+				s.say.red.Fprintf(s.say.out, "     %s\n", part)
+			}
+		}
+	}
+	for _, name := range s.names {
+		if before[name] != after[name] {
+			return fmt.Errorf("the policy of %s changed to %s", name, after[name])
+		}
+	}
+	s.say.checked("all %d policies are what they were", len(s.names))
+	return nil
+}
+
+// write writes the account list and waits until all is done.
+func (s *story) write(list string) (before, after map[string]string, err error) {
+	s.say.command("aws ssm put-parameter --overwrite --type StringList --name %s --value '%s'", accountList, list)
+	if before, err = s.policies(); err != nil {
+		return nil, nil, err
+	}
+	started := time.Now()
+	if err := s.aws.PutList(s.ctx, accountList, list); err != nil {
+		return nil, nil, err
+	}
+	after, err = s.settled(started)
+	return before, after, err
+}
+
+// settled waits until all is done and returns the policies.
+func (s *story) settled(started time.Time) (map[string]string, error) {
+	activity, err := s.aws.Settle(s.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, invocation := range activity.Invocations {
+		if invocation.Error != nil {
+			return nil, fmt.Errorf("%s failed: %w", invocation.Function, invocation.Error)
+		}
+	}
+	s.say.took(fmt.Sprintf("done (events delivered: %d, invocations: %d)", len(activity.Deliveries), len(activity.Invocations)), time.Since(started))
+	return s.policies()
+}
+
+func (s *story) policies() (map[string]string, error) {
+	policies := map[string]string{}
+	for _, name := range s.names {
+		policy, _, err := s.aws.Policy(s.ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		policies[name] = policy
+	}
+	return policies, nil
+}
+
+// expect fails unless just those accounts may pull from a repository by our statement.
+func (s *story) expect(policies map[string]string, name string, accounts ...string) error {
+	var policy struct {
+		Statement []struct {
+			Sid       string
+			Principal json.RawMessage
+		}
+	}
+	if err := json.Unmarshal([]byte(policies[name]), &policy); err != nil {
+		return fmt.Errorf("the policy of %s is %q: %w", name, policies[name], err)
+	}
+	for _, statement := range policy.Statement {
+		if statement.Sid != "EcrPullPolicyAccounts" {
+			continue
+		}
+		var principal struct{ AWS []string }
+		if err := json.Unmarshal(statement.Principal, &principal); err != nil {
+			return fmt.Errorf("the principal of %s in %s is %s: %w", statement.Sid, name, statement.Principal, err)
+		}
+		var want []string
+		for _, account := range accounts {
+			want = append(want, "arn:aws:iam::"+account+":root")
+		}
+		if slices.Equal(principal.AWS, want) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s may not be pulled by just %s: %s", name, strings.Join(accounts, " and "), policies[name])
+}

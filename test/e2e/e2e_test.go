@@ -1,0 +1,381 @@
+// Package e2e_test runs the functions that sam deploy would ship on a local AWS, and lets the template's own event
+// patterns decide what reaches them.
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+const accountList = "/ecr-pull-policy/accounts"
+
+// registry is a local AWS in a test.
+type registry struct {
+	*localaws.AWS
+	t *testing.T
+}
+
+func start(t *testing.T, parameters map[string]string) registry {
+	t.Helper()
+	local, err := localaws.Start(t.Context(), localaws.Options{Parameters: parameters, Progress: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := local.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return registry{AWS: local, t: t}
+}
+
+func (r registry) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// repository makes a repository of which no event tells.
+func (r registry) repository(name, document string) {
+	r.t.Helper()
+	_, err := r.ECR.CreateRepository(r.t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name})
+	r.must(err)
+	if document != "" {
+		_, err = r.ECR.SetRepositoryPolicy(r.t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: &name, PolicyText: &document})
+		r.must(err)
+	}
+}
+
+// list writes a list of which no event tells.
+func (r registry) list(name, value string) {
+	r.t.Helper()
+	_, err := r.SSM.PutParameter(r.t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeStringList, Overwrite: aws.Bool(true)})
+	r.must(err)
+}
+
+// settle waits until all is done, and fails if a function failed.
+func (r registry) settle() localaws.Activity {
+	r.t.Helper()
+	activity := r.activity()
+	for _, invocation := range activity.Invocations {
+		if invocation.Error != nil {
+			r.t.Errorf("%s failed: %v", invocation.Function, invocation.Error)
+		}
+	}
+	return activity
+}
+
+func (r registry) activity() localaws.Activity {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	activity, err := r.Settle(ctx)
+	r.must(err)
+	return activity
+}
+
+// consumers returns the principals of our statement for accounts in a repository's policy.
+func (r registry) consumers(name string) string {
+	r.t.Helper()
+	document, _, err := r.Policy(r.t.Context(), name)
+	r.must(err)
+	if document == "" {
+		return ""
+	}
+	var decoded struct {
+		Statement []struct {
+			Sid       string
+			Principal struct{ AWS []string }
+		}
+	}
+	r.must(json.Unmarshal([]byte(document), &decoded))
+	var accounts []string
+	for _, statement := range decoded.Statement {
+		if strings.HasPrefix(statement.Sid, "EcrPullPolicyAccounts") {
+			accounts = append(accounts, statement.Principal.AWS...)
+		}
+	}
+	return strings.NewReplacer("arn:aws:iam::", "", ":root", "").Replace(strings.Join(accounts, " "))
+}
+
+// outcomes returns what the log says of the repositories.
+func outcomes(activity localaws.Activity) []string {
+	var said []string
+	for _, invocation := range activity.Of(localaws.OnRepo) {
+		for _, line := range invocation.Logs {
+			if line.Fields["msg"] == "repository" {
+				said = append(said, line.Fields["repository"].(string)+" "+line.Fields["outcome"].(string))
+			}
+		}
+	}
+	slices.Sort(said)
+	return said
+}
+
+func sample(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../events", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// sampleNames returns the samples of a folder of events/.
+func sampleNames(t *testing.T, folder string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("../../events", folder, "*.json"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no samples", err)
+	}
+	for i, path := range paths {
+		paths[i] = strings.TrimSuffix(filepath.Base(path), ".json")
+	}
+	return paths
+}
+
+func TestEverySample(t *testing.T) {
+	r := start(t, nil)
+	r.list(accountList, "111111111111")
+	r.list(accountList+"/team-a", "222222222222")
+	r.repository("team-a/api", "")
+	r.repository("team-b/web", "")
+
+	const (
+		both     = "team-a/api team-b/web"
+		onlyTeam = "team-a/api"
+	)
+	type routed struct{ rule, repositories string }
+	want := map[string]routed{
+		"create-repository":                    {"OnRepoFunctionRepositoryCreated", onlyTeam},
+		"create-repository-pull-through-cache": {"OnRepoFunctionRepositoryCreated", onlyTeam},
+		"create-repository-on-push":            {"OnRepoFunctionRepositoryCreated", onlyTeam},
+		"create-repository-replication":        {"OnRepoFunctionRepositoryCreated", onlyTeam},
+		"set-repository-policy":                {"OnRepoFunctionPolicyChanged", onlyTeam},
+		"set-repository-policy-by-user":        {"OnRepoFunctionPolicyChanged", onlyTeam},
+		"delete-repository-policy":             {"OnRepoFunctionPolicyChanged", onlyTeam},
+		"image-pushed":                         {"OnRepoFunctionImagePushed", onlyTeam},
+		"image-replicated":                     {"OnRepoFunctionImagePushed", onlyTeam},
+		"image-pulled-through":                 {"OnRepoFunctionImagePulledThrough", onlyTeam},
+		"reconcile-request":                    {"RequestRule", both},
+		"reconcile-request-queued":             {"", both},
+		"list-created":                         {"OnAccountFunctionListChanged", both},
+		"list-updated":                         {"OnAccountFunctionListChanged", both},
+		"list-deleted":                         {"OnAccountFunctionListChanged", both}, // an old event: the list is there
+		"list-of-namespace-updated":            {"OnAccountFunctionListChanged", onlyTeam},
+		"schedule":                             {"OnAccountFunctionSchedule", both},
+	}
+	for _, name := range sampleNames(t, "") {
+		t.Run(name, func(t *testing.T) {
+			r := registry{r.AWS, t}
+			w, ok := want[name]
+			if !ok {
+				t.Fatal("this test doesn't say what the sample does")
+			}
+			for _, repository := range strings.Fields(both) { // so that there is something to do
+				_, _ = r.ECR.DeleteRepositoryPolicy(t.Context(), &ecr.DeleteRepositoryPolicyInput{RepositoryName: &repository})
+			}
+			switch name {
+			case "reconcile-request-queued": // what Lambda makes of a queue's message
+				invocation, err := r.Invoke(t.Context(), localaws.OnRepo, sample(t, name))
+				r.must(err)
+				if invocation.Error != nil || strings.Contains(string(invocation.Response), "batchItemFailures") {
+					t.Errorf("got %s, %v", invocation.Response, invocation.Error)
+				}
+			case "schedule": // a schedule has no pattern
+				invocation, err := r.Invoke(t.Context(), localaws.OnAccount, sample(t, name))
+				r.must(err)
+				if invocation.Error != nil {
+					t.Error(invocation.Error)
+				}
+				r.settle()
+				for _, repository := range strings.Fields(both) {
+					_, _ = r.ECR.DeleteRepositoryPolicy(t.Context(), &ecr.DeleteRepositoryPolicyInput{RepositoryName: &repository})
+				}
+				r.must(r.Tick(t.Context()))
+			default:
+				r.must(r.Publish(t.Context(), sample(t, name)))
+			}
+			activity := r.settle()
+			if w.rule != "" && (len(activity.Deliveries) == 0 || activity.Deliveries[0].Rule != w.rule) {
+				t.Errorf("delivered %+v, want it by %s", activity.Deliveries, w.rule)
+			}
+			for repository, consumers := range map[string]string{"team-a/api": "111111111111 222222222222", "team-b/web": "111111111111"} {
+				if !slices.Contains(strings.Fields(w.repositories), repository) {
+					consumers = ""
+				}
+				if got := r.consumers(repository); got != consumers {
+					t.Errorf("%s may be pulled by %q, want %q", repository, got, consumers)
+				}
+			}
+		})
+	}
+	t.Run("own write", func(t *testing.T) {
+		r := registry{r.AWS, t}
+		own, err := r.OwnWriteEvent(t.Context(), "team-a/api")
+		r.must(err)
+		r.must(r.Publish(t.Context(), own))
+		if activity := r.settle(); len(activity.Deliveries) != 0 {
+			t.Errorf("delivered %+v", activity.Deliveries)
+		}
+	})
+	for _, name := range sampleNames(t, "ignored") {
+		t.Run("ignored/"+name, func(t *testing.T) {
+			r := registry{r.AWS, t}
+			r.must(r.Publish(t.Context(), sample(t, "ignored/"+name)))
+			if activity := r.settle(); len(activity.Deliveries) != 0 {
+				t.Errorf("delivered %+v", activity.Deliveries)
+			}
+		})
+	}
+}
+
+const foreignPolicy = `{"Version":"2008-10-17","Id":"team","Statement":[` +
+	`{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},` +
+	`"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],` +
+	`"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:lambda:eu-central-1:123456789012:function:*"}}}]}`
+
+// The life of a list, from the first to the last.
+func TestLists(t *testing.T) {
+	r := start(t, nil)
+	ctx := t.Context()
+	r.repository("bare", "")
+	r.repository("foreign", foreignPolicy)
+	statement := func() string {
+		document, _, err := r.Policy(ctx, "foreign")
+		r.must(err)
+		var decoded struct{ Statement []json.RawMessage }
+		r.must(json.Unmarshal([]byte(document), &decoded))
+		return string(decoded.Statement[0])
+	}
+	original := statement()
+	step := func(what string, do func() error, consumers string) localaws.Activity {
+		t.Helper()
+		r.must(do())
+		activity := r.settle()
+		for _, repository := range []string{"bare", "foreign"} {
+			if got := r.consumers(repository); got != consumers {
+				t.Errorf("%s: %s may be pulled by %q, want %q", what, repository, got, consumers)
+			}
+		}
+		if got := statement(); got != original {
+			t.Errorf("%s: the foreign statement became %s", what, got)
+		}
+		return activity
+	}
+	write := func(value string) func() error { return func() error { return r.PutList(ctx, accountList, value) } }
+
+	step("no list yet", func() error { return r.Tick(ctx) }, "")
+	step("first list", write("111111111111, 222222222222"), "111111111111 222222222222")
+	step("an account leaves", write("222222222222"), "222222222222")
+	for what, value := range map[string]string{
+		"empty":        "# nobody",
+		"malformed":    "222222222222,*",
+		"own only":     localaws.Account,
+		"none and one": "none,222222222222",
+		"too large":    manyAccounts(300),
+	} {
+		activity := step(what, write(value), "222222222222")
+		if !logs(activity, localaws.OnAccount, "UnusableLists") {
+			t.Errorf("%s: no metric UnusableLists in the log", what)
+		}
+	}
+	step("deleted", func() error { return r.DeleteList(ctx, accountList) }, "222222222222")
+	step("the schedule, without a list", func() error { return r.Tick(ctx) }, "222222222222")
+	activity := step("written anew", write("333333333333"), "333333333333")
+	if got := outcomes(activity); !slices.Equal(got, []string{"bare updated", "foreign updated"}) {
+		t.Errorf("outcomes %q", got)
+	}
+	if got := outcomes(step("nothing new", func() error { return r.Tick(ctx) }, "333333333333")); !slices.Equal(got, []string{"bare unchanged", "foreign unchanged"}) {
+		t.Errorf("outcomes %q", got)
+	}
+	step("none", write("none"), "")
+	if document, found, err := r.Policy(ctx, "bare"); err != nil || found {
+		t.Errorf("bare still has the policy %s, %v", document, err)
+	}
+}
+
+func manyAccounts(n int) string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = strings.Repeat("0", 8) + string([]byte{'1' + byte(i/1000%9), '0' + byte(i/100%10), '0' + byte(i/10%10), '0' + byte(i%10)})
+	}
+	return strings.Join(ids, ",")
+}
+
+// logs tells whether a function wrote a line with the member.
+func logs(activity localaws.Activity, function, member string) bool {
+	for _, invocation := range activity.Of(function) {
+		for _, line := range invocation.Logs {
+			if _, ok := line.Fields[member]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func TestObserve(t *testing.T) {
+	r := start(t, map[string]string{"Mode": "observe", "Exclude": "**/scratch-*", "GrantStyle": "condition", "LambdaStatement": "off",
+		"ExtraActions": "ecr:DescribeImages,ecr:ListImages"})
+	r.repository("api", foreignPolicy)
+	r.repository("team/scratch-1", "")
+	r.must(r.PutList(t.Context(), accountList, "111111111111"))
+	if got := outcomes(r.settle()); !slices.Equal(got, []string{"api would-update"}) {
+		t.Errorf("outcomes %q", got)
+	}
+	r.must(r.CreateRepository(t.Context(), "team/scratch-2"))
+	activity := r.settle()
+	if got := outcomes(activity); !slices.Equal(got, []string{"team/scratch-2 skipped"}) {
+		t.Errorf("outcomes %q", got)
+	}
+	if !logs(activity, localaws.OnRepo, "Skipped") {
+		t.Error("no metric Skipped in the log")
+	}
+	document, _, err := r.Policy(t.Context(), "api")
+	r.must(err)
+	if strings.Contains(document, policy.SidPrefix) {
+		t.Errorf("the policy was written: %s", document)
+	}
+}
+
+// What cannot be handled ends in the dead-letter queue of onrepo, and can be redriven from there.
+func TestDeadLetters(t *testing.T) {
+	r := start(t, nil)
+	r.list(accountList, "111111111111")
+	r.must(r.Publish(t.Context(), []byte(`{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["No Such Name"]}}`)))
+	r.must(r.Publish(t.Context(), []byte(`{"source":"aws.ecr","detail-type":"ECR Image Action","detail":{"result":"SUCCESS","action-type":"PUSH","repository-name":""}}`)))
+	activity := r.activity()
+	attempts := map[string]int{}
+	for _, invocation := range activity.Of(localaws.OnRepo) {
+		attempts[invocation.Source]++
+	}
+	if attempts["OnRepoFunctionImagePushed"] != 3 || len(activity.Dead) != 1 {
+		t.Errorf("attempts %v, %d dead: an event that fails is tried three times", attempts, len(activity.Dead))
+	}
+	bodies := r.deadLetters()
+	if len(bodies) != 2 {
+		t.Fatalf("dead letters %q, want two", bodies)
+	}
+	for _, body := range bodies {
+		if !strings.Contains(body, "No Such Name") && !strings.Contains(body, `"requestPayload"`) {
+			t.Errorf("dead letter %s", body)
+		}
+	}
+}

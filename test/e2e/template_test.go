@@ -1,0 +1,219 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+// template is what SAM makes of template.yaml, as far as a local AWS doesn't play it.
+type template struct {
+	Resources map[string]resource
+}
+
+type resource struct {
+	Type           string
+	DeletionPolicy string
+	Properties     json.RawMessage
+}
+
+func translated(t *testing.T) template {
+	t.Helper()
+	text, err := localaws.Translate(t.Context(), "../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded template
+	if err := json.Unmarshal(text, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
+
+// each calls check for every resource of a type, and fails unless there are n.
+func each[P any](t *testing.T, tmpl template, kind string, n int, check func(name string, properties P)) {
+	t.Helper()
+	found := 0
+	for _, name := range slices.Sorted(maps.Keys(tmpl.Resources)) {
+		if tmpl.Resources[name].Type != kind {
+			continue
+		}
+		found++
+		var properties P
+		if err := json.Unmarshal(tmpl.Resources[name].Properties, &properties); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		check(name, properties)
+	}
+	if found != n {
+		t.Errorf("%d resources are %s, want %d", found, kind, n)
+	}
+}
+
+func TestNoEventIsLost(t *testing.T) {
+	tmpl := translated(t)
+	type target struct {
+		Arn              json.RawMessage
+		RetryPolicy      struct{ MaximumRetryAttempts, MaximumEventAgeInSeconds int }
+		DeadLetterConfig struct{ Arn json.RawMessage }
+	}
+	each(t, tmpl, "AWS::Events::Rule", 7, func(name string, rule struct{ Targets []target }) {
+		if len(rule.Targets) != 1 {
+			t.Errorf("%s has %d targets", name, len(rule.Targets))
+		}
+		for _, target := range rule.Targets {
+			if !strings.Contains(string(target.DeadLetterConfig.Arn), "DeadLetterQueue") || target.RetryPolicy.MaximumRetryAttempts == 0 {
+				t.Errorf("%s: retries %+v, dead-letter queue %s", name, target.RetryPolicy, target.DeadLetterConfig.Arn)
+			}
+		}
+	})
+	each(t, tmpl, "AWS::Lambda::EventInvokeConfig", 2, func(name string, config struct {
+		MaximumRetryAttempts int
+		DestinationConfig    struct {
+			OnFailure struct{ Destination json.RawMessage }
+		}
+	}) {
+		if config.MaximumRetryAttempts != 2 || !strings.Contains(string(config.DestinationConfig.OnFailure.Destination), "DeadLetterQueue") {
+			t.Errorf("%s: %+v", name, config)
+		}
+	})
+	each(t, tmpl, "AWS::Lambda::EventSourceMapping", 1, func(name string, mapping struct {
+		FunctionResponseTypes []string
+		ScalingConfig         struct{ MaximumConcurrency json.RawMessage }
+	}) {
+		if !slices.Contains(mapping.FunctionResponseTypes, "ReportBatchItemFailures") || compact(t, mapping.ScalingConfig.MaximumConcurrency) != `{"Ref":"Pace"}` {
+			t.Errorf("%s: %+v", name, mapping)
+		}
+	})
+	each(t, tmpl, "AWS::SQS::Queue", 3, func(name string, queue struct {
+		VisibilityTimeout int
+		RedrivePolicy     struct{ MaxReceiveCount int }
+	}) {
+		if name == "RequestQueue" && (queue.RedrivePolicy.MaxReceiveCount < 2 || queue.VisibilityTimeout < 6*120) {
+			t.Errorf("%s: %+v", name, queue)
+		}
+	})
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	for name, resource := range translated(t).Resources {
+		keepsData := resource.Type == "AWS::Logs::LogGroup" || resource.Type == "AWS::SQS::Queue"
+		if keepsData && resource.DeletionPolicy != "Delete" {
+			t.Errorf("%s stays when the stack is deleted", name)
+		}
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	var alarms []string
+	each(t, translated(t), "AWS::CloudWatch::Alarm", 6, func(name string, alarm struct {
+		MetricName       string
+		TreatMissingData string
+		AlarmActions     json.RawMessage
+	}) {
+		alarms = append(alarms, name+" "+alarm.MetricName)
+		if alarm.TreatMissingData != "notBreaching" || !strings.Contains(string(alarm.AlarmActions), "AlarmTopicArn") {
+			t.Errorf("%s: %+v", name, alarm)
+		}
+	})
+	want := []string{
+		"FailedRepositoriesAlarm Failed",
+		"OnAccountDeadLettersAlarm ApproximateNumberOfMessagesVisible",
+		"OnAccountErrorsAlarm Errors",
+		"OnRepoDeadLettersAlarm ApproximateNumberOfMessagesVisible",
+		"OnRepoErrorsAlarm Errors",
+		"UnusableListAlarm UnusableLists",
+	}
+	if !slices.Equal(alarms, want) {
+		t.Errorf("alarms %q, want %q", alarms, want)
+	}
+}
+
+// The roles, line by line: whoever changes one, changes docs/security.md too.
+func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
+	const (
+		repositories = `{"Fn::Sub":"arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*"}`
+		lists        = `[{"Fn::Sub":"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${AccountListName}"},` +
+			`{"Fn::Sub":"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${AccountListName}/*"}]`
+		readLists = `ReadAccountLists Allow ["ssm:GetParameters","ssm:GetParametersByPath","ssm:GetParameterHistory"] ` + lists
+		logs      = `WriteLogs Allow ["logs:CreateLogStream","logs:PutLogEvents"] {"Fn::GetAtt":["%s","Arn"]}`
+	)
+	want := map[string][]string{
+		"OnRepoRole": {
+			`ReadRepositoryPolicies Allow "ecr:GetRepositoryPolicy" ` + repositories,
+			`if Enforcing: WriteRepositoryPolicies Allow ["ecr:SetRepositoryPolicy","ecr:DeleteRepositoryPolicy"] ` + repositories,
+			readLists,
+			`ReceiveRequests Allow ["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"] {"Fn::GetAtt":["RequestQueue","Arn"]}`,
+			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnRepoDeadLetterQueue","Arn"]}`,
+			strings.ReplaceAll(logs, "%s", "OnRepoLogs"),
+		},
+		"OnAccountRole": {
+			`ListRepositories Allow "ecr:DescribeRepositories" ` + repositories,
+			readLists,
+			`PublishRequests Allow "events:PutEvents" {"Fn::Sub":"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"} ` +
+				`if {"StringEquals":{"events:source":"ecr-pull-policy","events:detail-type":"Repository Reconcile Requested"}}`,
+			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnAccountDeadLetterQueue","Arn"]}`,
+			strings.ReplaceAll(logs, "%s", "OnAccountLogs"),
+		},
+	}
+	each(t, translated(t), "AWS::IAM::Role", 2, func(name string, role struct {
+		ManagedPolicyArns json.RawMessage
+		Policies          []struct {
+			PolicyDocument struct{ Statement []json.RawMessage }
+		}
+	}) {
+		if role.ManagedPolicyArns != nil || len(role.Policies) != 1 {
+			t.Fatalf("%s: %+v", name, role)
+		}
+		var got []string
+		for _, raw := range role.Policies[0].PolicyDocument.Statement {
+			got = append(got, describe(t, raw))
+		}
+		if !slices.Equal(got, want[name]) {
+			t.Errorf("%s allows\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want[name], "\n"))
+		}
+	})
+}
+
+func describe(t *testing.T, raw json.RawMessage) string {
+	t.Helper()
+	var conditional struct {
+		If []json.RawMessage `json:"Fn::If"`
+	}
+	if err := json.Unmarshal(raw, &conditional); err != nil {
+		t.Fatal(err)
+	}
+	if len(conditional.If) == 3 {
+		if compact(t, conditional.If[2]) != `{"Ref":"AWS::NoValue"}` {
+			t.Errorf("otherwise %s", conditional.If[2])
+		}
+		return "if " + strings.Trim(string(conditional.If[0]), `"`) + ": " + describe(t, conditional.If[1])
+	}
+	var statement struct {
+		Sid, Effect                 string
+		Action, Resource, Condition json.RawMessage
+	}
+	if err := json.Unmarshal(raw, &statement); err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join([]string{statement.Sid, statement.Effect, compact(t, statement.Action), compact(t, statement.Resource)}, " ")
+	if statement.Condition != nil {
+		said += " if " + compact(t, statement.Condition)
+	}
+	return said
+}
+
+func compact(t *testing.T, raw json.RawMessage) string {
+	t.Helper()
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(raw); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(text.String())
+}

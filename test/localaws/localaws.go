@@ -1,0 +1,231 @@
+// Package localaws runs the application on this machine, without Docker and without an account: moto as AWS, the
+// template as a stack in it, and the functions' real binaries in AWS Lambda Runtime Interface Emulators.
+//
+// What moto leaves out is played here: a router (router.go) that brings events from the stack's rules to the
+// functions and messages from its queues, with Lambda's retries and partial batch responses; and the events that ECR,
+// CloudTrail and Parameter Store would emit (events.go).
+package localaws
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	defaultRegion = "eu-central-1"
+	stackName     = "ecr-pull-policy"
+)
+
+// Options say what to run. The zero value runs the repository of the working directory as it is.
+type Options struct {
+	Root       string            // of the repository; found above the working directory if empty
+	Template   string            // Root/template.yaml if empty
+	Parameters map[string]string // of the stack, where they differ from the template's defaults
+	Region     string            // eu-central-1 if empty
+	Binaries   string            // what Build made; built if empty
+	KeepLogs   bool              // leave WorkDir behind
+	Progress   io.Writer         // told what takes time; may be nil
+	Log        *slog.Logger      // told what is routed; may be nil
+}
+
+// AWS is a running local AWS.
+type AWS struct {
+	Clients
+	Region   string
+	Endpoint string // http://127.0.0.1:PORT
+	WorkDir  string // the logs: moto.log, and LOGICAL-ID.log for each function
+	Stack    *Stack
+
+	options   Options
+	log       *slog.Logger
+	dir       *workDir
+	moto      *moto
+	emulators map[string]*emulator // by logical ID
+	router    *router
+
+	done   context.Context // ends with the context of Start, with Close, and when moto ends
+	cancel context.CancelCauseFunc
+	routed sync.WaitGroup
+	close  func() error
+}
+
+var errClosed = errors.New("the local AWS is closed")
+
+// Start starts a local AWS. It stops with Close, and when the context is done.
+func Start(ctx context.Context, options Options) (_ *AWS, err error) {
+	if options.Root == "" {
+		if options.Root, err = Root("."); err != nil {
+			return nil, err
+		}
+	}
+	if options.Root, err = filepath.Abs(options.Root); err != nil {
+		return nil, err
+	}
+	options.Template = cmp.Or(options.Template, filepath.Join(options.Root, "template.yaml"))
+	options.Region = cmp.Or(options.Region, defaultRegion)
+
+	venv, err := Setup(ctx, options.Root, options.Progress)
+	if err != nil {
+		return nil, fmt.Errorf("setting up %s: %w", venvName, err)
+	}
+	if _, err := venv.emulator(); err != nil { // before anything is started in vain
+		return nil, err
+	}
+	a := &AWS{Region: options.Region, options: options, log: options.Log, emulators: map[string]*emulator{}}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.dir, err = makeWorkDir(ctx, options.Root, options.KeepLogs); err != nil {
+		return nil, fmt.Errorf("making a work directory: %w", err)
+	}
+	a.WorkDir = a.dir.path
+	a.done, a.cancel = context.WithCancelCause(ctx)
+	a.close = sync.OnceValue(a.stop)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err := a.start(venv); err != nil {
+		return nil, err
+	}
+	context.AfterFunc(a.done, func() { _ = a.Close() })
+	return a, nil
+}
+
+// start starts everything: what takes long side by side, and the rest in the order of what needs what.
+func (a *AWS) start(venv Venv) error {
+	var template []byte
+	group, ctx := errgroup.WithContext(a.done)
+	group.Go(func() (err error) {
+		a.moto, err = startMoto(ctx, venv, a.WorkDir)
+		return err
+	})
+	group.Go(func() (err error) {
+		template, err = translate(ctx, venv, a.options.Template, a.Region, true)
+		return err
+	})
+	group.Go(func() error {
+		if a.options.Binaries != "" {
+			return nil
+		}
+		a.options.Binaries = filepath.Join(a.WorkDir, "bin")
+		return Build(ctx, a.options.Root, a.options.Binaries)
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	go a.watch()
+	a.Endpoint = a.moto.endpoint
+	a.Clients = newClients(a.Endpoint, a.Region)
+	var err error
+	if a.Stack, err = deploy(a.done, a.Clients, stackName, template, a.options.Parameters); err != nil {
+		return fmt.Errorf("deploying %s to moto: %w", a.options.Template, err)
+	}
+	if err := a.startEmulators(venv); err != nil {
+		return err
+	}
+	if a.router, err = newRouter(a.done, a.Stack, a.Clients, a.emulators, a.log); err != nil {
+		return err
+	}
+	a.routed.Go(func() { a.router.run(a.done) })
+	return nil
+}
+
+// watch ends everything if moto ends.
+func (a *AWS) watch() {
+	select {
+	case <-a.moto.done:
+		a.cancel(fmt.Errorf("moto ended: %w\n%s", a.moto.err, endOf(filepath.Join(a.WorkDir, "moto.log"))))
+	case <-a.done.Done():
+	}
+}
+
+func (a *AWS) startEmulators(venv Venv) error {
+	binaries, err := filepath.Abs(a.options.Binaries)
+	if err != nil {
+		return err
+	}
+	// Nothing of this process's own environment: the functions could meet a real account.
+	environment := []string{
+		"AWS_REGION=" + a.Region,
+		"AWS_DEFAULT_REGION=" + a.Region,
+		"AWS_ENDPOINT_URL=" + a.Endpoint,
+		"AWS_ACCESS_KEY_ID=" + accessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"HOME=" + a.WorkDir,
+	}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(a.done)
+	for _, function := range a.Stack.Functions {
+		group.Go(func() error {
+			e, err := startEmulator(ctx, venv, function, binaries, a.WorkDir, environment)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			a.emulators[function.LogicalID] = e
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// Close stops everything and removes WorkDir, unless the logs are to be kept.
+func (a *AWS) Close() error {
+	return a.close()
+}
+
+func (a *AWS) stop() error {
+	a.cancel(errClosed)
+	a.routed.Wait()
+	var stopping sync.WaitGroup
+	for _, e := range a.emulators {
+		stopping.Go(e.stop)
+	}
+	if a.moto != nil {
+		stopping.Go(a.moto.kill) // it has nothing to lose, and is slow to stop
+	}
+	stopping.Wait()
+	return a.dir.remove()
+}
+
+// Settle waits until every queue is empty and no function runs, and returns what happened since the last call.
+func (a *AWS) Settle(ctx context.Context) (Activity, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(a.done, func() { cancel(context.Cause(a.done)) })()
+	activity, err := a.router.settle(ctx)
+	if cause := context.Cause(a.done); cause != nil {
+		return activity, cause
+	}
+	return activity, err
+}
+
+// Invoke invokes a function, by its logical ID, and waits for it. It takes what no rule would deliver.
+func (a *AWS) Invoke(ctx context.Context, function string, payload []byte) (Invocation, error) {
+	if _, found := a.emulators[function]; !found {
+		return Invocation{}, fmt.Errorf("the stack has no function %s", function)
+	}
+	return a.router.invoke(ctx, function, "", 1, payload)
+}
+
+// Logs returns all that a function, by its logical ID, has written.
+func (a *AWS) Logs(function string) []LogLine {
+	e, found := a.emulators[function]
+	if !found {
+		return nil
+	}
+	lines, _ := e.log.since(0)
+	return lines
+}

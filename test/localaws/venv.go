@@ -1,0 +1,206 @@
+package localaws
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+const (
+	venvName         = ".venv"
+	stampName        = ".made-from"
+	requirementsPath = "test/requirements.txt"
+	localName        = ".local" // ignored by git, as .venv is
+)
+
+// Venv is a Python environment with the tools that test/requirements.txt pins.
+type Venv struct {
+	Dir string
+}
+
+// Setup returns the environment .venv at the root of the repository, and makes it first unless it is there and up to
+// date. It may run in several processes at once. Progress, if not nil, is told what takes time.
+func Setup(ctx context.Context, root string, progress io.Writer) (Venv, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return Venv{}, err
+	}
+	v := Venv{Dir: filepath.Join(root, venvName)}
+	requirements := filepath.Join(root, requirementsPath)
+	stamp, err := v.wantedStamp(requirements)
+	if err != nil {
+		return Venv{}, err
+	}
+	if v.upToDate(stamp) {
+		return v, nil
+	}
+	unlock, err := lock(ctx, filepath.Join(root, localName, "venv.lock"))
+	if err != nil {
+		return Venv{}, err
+	}
+	defer unlock()
+	if v.upToDate(stamp) { // somebody else made it meanwhile
+		return v, nil
+	}
+	if progress == nil {
+		progress = io.Discard
+	}
+	if err := v.make(ctx, requirements, stamp, progress); err != nil {
+		return Venv{}, err
+	}
+	return v, nil
+}
+
+func (v Venv) make(ctx context.Context, requirements, stamp string, progress io.Writer) error {
+	python, err := findPython(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(progress, "making %s from %s (once, about a minute)\n", venvName, requirementsPath)
+	// The stamp goes first and comes last: whatever is interrupted in between is made anew.
+	if err := os.Remove(v.stampFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("renewing %s: %w", venvName, err)
+	}
+	if err := os.RemoveAll(v.Dir); err != nil {
+		return fmt.Errorf("renewing %s: %w", venvName, err)
+	}
+	if _, err := run(ctx, exec.Command(python, "-m", "venv", v.Dir), nil); err != nil {
+		return fmt.Errorf("%s -m venv %s: %w", python, venvName, err)
+	}
+	if err := v.install(ctx, requirements); err != nil {
+		return err
+	}
+	if err := os.WriteFile(v.stampFile(), []byte(stamp), 0o644); err != nil {
+		return fmt.Errorf("finishing %s: %w", venvName, err)
+	}
+	return nil
+}
+
+func (v Venv) install(ctx context.Context, requirements string) error {
+	const logName = "pip.log"
+	log, err := os.Create(filepath.Join(filepath.Dir(v.Dir), localName, logName))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	pip := exec.Command(v.Python(), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
+		"--requirement", requirements)
+	if _, err := run(ctx, pip, log); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("pip could not install %s: %s; it needs a package index once: check the network or pip's "+
+			"settings, and try again (%s/%s has the rest)", requirementsPath, lastProblem(err), localName, logName)
+	}
+	return nil
+}
+
+// lastProblem is the line in which pip says what went wrong: the last that starts with ERROR.
+func lastProblem(err error) string {
+	problem := strings.TrimSpace(err.Error())
+	for line := range strings.Lines(problem) {
+		if text, found := strings.CutPrefix(line, "ERROR: "); found {
+			problem = strings.TrimSpace(text)
+		}
+	}
+	return problem
+}
+
+// Python is the environment's interpreter.
+func (v Venv) Python() string {
+	return filepath.Join(v.Dir, "bin", "python")
+}
+
+// Tool is the path of a program that a package brings, such as sam.
+func (v Venv) Tool(name string) string {
+	return filepath.Join(v.Dir, "bin", name)
+}
+
+// emulator is the path of the AWS Lambda Runtime Interface Emulator, which aws-sam-cli brings.
+func (v Venv) emulator() (string, error) {
+	if runtime.GOOS != "linux" {
+		return "", fmt.Errorf("the AWS Lambda Runtime Interface Emulator runs on Linux alone, and this is %s: "+
+			"use a Linux machine, container or CI", runtime.GOOS)
+	}
+	architectures := map[string]string{"amd64": "x86_64", "arm64": "arm64"}
+	pattern := filepath.Join(v.Dir, "lib", "python*", "site-packages", "samcli", "local", "rapid",
+		"aws-lambda-rie-"+architectures[runtime.GOARCH])
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("%s holds no AWS Lambda Runtime Interface Emulator for %s (%s)", venvName, runtime.GOARCH, pattern)
+	}
+	return found[0], nil
+}
+
+func (v Venv) stampFile() string {
+	return filepath.Join(v.Dir, stampName)
+}
+
+// wantedStamp says what the environment has to be made from: the requirements, and the place, because an environment
+// can't be moved.
+func (v Venv) wantedStamp(requirements string) (string, error) {
+	text, err := os.ReadFile(requirements)
+	if err != nil {
+		return "", fmt.Errorf("reading the requirements of %s: %w", venvName, err)
+	}
+	sum := sha256.New()
+	fmt.Fprintln(sum, v.Dir)
+	sum.Write(text)
+	return hex.EncodeToString(sum.Sum(nil)) + "\n", nil
+}
+
+func (v Venv) upToDate(stamp string) bool {
+	made, err := os.ReadFile(v.stampFile())
+	if err != nil || string(made) != stamp {
+		return false
+	}
+	_, err = os.Stat(v.Python()) // a link, which dangles when the system's Python is replaced
+	return err == nil
+}
+
+// findPython returns a Python that can make environments.
+func findPython(ctx context.Context) (string, error) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return "", errors.New("python3 is missing: the local AWS and the checks of the template are Python tools; " +
+			"install Python 3.11 or newer")
+	}
+	const probe = "import sys; sys.version_info >= (3, 11) or sys.exit('it is %d.%d' % sys.version_info[:2])"
+	if _, err := run(ctx, exec.Command(python, "-c", probe), nil); err != nil {
+		return "", fmt.Errorf("%s is no Python 3.11 or newer: install one (%w)", python, err)
+	}
+	if _, err := run(ctx, exec.Command(python, "-c", "import venv, ensurepip"), nil); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", fmt.Errorf("%s can't make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)", python)
+	}
+	return python, nil
+}
+
+// Root finds the repository that a directory is in: the nearest directory above with a go.mod.
+func Root(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is in no Go module", dir)
+		}
+	}
+}
