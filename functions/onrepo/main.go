@@ -6,6 +6,7 @@
 //	internal/reconcile    … each of which is read, merged, written if it differs, and looked at again
 //	internal/accountlist  … according to the lists in SSM
 //	internal/registry     … in ECR
+//	internal/request      … unless time is short: then what is left is requested again
 //	pkg/policy            what the lists and the documents mean
 package main
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
@@ -23,6 +25,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 )
@@ -45,6 +48,9 @@ func main() {
 			Standard: s.Standard,
 			Scope:    s.Scope,
 			Observe:  s.Observe,
+		},
+		Request: func(ctx context.Context, repositories []string) error {
+			return request.NewPublisher(eventbridge.NewFromConfig(config)).Publish(ctx, repositories)
 		},
 		Log: telemetry.NewLogger(os.Stdout),
 	}

@@ -108,14 +108,14 @@ func (s Snapshot) IsEmpty() bool {
 }
 
 // madeOf tells whether the parameters are those of the snapshot. Versions alone would not do: a parameter that was
-// deleted and made anew starts at 1 again.
+// deleted and made anew starts at 1 again. Nor would values: an earlier version may be in force.
 func (s Snapshot) madeOf(parameters map[string]types.Parameter) bool {
 	if len(parameters) != len(s.lists) {
 		return false
 	}
 	for name, p := range parameters {
 		list, ok := s.lists[name]
-		if !ok || list.Version != p.Version || list.value != aws.ToString(p.Value) {
+		if !ok || list.Version != p.Version || list.value != aws.ToString(p.Value) || !list.Modified.Equal(aws.ToTime(p.LastModifiedDate)) {
 			return false
 		}
 	}

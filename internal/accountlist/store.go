@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -167,7 +168,8 @@ func (s *Store) get(ctx context.Context, names []string) (map[string]types.Param
 // resolve finds out which version of each list is in force.
 func (s *Store) resolve(ctx context.Context, names []string, parameters map[string]types.Parameter) (Snapshot, error) {
 	lists := make(map[string]List, len(parameters))
-	for name, p := range parameters {
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		p := parameters[name]
 		list := List{
 			Name:      name,
 			Version:   p.Version,

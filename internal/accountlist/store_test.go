@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -199,6 +201,25 @@ func TestMoved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The newest version is the same to the letter, and another is in force.
+func TestMovedBehindABrokenVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, store := newStore()
+		rewrite := func(value string) {
+			cloud.DeleteParameter(root)
+			cloud.PutList(root, value)
+			cloud.PutList(root, "broken")
+		}
+		rewrite("111111111111")
+		snapshot := read(t, store, "api")
+		time.Sleep(time.Second)
+		rewrite("222222222222")
+		if moved, err := store.Moved(t.Context(), snapshot); err != nil || !moved {
+			t.Errorf("moved %t, %v", moved, err)
+		}
+	})
 }
 
 func TestReadNamespace(t *testing.T) {

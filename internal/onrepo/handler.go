@@ -25,7 +25,9 @@ type Handler struct {
 	Stack      string
 	Account    string // that owns the registry
 	Reconciler Reconciler
-	Log        *slog.Logger
+	// Request publishes a request for the repositories that a queued request had no time for.
+	Request func(ctx context.Context, repositories []string) error
+	Log     *slog.Logger
 }
 
 // Response is the result of an invocation. SQS reads the failures in it; people read the outcomes.
@@ -33,6 +35,7 @@ type Handler struct {
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 type Response struct {
 	Outcomes          map[reconcile.Outcome]int    `json:"outcomes"`
+	RejectedConsumers []string                     `json:"rejectedConsumers,omitempty"` // ARNs that ECR says don't exist
 	BatchItemFailures []events.SQSBatchItemFailure `json:"batchItemFailures,omitempty"`
 }
 
@@ -48,6 +51,9 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 	response := Response{Outcomes: report.outcomes}
 	for _, message := range messages {
 		err := h.message(ctx, message, report)
+		if queued {
+			err = h.handBack(ctx, err)
+		}
 		switch {
 		case err == nil:
 		case queued:
@@ -58,7 +64,22 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 			return response, err
 		}
 	}
+	response.RejectedConsumers = report.rejectedConsumers()
 	return response, nil
+}
+
+// handBack requests what a run had no time for, so that the next doesn't begin with what is done. A run that did
+// nothing at all keeps its error: the queue counts how often a message comes back.
+func (h *Handler) handBack(ctx context.Context, err error) error {
+	unfinished, ok := err.(*reconcile.Unfinished)
+	if !ok || len(unfinished.Repositories) == unfinished.Of {
+		return err
+	}
+	if requestErr := h.Request(ctx, unfinished.Repositories); requestErr != nil {
+		return errors.Join(err, requestErr)
+	}
+	h.Log.InfoContext(ctx, "requested again", "reason", err.Error())
+	return nil
 }
 
 func (h *Handler) message(ctx context.Context, message trigger.Message, report *report) error {
@@ -68,7 +89,7 @@ func (h *Handler) message(ctx context.Context, message trigger.Message, report *
 		return nil
 	}
 	if err != nil {
-		report.rejected()
+		report.refusedEvent()
 		return fmt.Errorf("event refused: %w", err)
 	}
 	return h.Reconciler.Run(ctx, t, report.of(t))

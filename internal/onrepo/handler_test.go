@@ -27,7 +27,19 @@ func (f reconciler) Run(_ context.Context, t trigger.Repositories, report reconc
 func handle(t *testing.T, payload string, f reconciler) (onrepo.Response, []map[string]any, error) {
 	t.Helper()
 	var log bytes.Buffer
-	handler := &onrepo.Handler{Stack: "stack", Account: "123456789012", Reconciler: f, Log: telemetry.NewLogger(&log)}
+	handler := &onrepo.Handler{
+		Stack:      "stack",
+		Account:    "123456789012",
+		Reconciler: f,
+		Request: func(_ context.Context, repositories []string) error {
+			if repositories[0] == "unpublishable" {
+				return errors.New("no bus")
+			}
+			log.WriteString(`{"requested":"` + strings.Join(repositories, " ") + `"}` + "\n")
+			return nil
+		},
+		Log: telemetry.NewLogger(&log),
+	}
 	response, err := handler.Handle(t.Context(), json.RawMessage(payload))
 	var lines []map[string]any
 	for line := range strings.Lines(log.String()) {
@@ -68,10 +80,11 @@ func TestLinesAndMetrics(t *testing.T) {
 		report.Repository(t.Context(), reconcile.Result{Repository: "a", Outcome: reconcile.Updated, ListVersion: "2", Added: []string{"EcrPullPolicyAccounts"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "b", Outcome: reconcile.WouldUpdate, Removed: []string{"EcrPullPolicyLambda"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "c", Outcome: reconcile.Failed, Err: errors.New("too large")})
+		report.Repository(t.Context(), reconcile.Result{Repository: "e", Outcome: reconcile.Updated, Rejected: []string{"arn:aws:iam::999999999999:root"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "d", Outcome: reconcile.Gone, Reason: "does not exist"})
 		return nil
 	})
-	if err != nil || fmt.Sprint(response.Outcomes) != "map[failed:1 gone:1 updated:1 would-update:1]" {
+	if err != nil || fmt.Sprint(response.Outcomes) != "map[failed:1 gone:1 updated:2 would-update:1]" || fmt.Sprint(response.RejectedConsumers) != "[arn:aws:iam::999999999999:root]" {
 		t.Errorf("got %+v, %v", response, err)
 	}
 	want := []string{
@@ -80,9 +93,10 @@ func TestLinesAndMetrics(t *testing.T) {
 		`{"added":["EcrPullPolicyAccounts"],"level":"INFO","listVersion":"2","msg":"repository","outcome":"updated","removed":[],"repository":"a","trigger":"Request"}`,
 		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"would-update","removed":["EcrPullPolicyLambda"],"repository":"b","trigger":"Request"}`,
 		`{"added":[],"error":"too large","level":"ERROR","listVersion":"","msg":"repository","outcome":"failed","removed":[],"repository":"c","retry":false,"trigger":"Request"}`,
+		`{"added":[],"level":"WARN","listVersion":"","msg":"repository","outcome":"updated","rejected":["arn:aws:iam::999999999999:root"],"removed":[],"repository":"e","trigger":"Request"}`,
 		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"gone","reason":"does not exist","removed":[],"repository":"d","trigger":"Request"}`,
-		`{"Failed":1,"Gone":1,"Stack":"stack","UnusableLists":1,"Updated":1,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
-			`{"Name":"Failed","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"UnusableLists","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
+		`{"Failed":1,"Gone":1,"RejectedConsumers":1,"Stack":"stack","UnusableLists":1,"Updated":2,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
+			`{"Name":"Failed","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"RejectedConsumers","Unit":"Count"},{"Name":"UnusableLists","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
 			`"Namespace":"ecr-pull-policy"}]},"level":"INFO","msg":"invocation ended"}`,
 	}
 	if len(lines) != len(want) {
@@ -142,7 +156,7 @@ func TestPartialBatchResponse(t *testing.T) {
 	if len(failed) != 2 || failed[0] != "m1: throttled" || !strings.Contains(failed[1], "event refused") {
 		t.Errorf("lines of failures %q", failed)
 	}
-	if last := lines[len(lines)-1]; last["Rejected"] != 1.0 {
+	if last := lines[len(lines)-1]; last["RefusedEvents"] != 1.0 {
 		t.Errorf("last line %v, want one event rejected", last)
 	}
 }
@@ -154,5 +168,39 @@ func TestErrors(t *testing.T) {
 	}
 	if _, _, err := handle(t, "no JSON", nil); err == nil {
 		t.Error("no error for a payload that is no JSON")
+	}
+}
+
+func TestWhatIsLeftIsRequestedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		err       error
+		requested string
+		fails     bool
+	}{
+		"some are left":      {&reconcile.Unfinished{Repositories: []string{"b1", "c1"}, Of: 3}, "b1 c1", false},
+		"all are left":       {&reconcile.Unfinished{Repositories: []string{"a1", "b1", "c1"}, Of: 3}, "", true},
+		"others failed":      {errors.Join(errors.New("throttled"), &reconcile.Unfinished{Repositories: []string{"b1"}, Of: 3}), "", true},
+		"it can't be":        {&reconcile.Unfinished{Repositories: []string{"unpublishable"}, Of: 3}, "", true},
+		"nothing is missing": {nil, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := func(trigger.Repositories, reconcile.Reporter) error { return c.err }
+			response, lines, err := handle(t, queued(sample(t, "reconcile-request")), run)
+			if err != nil || (len(response.BatchItemFailures) == 1) != c.fails {
+				t.Errorf("got %+v, %v", response, err)
+			}
+			requested := ""
+			for _, line := range lines {
+				if names, ok := line["requested"].(string); ok {
+					requested = names
+				}
+			}
+			if requested != c.requested {
+				t.Errorf("requested %q, want %q", requested, c.requested)
+			}
+			if _, _, err := handle(t, sample(t, "reconcile-request"), run); (err != nil) != (c.err != nil) {
+				t.Errorf("an event that came straight: %v", err)
+			}
+		})
 	}
 }

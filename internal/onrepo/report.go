@@ -3,6 +3,8 @@ package onrepo
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
@@ -16,18 +18,25 @@ type report struct {
 	log      *slog.Logger
 	outcomes map[reconcile.Outcome]int
 	metrics  telemetry.Metrics
+	rejected map[string]bool // ARNs of consumers
 }
 
 func newReport(log *slog.Logger) *report {
-	return &report{log: log, outcomes: map[reconcile.Outcome]int{}, metrics: telemetry.Metrics{}}
+	return &report{log: log, outcomes: map[reconcile.Outcome]int{}, metrics: telemetry.Metrics{}, rejected: map[string]bool{}}
 }
 
-func (r *report) rejected() { r.metrics[telemetry.Rejected]++ }
+func (r *report) refusedEvent() { r.metrics[telemetry.RefusedEvents]++ }
+
+// rejectedConsumers returns the ARNs of the consumers that ECR says don't exist, sorted.
+func (r *report) rejectedConsumers() []string { return slices.Sorted(maps.Keys(r.rejected)) }
 
 // close writes the line that ends the invocation, if there was anything to count.
 func (r *report) close(ctx context.Context, stack string) {
 	for outcome, count := range r.outcomes {
 		r.metrics[metricName(outcome)] = count
+	}
+	if len(r.rejected) > 0 {
+		r.metrics[telemetry.RejectedConsumers] = len(r.rejected)
 	}
 	if len(r.metrics) == 0 {
 		return
@@ -65,6 +74,13 @@ func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result)
 		slog.String("listVersion", result.ListVersion),
 		slog.Any("added", nonNil(result.Added)),
 		slog.Any("removed", nonNil(result.Removed)),
+	}
+	for _, arn := range result.Rejected {
+		r.rejected[arn] = true
+	}
+	if len(result.Rejected) > 0 {
+		level = slog.LevelWarn
+		attributes = append(attributes, slog.Any("rejected", result.Rejected))
 	}
 	if result.Reason != "" {
 		attributes = append(attributes, slog.String("reason", result.Reason))

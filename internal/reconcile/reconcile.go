@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,7 +49,24 @@ const (
 
 	// A list that moves more often than this during one run is still being edited: the run fails and is retried.
 	maxPasses = 5
+
+	// How often a policy is written in one look at a repository: as the lists say, without the principals known not
+	// to exist, without those found not to; and once more for one that ceases to exist meanwhile.
+	maxTries = 4
+
+	// What is kept of an invocation's time for the end of a run.
+	reserve = 10 * time.Second
 )
+
+// Unfinished is the error of a run that had no time for some of its repositories.
+type Unfinished struct {
+	Repositories []string // that are left
+	Of           int      // how many there were
+}
+
+func (u *Unfinished) Error() string {
+	return fmt.Sprintf("out of time: %d of %d repositories are left", len(u.Repositories), u.Of)
+}
 
 // Reconciler brings repositories to the standard policy.
 type Reconciler struct {
@@ -57,6 +75,8 @@ type Reconciler struct {
 	Standard policy.Standard
 	Scope    scope.Scope
 	Observe  bool // write nothing, say what would be written
+
+	rejected rejections
 }
 
 // Reporter is told what a run finds.
@@ -68,7 +88,8 @@ type Reporter interface {
 }
 
 // Run brings the repositories that a trigger names to the standard policy. The error says what retrying could
-// mend; what it couldn't is only reported.
+// mend; what it couldn't is only reported. It is an *Unfinished, and no other error is in it, if nothing but time was
+// missing.
 func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Reporter) error {
 	var inScope []string
 	for _, repository := range t.Names {
@@ -81,6 +102,8 @@ func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Rep
 	if len(inScope) == 0 {
 		return nil
 	}
+	work, cancel := beforeDeadline(ctx)
+	defer cancel()
 	for range maxPasses {
 		lists, err := r.Lists.Read(ctx, inScope)
 		if err != nil {
@@ -89,16 +112,31 @@ func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Rep
 		for _, list := range lists.Unusable() {
 			report.Unusable(ctx, list)
 		}
-		wrote, err := r.pass(ctx, lists, inScope, t.Created, report)
+		wrote, err := r.pass(work, lists, inScope, t.Created, report)
 		if !wrote {
 			return err
 		}
 		moved, moveErr := r.Lists.Moved(ctx, lists)
-		if !moved || moveErr != nil {
+		switch {
+		case moveErr != nil:
 			return errors.Join(err, moveErr)
+		case !moved:
+			return err
+		case work.Err() != nil:
+			return &Unfinished{Repositories: inScope, Of: len(inScope)} // what was written is of an old list
 		}
 	}
 	return fmt.Errorf("the account lists moved %d times during one run", maxPasses)
+}
+
+// beforeDeadline returns a context that ends early enough before the deadline to look whether the lists have moved,
+// and to say what is left.
+func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-reserve))
 }
 
 // pass looks at every repository once. It goes on after a failure, and tells whether anything was written, or may
@@ -109,54 +147,105 @@ func (r *Reconciler) pass(ctx context.Context, lists accountlist.Snapshot, repos
 	group.SetLimit(concurrency)
 	for i, repository := range repositories {
 		group.Go(func() error {
-			results[i] = r.repository(ctx, lists, repository, created)
+			if results[i] = r.repository(ctx, lists, repository, created); results[i].Outcome == Failed && ctx.Err() != nil {
+				results[i].left = true
+			}
 			return nil
 		})
 	}
 	_ = group.Wait() // no error: a failure is in its result
 	var errs []error
+	unfinished := &Unfinished{Of: len(repositories)}
 	for _, result := range results {
-		report.Repository(ctx, result)
 		wrote = wrote || result.wrote
+		if result.left {
+			unfinished.Repositories = append(unfinished.Repositories, result.Repository)
+			continue
+		}
+		report.Repository(ctx, result)
 		if result.Retry {
 			errs = append(errs, result.Err)
 		}
 	}
-	return wrote, errors.Join(errs...)
+	switch {
+	case len(unfinished.Repositories) == 0:
+		return wrote, errors.Join(errs...)
+	case len(errs) == 0:
+		return wrote, unfinished
+	default:
+		return wrote, errors.Join(append(errs, unfinished)...)
+	}
 }
 
-// repository reads the policy of one repository, merges, and writes if the meaning differs.
+// repository reads the policy of one repository, merges, and writes if the meaning differs. If ECR refuses what is
+// written, it finds the principals that don't exist and writes the policy without them.
 func (r *Reconciler) repository(ctx context.Context, lists accountlist.Snapshot, repository string, created bool) Result {
 	result := Result{Repository: repository, ListVersion: lists.Version(repository)}
 	if result.ListVersion == "" {
 		return result.skipped("no account list can be used: nothing is changed until there is one")
 	}
-	existing, err := r.existing(ctx, repository, created)
+	if ctx.Err() != nil {
+		return result.failed(context.Cause(ctx))
+	}
+	original, err := r.existing(ctx, repository, created)
 	if err != nil {
 		return result.failed(err)
 	}
-	change, err := r.Standard.Merge(existing, lists.Consumers(repository))
-	if err != nil {
-		return result.refused(fmt.Errorf("make policy of %s: %w", repository, err))
+	existing, named := original, r.Standard.Named(original)
+	for range maxTries {
+		known := r.rejected.now()
+		// Whom the document names existed when it was written, and may exist again: ECR is asked before it is forgotten.
+		consumers, rejected := r.without(subtract(known, named), lists.Consumers(repository))
+		result.Rejected = rejected
+		change, err := r.Standard.Merge(existing, consumers)
+		if err != nil {
+			return result.refused(fmt.Errorf("make policy of %s: %w", repository, err))
+		}
+		if change.Changed && !r.Observe {
+			result.wrote = true // even after an error: a time-out may come after the write
+			err = r.write(ctx, repository, change.Document)
+		}
+		if err == nil {
+			if existing != original {
+				change = r.sinceOriginal(original, consumers)
+			}
+			return result.became(change, r.Observe)
+		}
+		if !errors.Is(err, ErrRefused) {
+			return result.failed(err)
+		}
+		if overlaps(known, named) {
+			named = nil
+			continue
+		}
+		named = nil
+		err = r.findRejected(ctx, repository, consumers, known)
+		if foreign := (*errForeign)(nil); errors.As(err, &foreign) {
+			return result.refused(err)
+		}
+		if err == nil {
+			existing, err = r.Policies.Policy(ctx, repository)
+		}
+		if err != nil {
+			return result.failed(err)
+		}
 	}
-	result.Added, result.Removed = change.Added, change.Removed
-	switch {
-	case !change.Changed:
-		result.Outcome = Unchanged
-		return result
-	case r.Observe:
-		result.Outcome = WouldUpdate
-		return result
-	case change.Document == "":
-		result.Outcome = Deleted
-		err = r.Policies.DeletePolicy(ctx, repository)
-	default:
-		result.Outcome = Updated
-		err = r.Policies.SetPolicy(ctx, repository, change.Document)
+	return result.failed(fmt.Errorf("set policy of %s: %w, whichever principals are left out", repository, ErrRefused))
+}
+
+func (r *Reconciler) write(ctx context.Context, repository, document string) error {
+	if document == "" {
+		return r.Policies.DeletePolicy(ctx, repository)
 	}
-	result.wrote = true // even after an error: a time-out may come after the write
-	if err != nil {
-		return result.failed(err)
+	return r.Policies.SetPolicy(ctx, repository, document)
+}
+
+// sinceOriginal tells what changed since a repository was first read: a search for rejected principals writes
+// policies in between, which nobody wants to hear of.
+func (r *Reconciler) sinceOriginal(original string, consumers []*policy.Consumers) policy.Change {
+	change, err := r.Standard.Merge(original, consumers)
+	if err != nil { // the same consumers were merged into what is there now, and fitted
+		return policy.Change{Changed: true, Document: original}
 	}
-	return result
+	return change
 }

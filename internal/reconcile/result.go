@@ -1,6 +1,10 @@
 package reconcile
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
 
 // Outcome is what became of one repository.
 type Outcome string
@@ -27,11 +31,29 @@ type Result struct {
 	ListVersion string   // the versions of the lists that it follows
 	Added       []string // Sids of our statements that came, or would come
 	Removed     []string // Sids of our statements that went, or would go
+	Rejected    []string // ARNs in the lists that ECR rejects, because they don't exist: the policy is without them
 	Reason      string   // why it was skipped, or is gone
 	Err         error    // why it failed
 	Retry       bool     // trying again could help
 
 	wrote bool // its policy was written, or may have been
+	left  bool // there was no time for it
+}
+
+// became is for what was done, or observed to be to do.
+func (r Result) became(change policy.Change, observe bool) Result {
+	r.Added, r.Removed = change.Added, change.Removed
+	switch {
+	case !change.Changed:
+		r.Outcome = Unchanged
+	case observe:
+		r.Outcome = WouldUpdate
+	case change.Document == "":
+		r.Outcome = Deleted
+	default:
+		r.Outcome = Updated
+	}
+	return r
 }
 
 func (r Result) skipped(reason string) Result {
@@ -41,7 +63,6 @@ func (r Result) skipped(reason string) Result {
 
 // failed is for what AWS answered: it may answer differently next time.
 func (r Result) failed(err error) Result {
-	r.Added, r.Removed = nil, nil
 	if errors.Is(err, ErrNoRepository) {
 		r.Outcome, r.Reason = Gone, "the repository does not exist: nothing to do"
 		return r

@@ -54,6 +54,16 @@ func (p *Publisher) Add(ctx context.Context, repository string) error {
 	return p.closeRequest(ctx)
 }
 
+// Publish asks to reconcile repositories, and publishes all that was added.
+func (p *Publisher) Publish(ctx context.Context, repositories []string) error {
+	for _, repository := range repositories {
+		if err := p.Add(ctx, repository); err != nil {
+			return err
+		}
+	}
+	return p.Flush(ctx)
+}
+
 // Flush publishes all that was added. The publisher can be used again.
 func (p *Publisher) Flush(ctx context.Context) error {
 	if len(p.names) > 0 {

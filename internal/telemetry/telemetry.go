@@ -15,9 +15,10 @@ const Namespace = "ecr-pull-policy"
 
 // The metrics. Every other one counts the repositories with one outcome.
 const (
-	UnusableLists = "UnusableLists" // lists that are missing, invalid or too large
-	Requested     = "Requested"     // repositories that a rollout asked for
-	Rejected      = "Rejected"      // events that are malformed
+	UnusableLists     = "UnusableLists"     // lists that are missing, invalid or too large
+	RejectedConsumers = "RejectedConsumers" // accounts, roles and users in a list that ECR says don't exist
+	RefusedEvents     = "RefusedEvents"     // events that are malformed
+	Requested         = "Requested"         // repositories that a rollout asked for
 )
 
 // NewLogger returns a logger that writes one JSON object per line.

@@ -36,9 +36,9 @@ func (s Standard) toNamed(arns []string) (statement, bool) {
 // toEveryoneWho grants to all principals that pass a test.
 func (s Standard) toEveryoneWho(t test, values []string) (statement, bool) {
 	return statement{
-		principal: everyone(),
-		actions:   s.actions(accountsKind),
-		condition: condition{t, sortedUnique(values)},
+		principal:  everyone(),
+		actions:    s.actions(accountsKind),
+		conditions: []condition{{t, sortedUnique(values)}},
 	}, len(values) > 0
 }
 
@@ -49,11 +49,15 @@ func (s Standard) toLambda(accounts []string) (statement, bool) {
 	for _, account := range accounts {
 		patterns = append(patterns, s.Registry.functionPrefix()+account+functionSuffix)
 	}
+	return s.toLambdaFor(patterns)
+}
+
+func (s Standard) toLambdaFor(patterns []string) (statement, bool) {
 	return statement{
-		principal: principal{servicePrincipal, []string{lambdaService}},
-		actions:   s.actions(lambdaKind),
-		condition: condition{sourceTest(), sortedUnique(patterns)},
-	}, len(accounts) > 0
+		principal:  principal{servicePrincipal, []string{lambdaService}},
+		actions:    s.actions(lambdaKind),
+		conditions: []condition{{sourceTest(), sortedUnique(patterns)}},
+	}, len(patterns) > 0
 }
 
 func (s Standard) rootARNs(accounts []string) []string {

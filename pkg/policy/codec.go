@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // encode writes a statement as JSON. Lists are always arrays, whatever their
@@ -25,15 +26,18 @@ func (s statement) encode(sid string) json.RawMessage {
 	} else {
 		encoded.Principal = namedPrincipal{s.principal.kind: s.principal.values}
 	}
-	if s.condition.operator != "" {
-		encoded.Condition = conditions{s.condition.operator: {s.condition.key: s.condition.values}}
+	for _, c := range s.conditions {
+		if encoded.Condition == nil {
+			encoded.Condition = conditions{}
+		}
+		encoded.Condition[c.operator] = map[string][]string{c.key: c.values} // no two have the same operator
 	}
 	return writeJSON(encoded)
 }
 
 // decodeStatement reads the meaning of a statement. It reports false for all
 // that no statement of ours says: a statement that denies, an element that we
-// don't use, two conditions, a list with something else than strings in it.
+// don't use, two keys to an operator, a list with something else than strings.
 //
 // ECR may have written the statement anew, so an account ID stands for the ARN
 // of its root, and IAM ignores the case of the names of actions, operators and
@@ -60,7 +64,7 @@ func decodeStatement(raw json.RawMessage, partition string) (statement, bool) {
 		case "Action":
 			s.actions, ok = decodeActions(m.value)
 		case "Condition":
-			s.condition, ok = decodeCondition(m.value)
+			s.conditions, ok = decodeConditions(m.value)
 		}
 		if !ok || seen[m.name] {
 			return statement{}, false
@@ -97,21 +101,30 @@ func decodeActions(value json.RawMessage) ([]string, bool) {
 	return sortedUnique(actions), ok
 }
 
-func decodeCondition(value json.RawMessage) (condition, bool) {
-	byOperator, ok := onlyMember(value)
-	if !ok {
-		return condition{}, false
-	}
-	byKey, ok := onlyMember(byOperator.value)
-	if !ok {
-		return condition{}, false
+// decodeConditions reads conditions of one key to an operator.
+func decodeConditions(value json.RawMessage) ([]condition, bool) {
+	byOperator, err := readObject(value)
+	if err != nil || len(byOperator) == 0 {
+		return nil, false
 	}
 	var operators, keys []string
 	for _, t := range tests() {
 		operators, keys = append(operators, t.operator), append(keys, t.key)
 	}
-	values, ok := readStrings(byKey.value)
-	return condition{test{spelled(byOperator.name, operators), spelled(byKey.name, keys)}, values}, ok
+	var conditions []condition
+	for _, operator := range byOperator {
+		key, ok := onlyMember(operator.value)
+		if !ok {
+			return nil, false
+		}
+		values, ok := readStrings(key.value)
+		if !ok {
+			return nil, false
+		}
+		conditions = append(conditions, condition{test{spelled(operator.name, operators), spelled(key.name, keys)}, values})
+	}
+	slices.SortFunc(conditions, func(a, b condition) int { return strings.Compare(a.operator, b.operator) })
+	return conditions, true
 }
 
 // onlyMember returns the member of an object that has just one.

@@ -27,28 +27,39 @@ func (s Standard) permitsPrincipal(k kind, st statement) bool {
 	case accountsKind:
 		return st.namesOnly(s.isAccountOrPrincipal) || st.pins(accountTest(), isAccountID)
 	case principalsKind:
-		return st.namesOnly(s.isPrincipal)
+		return st.namesOnly(s.isPrincipal) || s.pinsPrincipals(st)
 	case organizationsKind:
 		return st.pins(organizationTest(), isOrganizationID)
 	case organizationalUnitsKind:
 		return st.pins(organizationalUnitTest(), isUnitPath)
 	default: // lambdaKind
 		return st.principal.equal(principal{servicePrincipal, []string{lambdaService}}) &&
-			st.condition.test == sourceTest() && every(st.condition.values, s.isFunctionPattern)
+			st.tests(sourceTest()) && every(st.conditions[0].values, s.isFunctionPattern)
 	}
 }
 
 // namesOnly reports whether a statement names valid AWS principals, under no
 // condition.
 func (s statement) namesOnly(isValid func(string) bool) bool {
-	return s.principal.kind == awsPrincipal && every(s.principal.values, isValid) &&
-		s.condition.test == test{}
+	return s.principal.kind == awsPrincipal && every(s.principal.values, isValid) && s.tests()
 }
 
 // pins reports whether a statement names everyone under a test with valid
 // values.
 func (s statement) pins(t test, isValid func(string) bool) bool {
-	return s.principal.equal(everyone()) && s.condition.test == t && every(s.condition.values, isValid)
+	return s.principal.equal(everyone()) && s.tests(t) && every(s.conditions[0].values, isValid)
+}
+
+// pinsPrincipals reports whether a statement names everyone under a test for
+// roles and users, whose accounts are pinned as well: a trial has such.
+func (s Standard) pinsPrincipals(st statement) bool {
+	return st.principal.equal(everyone()) && st.tests(principalTest(), accountTest()) &&
+		every(st.conditions[0].values, s.isPrincipal) && every(st.conditions[1].values, isAccountID)
+}
+
+// tests reports whether the conditions are just those tests.
+func (s statement) tests(tests ...test) bool {
+	return slices.EqualFunc(s.conditions, tests, func(c condition, t test) bool { return c.test == t })
 }
 
 func (s Standard) isAccountOrPrincipal(arn string) bool {

@@ -3,12 +3,12 @@ package policy
 import "slices"
 
 // statement is the meaning of a statement of ours: it allows actions to a
-// principal, under a condition. Names have the spelling of this package, and
+// principal, under conditions. Names have the spelling of this package, and
 // lists are sorted and free of duplicates, so that equal means equal.
 type statement struct {
-	principal principal
-	actions   []string
-	condition condition
+	principal  principal
+	actions    []string
+	conditions []condition // sorted by their tests
 }
 
 // principal is who a statement names. Everyone is AWS with the one value "*".
@@ -31,10 +31,14 @@ func (p principal) equal(q principal) bool {
 	return p.kind == q.kind && slices.Equal(p.values, q.values)
 }
 
-// condition is one test. The zero value is no condition.
+// condition is a test and the values one of which passes it.
 type condition struct {
 	test
 	values []string
+}
+
+func (c condition) equal(d condition) bool {
+	return c.test == d.test && slices.Equal(c.values, d.values)
 }
 
 // test is what a condition compares with its values, and how.
@@ -54,11 +58,14 @@ func organizationalUnitTest() test { return test{"ForAnyValue:StringLike", "aws:
 
 func sourceTest() test { return test{"StringLike", "aws:SourceArn"} }
 
+// principalTest takes the ARN of a role for its sessions too.
+func principalTest() test { return test{"ArnEquals", "aws:PrincipalArn"} }
+
 func tests() []test {
-	return []test{accountTest(), organizationTest(), organizationalUnitTest(), sourceTest()}
+	return []test{accountTest(), organizationTest(), organizationalUnitTest(), sourceTest(), principalTest()}
 }
 
 func (s statement) equal(t statement) bool {
 	return s.principal.equal(t.principal) && slices.Equal(s.actions, t.actions) &&
-		s.condition.test == t.condition.test && slices.Equal(s.condition.values, t.condition.values)
+		slices.EqualFunc(s.conditions, t.conditions, condition.equal)
 }

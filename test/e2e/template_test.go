@@ -110,7 +110,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 
 func TestAlarms(t *testing.T) {
 	var alarms []string
-	each(t, translated(t), "AWS::CloudWatch::Alarm", 6, func(name string, alarm struct {
+	each(t, translated(t), "AWS::CloudWatch::Alarm", 7, func(name string, alarm struct {
 		MetricName       string
 		TreatMissingData string
 		AlarmActions     json.RawMessage
@@ -126,6 +126,7 @@ func TestAlarms(t *testing.T) {
 		"OnAccountErrorsAlarm Errors",
 		"OnRepoDeadLettersAlarm ApproximateNumberOfMessagesVisible",
 		"OnRepoErrorsAlarm Errors",
+		"RejectedConsumersAlarm RejectedConsumers",
 		"UnusableListAlarm UnusableLists",
 	}
 	if !slices.Equal(alarms, want) {
@@ -140,7 +141,9 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 		lists        = `[{"Fn::Sub":"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${AccountListName}"},` +
 			`{"Fn::Sub":"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${AccountListName}/*"}]`
 		readLists = `ReadAccountLists Allow ["ssm:GetParameters","ssm:GetParametersByPath","ssm:GetParameterHistory"] ` + lists
-		logs      = `WriteLogs Allow ["logs:CreateLogStream","logs:PutLogEvents"] {"Fn::GetAtt":["%s","Arn"]}`
+		publish   = `PublishRequests Allow "events:PutEvents" {"Fn::Sub":"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"} ` +
+			`if {"StringEquals":{"events:source":"ecr-pull-policy","events:detail-type":"Repository Reconcile Requested"}}`
+		logs = `WriteLogs Allow ["logs:CreateLogStream","logs:PutLogEvents"] {"Fn::GetAtt":["%s","Arn"]}`
 	)
 	want := map[string][]string{
 		"OnRepoRole": {
@@ -148,14 +151,14 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 			`if Enforcing: WriteRepositoryPolicies Allow ["ecr:SetRepositoryPolicy","ecr:DeleteRepositoryPolicy"] ` + repositories,
 			readLists,
 			`ReceiveRequests Allow ["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"] {"Fn::GetAtt":["RequestQueue","Arn"]}`,
+			publish,
 			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnRepoDeadLetterQueue","Arn"]}`,
 			strings.ReplaceAll(logs, "%s", "OnRepoLogs"),
 		},
 		"OnAccountRole": {
 			`ListRepositories Allow "ecr:DescribeRepositories" ` + repositories,
 			readLists,
-			`PublishRequests Allow "events:PutEvents" {"Fn::Sub":"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"} ` +
-				`if {"StringEquals":{"events:source":"ecr-pull-policy","events:detail-type":"Repository Reconcile Requested"}}`,
+			publish,
 			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnAccountDeadLetterQueue","Arn"]}`,
 			strings.ReplaceAll(logs, "%s", "OnAccountLogs"),
 		},

@@ -27,10 +27,21 @@ type AWS struct {
 	// OnCall, if set, sees every call before it is carried out and says how it goes wrong.
 	OnCall func(context.Context, Call) Fault
 
+	// OnDone, if set, sees every call that was carried out, and the error that AWS answers it with, even if a Fault
+	// keeps the answer from the caller.
+	OnDone func(context.Context, Call, error)
+
 	// EntryFails, if set, says which entries of a PutEvents call fail though the call succeeds.
 	EntryFails func(index int) bool
 
+	// Limits, by operation, are the rates beyond which AWS throttles calls.
+	Limits map[string]Limit
+
+	// Latency is how long AWS takes to answer.
+	Latency time.Duration
+
 	mu           sync.Mutex
+	buckets      map[string]*bucket
 	repositories repositories
 	parameters   map[string]*parameter
 	published    []Event
@@ -45,6 +56,7 @@ func New(account, region string) *AWS {
 		repositories: newRepositories(),
 		parameters:   map[string]*parameter{},
 		calls:        map[string]int{},
+		buckets:      map[string]*bucket{},
 	}
 }
 
@@ -144,16 +156,28 @@ func (a *AWS) call(ctx context.Context, target string, body []byte) (any, error)
 	operation := target[strings.LastIndex(target, ".")+1:]
 	a.mu.Lock()
 	a.calls[operation]++
+	throttled := a.isThrottled(operation)
 	a.mu.Unlock()
+	if err := a.takeTime(ctx); err != nil {
+		return nil, err
+	}
+	if throttled {
+		return nil, refuse("ThrottlingException", "Rate exceeded")
+	}
+	call := Call{Operation: operation, Body: body}
 	var fault Fault
 	if a.OnCall != nil {
-		fault = a.OnCall(ctx, Call{Operation: operation, Body: body})
+		fault = a.OnCall(ctx, call)
 	}
 	goesWrong := fault.Code != "" || fault.Lost
 	var answer any
 	if !goesWrong || fault.Afterwards {
 		var err error
-		if answer, err = a.carryOut(operation, body); err != nil {
+		answer, err = a.carryOut(operation, body)
+		if a.OnDone != nil {
+			a.OnDone(ctx, call, err)
+		}
+		if err != nil && !fault.Lost {
 			return nil, err
 		}
 	}

@@ -171,6 +171,8 @@ func isPolicy(document string) bool {
 	return json.Unmarshal([]byte(document), &policy) == nil && len(policy.Statement) > 0
 }
 
+var root = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):root$`)
+
 // namesMissingPrincipal looks for principals that don't exist, and for the unique IDs that are left of deleted ones,
 // in the principals of all statements. Which one it was ECR doesn't say.
 func (a *AWS) namesMissingPrincipal(document string) bool {
@@ -180,7 +182,6 @@ func (a *AWS) namesMissingPrincipal(document string) bool {
 	if json.Unmarshal([]byte(document), &policy) != nil {
 		return false
 	}
-	root := regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):root$`)
 	for _, statement := range policy.Statement {
 		for _, principal := range awsPrincipals(statement.Principal) {
 			if strings.HasPrefix(principal, "AROA") || strings.HasPrefix(principal, "AIDA") ||
