@@ -311,6 +311,51 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// The list of a namespace concerns its repositories alone, and falls back alone.
+func TestNamespaces(t *testing.T) {
+	r := start(t, nil)
+	ctx := t.Context()
+	r.list(accountList, "111111111111")
+	for _, name := range []string{"team-a", "team-a/api", "team-ab", "team-b/web"} {
+		r.repository(name, "")
+	}
+	const teamA = accountList + "/team-a"
+	for _, step := range []struct {
+		what, list, value string
+		updated           string
+		teamA, others     string // consumers
+	}{
+		{"the account list", accountList, "111111111111", "team-a team-a/api team-ab team-b/web", "111111111111", "111111111111"},
+		{"a namespace", teamA, "222222222222", "team-a team-a/api", "111111111111 222222222222", "111111111111"},
+		{"broken", teamA, "*", "", "111111111111 222222222222", "111111111111"},
+		{"the account list, beside a broken one", accountList, "333333333333", "team-a team-a/api team-ab team-b/web", "333333333333 222222222222", "333333333333"},
+		{"the account list is broken", accountList, "x", "", "333333333333 222222222222", "333333333333"},
+		{"the namespace, beside a broken account list", teamA, "444444444444", "team-a team-a/api", "333333333333 444444444444", "333333333333"},
+		{"deleted", teamA, "", "", "333333333333 444444444444", "333333333333"},
+		{"none", teamA, "none", "team-a team-a/api", "333333333333", "333333333333"},
+	} {
+		if step.value == "" {
+			r.must(r.DeleteList(ctx, step.list))
+		} else {
+			r.must(r.PutList(ctx, step.list, step.value))
+		}
+		var updated []string
+		for _, outcome := range outcomes(r.settle()) {
+			if name, ok := strings.CutSuffix(outcome, " updated"); ok {
+				updated = append(updated, name)
+			}
+		}
+		if got := strings.Join(updated, " "); got != step.updated {
+			t.Errorf("%s: updated %q, want %q", step.what, got, step.updated)
+		}
+		for name, want := range map[string]string{"team-a": step.teamA, "team-a/api": step.teamA, "team-ab": step.others, "team-b/web": step.others} {
+			if got := r.consumers(name); got != want {
+				t.Errorf("%s: %s may be pulled by %q, want %q", step.what, name, got, want)
+			}
+		}
+	}
+}
+
 func manyAccounts(n int) string {
 	ids := make([]string, n)
 	for i := range ids {

@@ -1,0 +1,205 @@
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+const (
+	account = "123456789012"
+	region  = "eu-central-1"
+	root    = "/ecr-pull-policy/accounts"
+
+	// A history that is not at rest after so many steps never will be.
+	maxSteps = 20_000
+)
+
+// world is one history while it happens.
+//
+// The scheduler's goroutine holds mu all the time, but for the moments in which invocations may run.
+type world struct {
+	mu       sync.Mutex
+	rand     *rand.Rand
+	weather  weather
+	sabotage sabotage
+	start    time.Time
+
+	// The machinery.
+	cloud        *stubaws.AWS
+	ssm          *ssm.Client
+	ecr          *ecr.Client
+	bus          *eventbridge.Client
+	standard     policy.Standard
+	scope        scope.Scope
+	onAccount    *onaccount.Handler
+	idle         []*environment // of onrepo
+	invocations  int
+	running      []*invocation
+	parked       []*call
+	appointments []appointment
+	queue        queue
+
+	// What is true, whatever the functions think of it.
+	repositories map[string]*repository
+	lists        map[string]*list
+	past         map[string][]grants // every valid version that a list ever had
+	moments      []moment
+	closed       map[string]bool // accounts and principals that don't exist
+	onceClosed   map[string]bool
+
+	turmoil   bool // people act, and faults happen
+	actions   int  // how many people still do
+	lossy     bool // an event got lost for good: only the schedule mends that
+	mayFail   bool // entries of the next PutEvents fail
+	foreign   int  // statements of others made so far
+	writes    int  // by us
+	broken    string
+	trace     []string
+	counted   statistics
+	remaining int // steps
+}
+
+// weather is how bad a history is, in percent of the occasions.
+type weather struct {
+	calls, loss, duplicates, crashes, closing int
+}
+
+func newWorld(seed int, how sabotage) *world {
+	w := &world{
+		rand:         rand.New(rand.NewPCG(uint64(seed), 0)),
+		sabotage:     how,
+		start:        time.Now(),
+		cloud:        stubaws.New(account, region),
+		repositories: map[string]*repository{},
+		lists:        map[string]*list{},
+		past:         map[string][]grants{},
+		moments:      []moment{{}},
+		closed:       map[string]bool{},
+		onceClosed:   map[string]bool{},
+		counted:      statistics{"seeds": 1},
+		remaining:    maxSteps,
+	}
+	w.weather = weather{
+		calls:      pick(w, 0, 3, 15),
+		loss:       pick(w, 0, 0, 20),
+		duplicates: pick(w, 0, 15),
+		crashes:    pick(w, 0, 1, 3),
+		closing:    pick(w, 0, 0, 0, 15),
+	}
+	w.standard = policy.Standard{
+		Registry:     policy.Registry{Partition: "aws", Region: region, AccountID: account},
+		Style:        pick(w, policy.GrantPrincipal, policy.GrantPrincipal, policy.GrantPrincipal, policy.GrantCondition),
+		Lambda:       w.percent(50),
+		ExtraActions: pick(w, nil, nil, []string{"ecr:DescribeImages"}),
+	}
+	w.actions = 6 + w.rand.IntN(20)
+	w.deploy()
+	return w
+}
+
+// live lets the history happen: a time of turmoil, then rest and two ticks of the schedule. If no event got lost, the
+// world has to be in order before the first tick already; otherwise some invocations of the turmoil may still be
+// under way when it comes.
+func (w *world) live() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.end()
+	w.populate()
+	w.turmoil = true
+	for w.turmoil && w.step() {
+		w.turmoil = w.actions > 0 || w.percent(97)
+	}
+	w.note("the faults stop")
+	w.calm()
+	if w.percent(60) || len(w.onceClosed) > 0 {
+		w.rest()
+		if !w.lossy && w.broken == "" {
+			w.counted["checked without a tick"]++
+			w.checkConverged(w.onceClosed)
+		}
+		w.sleep(20 * time.Minute) // ECR's rejections are remembered no longer than that
+	}
+	w.tick()
+	w.rest()
+	w.checkConverged(w.closed)
+	before := w.writes
+	w.tick()
+	w.rest()
+	w.checkConverged(w.closed)
+	if w.writes != before && len(w.closed) == 0 { // whoever doesn't exist is tried again at every look
+		w.breaks(6, "a second tick wrote something")
+	}
+}
+
+// calm ends all that would go wrong later.
+func (w *world) calm() {
+	w.turmoil = false
+	for _, r := range w.repositories {
+		r.knownFrom = time.Time{}
+	}
+}
+
+// rest lets everything that is under way come to its end.
+func (w *world) rest() {
+	for w.step() {
+	}
+}
+
+func (w *world) tick() {
+	w.publish(scheduled())
+}
+
+// end lets what still runs, after a rule was broken, return without another effect.
+func (w *world) end() {
+	for _, run := range w.running {
+		w.kill(run)
+	}
+	w.settle()
+	for len(w.running) > 0 {
+		w.sleep(time.Minute)
+		w.settle()
+	}
+}
+
+// settle lets the invocations run until all of them wait: for AWS, for a time, or for each other.
+func (w *world) settle() {
+	w.mu.Unlock()
+	synctest.Wait()
+	w.mu.Lock()
+	w.collect()
+}
+
+func (w *world) sleep(d time.Duration) {
+	w.mu.Unlock()
+	time.Sleep(d)
+	synctest.Wait()
+	w.mu.Lock()
+}
+
+// breaks records that a rule is broken. The first time counts: it ends the history.
+func (w *world) breaks(rule int, format string, args ...any) {
+	if w.broken == "" {
+		w.broken = fmt.Sprintf("rule %d is broken: %s", rule, fmt.Sprintf(format, args...))
+		w.note("%s", w.broken)
+	}
+}
+
+func (w *world) note(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf("%12s  ", time.Since(w.start))+fmt.Sprintf(format, args...))
+}
+
+func (w *world) percent(n int) bool { return w.rand.IntN(100) < n }
+
+func pick[T any](w *world, from ...T) T { return from[w.rand.IntN(len(from))] }
