@@ -102,6 +102,7 @@ func TestFits(t *testing.T) {
 	for _, test := range tests {
 		s := standard(test.style)
 		s.Lambda = test.lambda
+		t.Logf("%s, Lambda %t: %d accounts fit", test.style, test.lambda, test.most)
 		if err := s.Fits(*manyAccounts(test.most)); err != nil {
 			t.Errorf("%s, Lambda %t: %v", test.style, test.lambda, err)
 		}

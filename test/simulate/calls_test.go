@@ -28,8 +28,6 @@ func (c *call) compare(other *call) int {
 		bytes.Compare(c.Body, other.Body))
 }
 
-type callKey struct{}
-
 // park is called by an invocation before each of its calls.
 func (w *world) park(ctx context.Context, made stubaws.Call) stubaws.Fault {
 	run := ctx.Value(invocationKey{}).(*invocation)
@@ -43,9 +41,6 @@ func (w *world) park(ctx context.Context, made stubaws.Call) stubaws.Fault {
 	w.mu.Unlock()
 	select {
 	case fault := <-c.release:
-		w.mu.Lock()
-		run.inFlight = c
-		w.mu.Unlock()
 		return fault
 	case <-ctx.Done():
 		w.mu.Lock()
@@ -55,12 +50,11 @@ func (w *world) park(ctx context.Context, made stubaws.Call) stubaws.Fault {
 	}
 }
 
-// done is called by an invocation when one of its calls has been carried out. There is one in flight at a time.
-func (w *world) done(ctx context.Context, _ stubaws.Call, err error) {
+// done is called by an invocation when a call has been carried out: the one that the scheduler let go.
+func (w *world) done(_ context.Context, _ stubaws.Call, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := ctx.Value(invocationKey{}).(*invocation).inFlight
-	c.carriedOut, c.err = true, err
+	w.inFlight.carriedOut, w.inFlight.err = true, err
 }
 
 func (w *world) unpark(c *call) {
@@ -78,23 +72,23 @@ func (w *world) releaseWith(c *call, fault stubaws.Fault) {
 		panic(err) // the SDK writes JSON
 	}
 	w.note("%s  %s %s%s", c.run, c.Operation, input.RepositoryName, said(fault))
+	w.inFlight = c
 	c.release <- fault
 	w.settle()
 	w.mayFail = false
 	if !c.carriedOut {
 		return
 	}
-	if c.err != nil {
-		w.note("%s  … answered %v", c.run, c.err)
-		return
-	}
 	answered := fault == stubaws.Fault{}
 	r := w.repositories[input.RepositoryName]
+	if c.Operation == "GetRepositoryPolicy" && answered && r != nil && r.exists {
+		c.run.read[r] = reading{r.document, r.changes}
+	}
+	if c.err != nil {
+		w.note("%s  … %v", c.run, c.err)
+		return
+	}
 	switch c.Operation {
-	case "GetRepositoryPolicy":
-		if answered {
-			c.run.read[r] = reading{r.document, r.foreignWrites}
-		}
 	case "SetRepositoryPolicy":
 		w.wrote(c.run, r, readDocument(input.PolicyText), answered)
 	case "DeleteRepositoryPolicy":

@@ -48,6 +48,7 @@ type world struct {
 	invocations  int
 	running      []*invocation
 	parked       []*call
+	inFlight     *call
 	appointments []appointment
 	queue        queue
 
