@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -92,7 +93,7 @@ type Reporter interface {
 // missing.
 func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Reporter) error {
 	var inScope []string
-	for _, repository := range t.Names {
+	for _, repository := range slices.Compact(slices.Sorted(slices.Values(t.Names))) {
 		if r.Scope.Contains(repository) {
 			inScope = append(inScope, repository)
 			continue

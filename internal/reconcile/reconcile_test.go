@@ -106,11 +106,11 @@ func TestRun(t *testing.T) {
 	cloud.SetPolicy("with-foreign", `{"Version":"2008-10-17","Id":"mine","Statement":[`+foreign+`]}`)
 	cloud.PutList(list, "111111111111,222222222222")
 
-	report, err := run(t, r, "new", "with-foreign", "team/scratch-1", "never-there")
+	report, err := run(t, r, "new", "with-foreign", "team/scratch-1", "never-there", "new")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "team/scratch-1 skipped, new updated, with-foreign updated, never-there gone"; report.outcomes() != want {
+	if want := "team/scratch-1 skipped, never-there gone, new updated, with-foreign updated"; report.outcomes() != want {
 		t.Errorf("outcomes %q, want %q", report.outcomes(), want)
 	}
 	for _, repository := range []string{"new", "with-foreign"} {
@@ -121,8 +121,8 @@ func TestRun(t *testing.T) {
 	if document, _ := cloud.Policy("with-foreign"); !strings.Contains(compact(t, document), foreign) || !strings.Contains(document, "2008-10-17") {
 		t.Errorf("the foreign statement changed: %s", document)
 	}
-	if report.results[1].ListVersion != "1" || !slices.Equal(report.results[1].Added, []string{"EcrPullPolicyAccounts"}) {
-		t.Errorf("got %+v", report.results[1])
+	if report.results[2].ListVersion != "1" || !slices.Equal(report.results[2].Added, []string{"EcrPullPolicyAccounts"}) {
+		t.Errorf("got %+v", report.results[2])
 	}
 
 	before := cloud.Calls()

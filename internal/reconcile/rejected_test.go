@@ -164,6 +164,28 @@ func TestARoleThatDoesNotExistYet(t *testing.T) {
 	})
 }
 
+// An account is closed whose list was deleted: its statement stays, and must not keep the other lists out.
+func TestAClosedAccountOfADeletedList(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("team/api")
+	cloud.PutList(list, "111111111111")
+	cloud.PutList(list+"/team", "222222222222,arn:aws:iam::333333333333:role/deploy")
+	if _, err := run(t, r, "team/api"); err != nil {
+		t.Fatal(err)
+	}
+	cloud.DeleteParameter(list + "/team")
+	cloud.ClosePrincipal("222222222222")
+	cloud.PutList(list, "444444444444")
+	report, err := run(t, r, "team/api")
+	document, _ := cloud.Policy("team/api")
+	if err != nil || report.outcomes() != "team/api updated" || !mayPull(document, "444444444444") || mayPull(document, "111111111111") {
+		t.Errorf("got %+v, %v, %s", report.results, err, document)
+	}
+	if !mayPull(document, "222222222222") || !strings.Contains(document, "role/deploy") {
+		t.Errorf("the deleted list took grants away: %s", document)
+	}
+}
+
 // One instance of the function remembers a principal that another has seen to exist since.
 func TestMemoryTakesNoGrantAway(t *testing.T) {
 	cloud, remembering := newReconciler(t)

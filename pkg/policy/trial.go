@@ -75,10 +75,10 @@ func isRootOf(arn, account string) bool {
 // Trial returns a document that ECR takes only if all the named principals
 // exist. It grants to everybody to whom the existing document or the lists do:
 // by condition, in the statements of their list, so that a Merge after it takes
-// away just what the lists take away.
+// away just what the lists take away. What a nil list granted stays that way.
 //
-// The statements of a nil list stay as they are, like foreign ones. If ECR
-// refuses a trial without named principals, it refuses one of those.
+// If ECR refuses a trial without named principals, it refuses a foreign
+// statement.
 //
 // Trial fails as Merge does.
 func (s Standard) Trial(existing string, lists []*Consumers, named []string) (string, error) {
@@ -95,15 +95,8 @@ func (s Standard) Trial(existing string, lists []*Consumers, named []string) (st
 	}
 	granting := bySid(append(wanted, doc.own...))
 	var own []ownStatement
-	for depth, list := range lists {
-		for _, k := range kinds() {
-			if list == nil {
-				own = append(own, s.kept(k, k.sid(depth), doc.own)...)
-			}
-		}
-		if list != nil {
-			own = append(own, s.byCondition(depth, granting)...)
-		}
+	for depth := range lists {
+		own = append(own, s.byCondition(depth, granting)...)
 	}
 	if st, ok := s.toNamed(named); ok {
 		own = append(own, ownStatement{trialSid, st.encode(trialSid)})
