@@ -7,7 +7,7 @@ CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
 
 # The processor that the functions are built for is the one that samconfig.toml deploys.
-ARCHITECTURE ?= $(shell sed -n 's/.*Architecture=\([a-z0-9_]*\).*/\1/p' samconfig.toml | sort -u)
+ARCHITECTURE ?= $(strip $(shell sed -n 's/^[^\#]*Architecture=[^a-z]*\([a-z0-9_]*\).*/\1/p' samconfig.toml | sort -u))
 GOARCH_arm64  := arm64
 GOARCH_x86_64 := amd64
 
@@ -25,7 +25,7 @@ local-aws: tools ## keep a local AWS with sample data running, for sam local inv
 	@exec .local/local-aws
 
 test: tools ## run all tests: unit, fuzz seeds, end to end on the local AWS; print the coverage
-	go test -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
+	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
 	@go run ./test/coverage coverage.out pkg/policy=95
 
 check: tools ## check format, vet, static analysis, template, build
@@ -56,7 +56,8 @@ clean: ## remove everything that the other targets made
 tools:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/)" >&2; exit 1; }
 	@command -v python3 >/dev/null || { echo "Python is missing: install Python 3.11 or newer" >&2; exit 1; }
-	@go run ./test/localaws/setup
+	@mkdir -p .local && go build -o .local/setup ./test/localaws/setup
+	@exec .local/setup
 
 # sam build calls these, with ARTIFACTS_DIR.
 build-OnRepoFunction build-OnAccountFunction: build-On%Function:

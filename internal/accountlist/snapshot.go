@@ -32,6 +32,7 @@ type List struct {
 	Version   int64             // the newest
 	InForce   int64             // the newest that can be used; 0 if none can
 	Consumers *policy.Consumers // of the version in force; nil if there is none
+	Oversized *policy.Consumers // of the newest version, if it is too large; else nil
 	Modified  time.Time         // when the newest version was written
 	Problem   error             // why the newest version cannot be used; nil if it can
 	Notices   []string          // about the version in force
@@ -56,11 +57,19 @@ type Snapshot struct {
 
 // Consumers returns what the lists on the path of a repository say, the account list first, as policy.Standard's
 // Merge takes it: nil where no list can be used.
-func (s Snapshot) Consumers(repository string) []*policy.Consumers {
+//
+// A list may become too large by a setting of the stack. Then an earlier version is in force, which may lack consumers
+// that the repository has granted and the list still names: they must not lose their grant for that, so the list is nil
+// for this repository. granted says to whom it grants for the list at a depth.
+func (s Snapshot) Consumers(repository string, granted func(depth int) policy.Consumers) []*policy.Consumers {
 	path := s.path(repository)
 	consumers := make([]*policy.Consumers, len(path))
-	for i, name := range path {
-		consumers[i] = s.lists[name].Consumers
+	for depth, name := range path {
+		list := s.lists[name]
+		consumers[depth] = list.Consumers
+		if list.Consumers != nil && list.Oversized != nil && !granted(depth).And(*list.Oversized).Less(*list.Consumers).IsEmpty() {
+			consumers[depth] = nil
+		}
 	}
 	return consumers
 }

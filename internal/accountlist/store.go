@@ -32,6 +32,11 @@ const (
 	maxLevels = 15
 )
 
+// maxReads is how often lists that keep changing are read.
+const maxReads = 5
+
+var errMoved = errors.New("an account list moved while it was read")
+
 // Store is the account list and the lists of namespaces below it.
 type Store struct {
 	api      API
@@ -48,21 +53,28 @@ func NewStore(api API, root string, standard policy.Standard) *Store {
 // Read reads every list on the paths of the repositories: with one call if there are up to ten of them, otherwise
 // with one for the account list and one per ten lists of namespaces.
 func (s *Store) Read(ctx context.Context, repositories []string) (Snapshot, error) {
-	names := s.listNames(repositories)
-	parameters, err := s.fetch(ctx, names)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	return s.resolve(ctx, names, parameters)
+	return s.read(ctx, s.listNames(repositories))
 }
 
 // ReadAll reads every list there is.
 func (s *Store) ReadAll(ctx context.Context) (Snapshot, error) {
-	parameters, err := s.fetchAll(ctx)
-	if err != nil {
-		return Snapshot{}, err
+	return s.read(ctx, nil)
+}
+
+// read reads the lists with those names; all lists if there are none. A history is read after the lists: if one of them
+// changed in between, what was read never was together, and it starts over.
+func (s *Store) read(ctx context.Context, names []string) (Snapshot, error) {
+	for range maxReads {
+		parameters, err := s.fetch(ctx, names)
+		if err != nil {
+			return Snapshot{}, err
+		}
+		snapshot, err := s.resolve(ctx, names, parameters)
+		if !errors.Is(err, errMoved) {
+			return snapshot, err
+		}
 	}
-	return s.resolve(ctx, nil, parameters)
+	return Snapshot{}, fmt.Errorf("read lists: %w %d times", errMoved, maxReads)
 }
 
 // ReadNamespace reads the one list with that parameter name. ok is false if the name is no list's.
@@ -70,12 +82,7 @@ func (s *Store) ReadNamespace(ctx context.Context, name string) (list List, ok b
 	if name != s.root && !strings.HasPrefix(name, s.root+"/") {
 		return List{}, false, nil
 	}
-	names := []string{name}
-	parameters, err := s.fetch(ctx, names)
-	if err != nil {
-		return List{}, false, err
-	}
-	snapshot, err := s.resolve(ctx, names, parameters)
+	snapshot, err := s.read(ctx, []string{name})
 	if err != nil {
 		return List{}, false, err
 	}
@@ -180,7 +187,11 @@ func (s *Store) resolve(ctx context.Context, names []string, parameters map[stri
 		parsed, err := s.parse(p.Type, aws.ToString(p.Value))
 		if err != nil {
 			list.Problem = err
-			if list.InForce, parsed, err = s.newestValid(ctx, name); err != nil {
+			if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {
+				oversized := parsed.Consumers
+				list.Oversized = &oversized
+			}
+			if list.InForce, parsed, err = s.newestValid(ctx, p); err != nil {
 				return Snapshot{}, err
 			}
 		} else {
@@ -195,21 +206,26 @@ func (s *Store) resolve(ctx context.Context, names []string, parameters map[stri
 }
 
 // newestValid returns the newest version in the history of a list that can be used, or 0 if none can. SSM keeps a
-// hundred versions and forgets them all when the parameter is deleted.
+// hundred versions and forgets them all when the parameter is deleted. The error is errMoved if the list isn't what it
+// was any more.
 //
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
-func (s *Store) newestValid(ctx context.Context, name string) (version int64, list policy.List, err error) {
-	pages := ssm.NewGetParameterHistoryPaginator(s.api, &ssm.GetParameterHistoryInput{Name: aws.String(name)})
+func (s *Store) newestValid(ctx context.Context, current types.Parameter) (version int64, list policy.List, err error) {
+	isThere := false
+	pages := ssm.NewGetParameterHistoryPaginator(s.api, &ssm.GetParameterHistoryInput{Name: current.Name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if notFound := (*types.ParameterNotFound)(nil); errors.As(err, &notFound) {
-			return 0, policy.List{}, nil
+			return 0, policy.List{}, errMoved
 		}
 		if err != nil {
-			return 0, policy.List{}, fmt.Errorf("read history of list %s: %w", name, err)
+			return 0, policy.List{}, fmt.Errorf("read history of list %s: %w", aws.ToString(current.Name), err)
 		}
 		for _, p := range page.Parameters {
-			if p.Version < version {
+			if p.Version == current.Version {
+				isThere = aws.ToString(p.Value) == aws.ToString(current.Value)
+			}
+			if p.Version < version || p.Version >= current.Version {
 				continue
 			}
 			if parsed, err := s.parse(p.Type, aws.ToString(p.Value)); err == nil {
@@ -217,9 +233,13 @@ func (s *Store) newestValid(ctx context.Context, name string) (version int64, li
 			}
 		}
 	}
+	if !isThere {
+		return 0, policy.List{}, errMoved
+	}
 	return version, list, nil
 }
 
+// parse reads a version of a list. With a *policy.SizeError it returns the list all the same.
 func (s *Store) parse(kind types.ParameterType, value string) (policy.List, error) {
 	if kind == types.ParameterTypeSecureString {
 		return policy.List{}, errSecure
@@ -228,8 +248,5 @@ func (s *Store) parse(kind types.ParameterType, value string) (policy.List, erro
 	if err != nil {
 		return policy.List{}, err
 	}
-	if err := s.standard.Fits(list.Consumers); err != nil {
-		return policy.List{}, err
-	}
-	return list, nil
+	return list, s.standard.Fits(list.Consumers)
 }

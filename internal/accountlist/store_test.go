@@ -48,6 +48,35 @@ func accounts(lists []*policy.Consumers) string {
 	return strings.Join(said, " ")
 }
 
+func nobody(int) policy.Consumers { return policy.Consumers{} }
+
+// A list that a setting of the stack made too large takes no grant away that it still names.
+func TestAnOversizedListNarrowsNothing(t *testing.T) {
+	cloud, store := newStore()
+	cloud.PutList(root, "000000000001")
+	cloud.PutList(root, many(200))
+	snapshot := read(t, store, "api")
+	for name, c := range map[string]struct {
+		granted []string
+		want    string
+	}{
+		"new":                       {nil, "000000000001 nil"},
+		"follows the first version": {[]string{"000000000001"}, "000000000001 nil"},
+		"followed the newest":       {[]string{"000000000001", "000000000007"}, "nil nil"},
+		"has a revoked account":     {[]string{"999999999999"}, "000000000001 nil"},
+	} {
+		granted := func(depth int) policy.Consumers {
+			if depth == 0 {
+				return policy.Consumers{Accounts: c.granted}
+			}
+			return policy.Consumers{}
+		}
+		if got := accounts(snapshot.Consumers("api", granted)); got != c.want {
+			t.Errorf("%s: consumers %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestReadTheListsOnAPath(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root, "111111111111")
@@ -62,7 +91,7 @@ func TestReadTheListsOnAPath(t *testing.T) {
 		"team-abc/other": {"111111111111 nil nil", "1"},
 	} {
 		snapshot := read(t, store, repository)
-		if got := accounts(snapshot.Consumers(repository)); got != want.consumers {
+		if got := accounts(snapshot.Consumers(repository, nobody)); got != want.consumers {
 			t.Errorf("%s: consumers %q, want %q", repository, got, want.consumers)
 		}
 		if got := snapshot.Version(repository); got != want.version {
@@ -85,10 +114,10 @@ func TestReadForManyRepositoriesCostsNoCallPerRepository(t *testing.T) {
 		repositories = append(repositories, fmt.Sprintf("team-%02d/api", i))
 	}
 	snapshot := read(t, store, repositories...)
-	if got := accounts(snapshot.Consumers("team-11/api")); got != "111111111111 222222222222 nil" {
+	if got := accounts(snapshot.Consumers("team-11/api", nobody)); got != "111111111111 222222222222 nil" {
 		t.Errorf("consumers %q", got)
 	}
-	if got := accounts(snapshot.Consumers("team-12/api")); got != "111111111111 nil nil" {
+	if got := accounts(snapshot.Consumers("team-12/api", nobody)); got != "111111111111 nil nil" {
 		t.Errorf("consumers %q", got)
 	}
 	if calls := cloud.Calls(); calls["GetParameters"] != 1 || calls["GetParametersByPath"] != 2 {
@@ -101,7 +130,7 @@ func TestPathsDeeperThanSSMAllows(t *testing.T) {
 	cloud.PutList(root, "111111111111")
 	repository := strings.Repeat("a/", 30) + "a"
 	snapshot := read(t, store, repository)
-	if n := len(snapshot.Consumers(repository)); n != 14 { // the list and thirteen namespaces make 15 levels
+	if n := len(snapshot.Consumers(repository, nobody)); n != 14 { // the list and thirteen namespaces make 15 levels
 		t.Errorf("%d lists on the path, want 14", n)
 	}
 }
@@ -143,7 +172,7 @@ func TestUnusableLists(t *testing.T) {
 			if unusable[0].InForce != c.inForce {
 				t.Errorf("version %d is in force, want %d", unusable[0].InForce, c.inForce)
 			}
-			if got := accounts(snapshot.Consumers("api")); got != c.consumers {
+			if got := accounts(snapshot.Consumers("api", nobody)); got != c.consumers {
 				t.Errorf("consumers %q, want %q", got, c.consumers)
 			}
 			if snapshot.IsEmpty() != (c.inForce == 0) {
@@ -161,6 +190,47 @@ func many(n int) string {
 	return strings.Join(ids, ",")
 }
 
+// A list that changes between the read of the lists and that of its history.
+func TestAReadThatIsTorn(t *testing.T) {
+	for name, edit := range map[string]func(*stubaws.AWS){
+		"written":               func(a *stubaws.AWS) { a.PutList(root, "333333333333") },
+		"deleted and made anew": func(a *stubaws.AWS) { a.DeleteParameter(root); a.PutList(root, "333333333333") },
+	} {
+		cloud, store := newStore()
+		cloud.PutList(root, "111111111111")
+		cloud.PutList(root, "broken")
+		edited := false
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "GetParameterHistory" && !edited {
+				edited = true
+				edit(cloud)
+			}
+			return stubaws.Fault{}
+		}
+		want := "111111111111 nil" // what was in force when the lists were read
+		if name != "written" {
+			want = "333333333333 nil"
+		}
+		if got := accounts(read(t, store, "api").Consumers("api", nobody)); got != want {
+			t.Errorf("%s: consumers %q, want %q", name, got, want)
+		}
+	}
+	cloud, store := newStore()
+	cloud.PutList(root, "broken")
+	edits := 0
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "GetParameterHistory" {
+			edits++
+			cloud.DeleteParameter(root)
+			cloud.PutList(root, fmt.Sprint("broken ", edits))
+		}
+		return stubaws.Fault{}
+	}
+	if _, err := store.Read(t.Context(), []string{"api"}); err == nil || !strings.Contains(err.Error(), "moved while it was read 5 times") {
+		t.Errorf("a list that keeps moving: %v", err)
+	}
+}
+
 func TestAnInvalidListFallsBackAlone(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root, "111111111111")
@@ -168,7 +238,7 @@ func TestAnInvalidListFallsBackAlone(t *testing.T) {
 	cloud.PutList(root+"/team-a", "222222222222")
 	cloud.PutList(root+"/team-a", "333333333333")
 	snapshot := read(t, store, "team-a/api")
-	if got := accounts(snapshot.Consumers("team-a/api")); got != "111111111111 333333333333 nil" {
+	if got := accounts(snapshot.Consumers("team-a/api", nobody)); got != "111111111111 333333333333 nil" {
 		t.Errorf("consumers %q", got)
 	}
 	if got := snapshot.Version("team-a/api"); got != "1 team-a:2" {

@@ -2,29 +2,30 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 )
 
 // ECR creates repositories asynchronously: for a moment after CreateRepository it may not know a repository that
-// is there. Before a repository is believed to be gone it is asked for again after 0.25 s, 0.5 s, … 8 s.
+// is there. Before a repository is believed to be gone it is looked at again after 0.25 s, 0.5 s, … 8 s.
 const (
 	createdAttempts     = 7
 	createdFirstBackoff = 250 * time.Millisecond
 )
 
-// existing returns the policy of a repository as it is.
-func (r *Reconciler) existing(ctx context.Context, repository string, created bool) (string, error) {
+// created looks at a repository that has just been created.
+func (r *Reconciler) created(ctx context.Context, lists accountlist.Snapshot, repository string) Result {
 	backoff := createdFirstBackoff
 	for attempt := 1; ; attempt++ {
-		document, err := r.Policies.Policy(ctx, repository)
-		if !created || attempt == createdAttempts || !errors.Is(err, ErrNoRepository) {
-			return document, err
+		result := r.repository(ctx, lists, repository)
+		if result.Outcome != Gone || attempt == createdAttempts {
+			return result
 		}
 		select {
 		case <-time.After(backoff):
 		case <-ctx.Done():
-			return "", context.Cause(ctx)
+			return result.failed(context.Cause(ctx))
 		}
 		backoff *= 2
 	}

@@ -108,6 +108,9 @@ func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Rep
 	for range maxPasses {
 		lists, err := r.Lists.Read(ctx, inScope)
 		if err != nil {
+			for _, repository := range inScope {
+				report.Repository(ctx, Result{Repository: repository}.failed(err))
+			}
 			return err
 		}
 		for _, list := range lists.Unusable() {
@@ -148,9 +151,12 @@ func (r *Reconciler) pass(ctx context.Context, lists accountlist.Snapshot, repos
 	group.SetLimit(concurrency)
 	for i, repository := range repositories {
 		group.Go(func() error {
-			if results[i] = r.repository(ctx, lists, repository, created); results[i].Outcome == Failed && ctx.Err() != nil {
-				results[i].left = true
+			if created {
+				results[i] = r.created(ctx, lists, repository)
+			} else {
+				results[i] = r.repository(ctx, lists, repository)
 			}
+			results[i].left = results[i].Outcome == Failed && ctx.Err() != nil
 			return nil
 		})
 	}
@@ -180,7 +186,7 @@ func (r *Reconciler) pass(ctx context.Context, lists accountlist.Snapshot, repos
 
 // repository reads the policy of one repository, merges, and writes if the meaning differs. If ECR refuses what is
 // written, it finds the principals that don't exist and writes the policy without them.
-func (r *Reconciler) repository(ctx context.Context, lists accountlist.Snapshot, repository string, created bool) Result {
+func (r *Reconciler) repository(ctx context.Context, lists accountlist.Snapshot, repository string) Result {
 	result := Result{Repository: repository, ListVersion: lists.Version(repository)}
 	if result.ListVersion == "" {
 		return result.skipped("no account list can be used: nothing is changed until there is one")
@@ -188,15 +194,16 @@ func (r *Reconciler) repository(ctx context.Context, lists accountlist.Snapshot,
 	if ctx.Err() != nil {
 		return result.failed(context.Cause(ctx))
 	}
-	original, err := r.existing(ctx, repository, created)
+	original, err := r.Policies.Policy(ctx, repository)
 	if err != nil {
 		return result.failed(err)
 	}
+	listed := lists.Consumers(repository, func(depth int) policy.Consumers { return r.Standard.Grants(original, depth) })
 	existing, named := original, r.Standard.Named(original)
 	for range maxTries {
 		known := r.rejected.now()
 		// Whom the document names existed when it was written, and may exist again: ECR is asked before it is forgotten.
-		consumers, rejected := r.without(subtract(known, named), lists.Consumers(repository))
+		consumers, rejected := r.without(subtract(known, named), listed)
 		result.Rejected = rejected
 		change, err := r.Standard.Merge(existing, consumers)
 		if err != nil {
@@ -220,8 +227,10 @@ func (r *Reconciler) repository(ctx context.Context, lists accountlist.Snapshot,
 			continue
 		}
 		named = nil
-		err = r.findRejected(ctx, repository, consumers, known)
-		if foreign := (*errForeign)(nil); errors.As(err, &foreign) {
+		err = r.findRejected(ctx, repository, original, consumers, known)
+		var foreign *errForeign
+		var tooLarge *policy.SizeError
+		if errors.As(err, &foreign) || errors.As(err, &tooLarge) {
 			return result.refused(err)
 		}
 		if err == nil {

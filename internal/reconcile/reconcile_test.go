@@ -255,6 +255,35 @@ func TestAListThatKeepsMoving(t *testing.T) {
 	}
 }
 
+func TestListsThatCannotBeRead(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault { return stubaws.Fault{Code: "AccessDeniedException"} }
+	report, err := run(t, r, "api", "web")
+	if err == nil || report.outcomes() != "api failed, web failed" || !report.results[0].Retry {
+		t.Errorf("got %+v, %v", report.results, err)
+	}
+}
+
+// A time-out may come after the write: the list is looked at again all the same.
+func TestAWriteWithoutAnAnswer(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("api")
+	cloud.PutList(list, "111111111111")
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "SetRepositoryPolicy" {
+			if accounts(t, cloud, "api") == "" {
+				cloud.PutList(list, "222222222222")
+			}
+			return stubaws.Fault{Code: "AccessDeniedException", Afterwards: true}
+		}
+		return stubaws.Fault{}
+	}
+	_, _ = run(t, r, "api") // it fails, and is retried
+	if got := accounts(t, cloud, "api"); got != "222222222222" {
+		t.Errorf("api may be pulled by %q", got)
+	}
+}
+
 func TestARunThatCannotLookAgainIsRetried(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
@@ -279,6 +308,7 @@ func TestJustCreated(t *testing.T) {
 		want         string
 	}{
 		"known at once":  {0, "api updated"},
+		"known to reads": {time.Second, "api updated"}, // but not to the first write
 		"known later":    {5 * time.Second, "api updated"},
 		"never heard of": {time.Hour, "api gone"},
 	} {
@@ -286,8 +316,17 @@ func TestJustCreated(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cloud, r := newReconciler(t)
 				cloud.PutList(list, "111111111111")
+				started := time.Now()
 				time.AfterFunc(c.appearsAfter, func() { cloud.CreateRepository("api") })
 				synctest.Wait()
+				if name == "known to reads" {
+					cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+						if call.Operation == "GetRepositoryPolicy" && time.Since(started) < c.appearsAfter {
+							return stubaws.Fault{Code: "RepositoryPolicyNotFoundException"}
+						}
+						return stubaws.Fault{}
+					}
+				}
 				report := &recorder{}
 				err := r.Run(t.Context(), trigger.Repositories{Kind: "CreateRepository", Names: []string{"api"}, Created: true}, report)
 				if err != nil || report.outcomes() != c.want {

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -103,7 +102,7 @@ func (e *errForeign) Error() string {
 
 // findRejected finds the principals for which ECR refuses the policy of a repository, unless another search has
 // found more than the caller knows. No consumer loses its pull meanwhile: see policy.Standard's Trial.
-func (r *Reconciler) findRejected(ctx context.Context, repository string, lists []*policy.Consumers, known []string) error {
+func (r *Reconciler) findRejected(ctx context.Context, repository, original string, lists []*policy.Consumers, known []string) error {
 	done, err := r.rejected.search(ctx)
 	if err != nil {
 		return err
@@ -112,56 +111,11 @@ func (r *Reconciler) findRejected(ctx context.Context, repository string, lists 
 	if !slices.Equal(r.rejected.now(), known) {
 		return nil
 	}
-	exist, err := r.exist(ctx, repository, lists, nil)
+	search := &search{Reconciler: r, repository: repository, original: original, lists: lists}
+	found, err := search.run(ctx)
 	if err != nil {
-		return err
-	}
-	if !exist {
-		document, err := r.Policies.Policy(ctx, repository)
-		if err != nil {
-			return err
-		}
-		return &errForeign{policy.NamingPrincipals(document)}
-	}
-	found, err := r.halve(ctx, repository, lists, r.Standard.Principals(lists))
-	if err != nil {
-		return err
+		return errors.Join(err, search.giveUp(ctx))
 	}
 	r.rejected.add(found)
 	return nil
-}
-
-// halve returns those of the principals that don't exist.
-func (r *Reconciler) halve(ctx context.Context, repository string, lists []*policy.Consumers, principals []string) ([]string, error) {
-	exist, err := r.exist(ctx, repository, lists, principals)
-	if err != nil || exist {
-		return nil, err
-	}
-	if len(principals) == 1 {
-		return principals, nil
-	}
-	middle := len(principals) / 2
-	left, err := r.halve(ctx, repository, lists, principals[:middle])
-	if err != nil {
-		return nil, err
-	}
-	right, err := r.halve(ctx, repository, lists, principals[middle:])
-	return append(left, right...), err
-}
-
-// exist asks ECR whether all the principals exist, by writing a policy that names them.
-func (r *Reconciler) exist(ctx context.Context, repository string, lists []*policy.Consumers, principals []string) (bool, error) {
-	existing, err := r.Policies.Policy(ctx, repository)
-	if err != nil {
-		return false, err
-	}
-	trial, err := r.Standard.Trial(existing, lists, principals)
-	if err != nil {
-		return false, fmt.Errorf("make a trial policy of %s: %w", repository, err)
-	}
-	err = r.Policies.SetPolicy(ctx, repository, trial)
-	if errors.Is(err, ErrRefused) {
-		return false, nil
-	}
-	return err == nil, err
 }

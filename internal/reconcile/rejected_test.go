@@ -186,6 +186,91 @@ func TestAClosedAccountOfADeletedList(t *testing.T) {
 	}
 }
 
+// A policy near ECR's limit leaves no room for a trial that names all principals besides the conditions.
+func TestASearchInALargePolicy(t *testing.T) {
+	for _, lambda := range []bool{true, false} {
+		cloud, r := newReconciler(t)
+		r.Standard.Lambda = lambda
+		all := ids(110)
+		if !lambda {
+			all = ids(295)
+		}
+		cloud.CreateRepository("new", "old")
+		cloud.PutList(list, "999999999999")
+		if _, err := run(t, r, "old"); err != nil {
+			t.Fatal(err)
+		}
+		cloud.ClosePrincipal(all[17])
+		cloud.PutList(list, strings.Join(all, ","))
+		report, err := run(t, r, "new", "old")
+		if err != nil || report.outcomes() != "new updated, old updated" {
+			t.Fatalf("got %q, %v", report.outcomes(), report.results[0].Err)
+		}
+		for _, repository := range []string{"new", "old"} {
+			document, _ := cloud.Policy(repository)
+			if mayPull(document, all[17]) || !mayPull(document, all[18]) || mayPull(document, "999999999999") {
+				t.Errorf("%s has %s", repository, document)
+			}
+		}
+	}
+}
+
+// A search that finds no room at all gives up, and leaves no grant to whom the list doesn't name.
+func TestASearchWithoutRoom(t *testing.T) {
+	cloud, r := newReconciler(t)
+	document, all := "", &policy.Consumers{Accounts: []string{"111111111111", "222222222222", "333333333333", "999999999999"}}
+	for n := 9000; ; n++ { // the largest with room for a trial that names nobody
+		larger := `{"Version":"2012-10-17","Statement":[{"Sid":"` + strings.Repeat("x", n) + `"}]}`
+		if _, err := r.Standard.Trial(larger, []*policy.Consumers{all}, nil); err != nil {
+			break
+		}
+		document = larger
+	}
+	cloud.CreateRepository("api")
+	cloud.SetPolicy("api", document)
+	cloud.PutList(list, "999999999999")
+	if _, err := run(t, r, "api"); err != nil {
+		t.Fatal(err)
+	}
+	cloud.ClosePrincipal("222222222222")
+	cloud.PutList(list, "111111111111,222222222222,333333333333")
+	report, err := run(t, r, "api")
+	document, _ = cloud.Policy("api")
+	if err != nil || report.outcomes() != "api failed" || report.results[0].Retry {
+		t.Errorf("got %+v, %v", report.results, err)
+	}
+	if mayPull(document, "999999999999") || !mayPull(document, "111111111111") || !strings.Contains(document, "xxx") {
+		t.Errorf("left %s", document)
+	}
+}
+
+// Where the policy is without a rejected principal already, a look by another instance changes nothing for a moment.
+func TestALookAtARejectedPrincipalWritesNoTrial(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("api")
+	cloud.PutList(list, strings.Join(ids(10), ","))
+	cloud.ClosePrincipal(ids(10)[4])
+	if _, err := run(t, r, "api"); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := cloud.Policy("api")
+	cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault {
+		if now, _ := cloud.Policy("api"); now != before {
+			t.Errorf("the policy became %s", now)
+		}
+		return stubaws.Fault{}
+	}
+	fresh := &reconcile.Reconciler{Lists: r.Lists, Policies: r.Policies, Standard: r.Standard, Scope: r.Scope}
+	writes := cloud.Calls()["SetRepositoryPolicy"]
+	report, err := run(t, fresh, "api")
+	if err != nil || report.outcomes() != "api unchanged" || len(report.results[0].Rejected) != 1 {
+		t.Errorf("got %+v, %v", report.results, err)
+	}
+	if n := cloud.Calls()["SetRepositoryPolicy"] - writes; n > 2 {
+		t.Errorf("%d writes, want one that is refused and one of what is there", n)
+	}
+}
+
 // One instance of the function remembers a principal that another has seen to exist since.
 func TestMemoryTakesNoGrantAway(t *testing.T) {
 	cloud, remembering := newReconciler(t)

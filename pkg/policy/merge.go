@@ -35,14 +35,7 @@ type Change struct {
 // can't be understood, or, with a *[SizeError], if the document to be written
 // is too large.
 func (s Standard) Merge(existing string, lists []*Consumers) (Change, error) {
-	if err := s.Validate(); err != nil {
-		return Change{}, fmt.Errorf("standard policy: %w", err)
-	}
-	doc, err := readDocument(existing)
-	if err != nil {
-		return Change{}, fmt.Errorf("the existing policy document %w", err)
-	}
-	wanted, err := s.wanted(doc.own, lists)
+	doc, wanted, err := s.read(existing, lists)
 	if err != nil {
 		return Change{}, err
 	}
@@ -56,6 +49,20 @@ func (s Standard) Merge(existing string, lists []*Consumers) (Change, error) {
 		return Change{}, err
 	}
 	return change, nil
+}
+
+// read takes the existing document apart, and returns the statements that it is
+// to have of ours as well.
+func (s Standard) read(existing string, lists []*Consumers) (document, []ownStatement, error) {
+	if err := s.Validate(); err != nil {
+		return document{}, nil, fmt.Errorf("standard policy: %w", err)
+	}
+	doc, err := readDocument(existing)
+	if err != nil {
+		return document{}, nil, fmt.Errorf("the existing policy document %w", err)
+	}
+	wanted, err := s.wanted(doc.own, lists)
+	return doc, wanted, err
 }
 
 // wanted returns the statements that the document is to have of ours, in order.

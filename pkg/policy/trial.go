@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -82,35 +81,47 @@ func isRootOf(arn, account string) bool {
 //
 // Trial fails as Merge does.
 func (s Standard) Trial(existing string, lists []*Consumers, named []string) (string, error) {
-	if err := s.Validate(); err != nil {
-		return "", fmt.Errorf("standard policy: %w", err)
-	}
-	doc, err := readDocument(existing)
-	if err != nil {
-		return "", fmt.Errorf("the existing policy document %w", err)
-	}
-	wanted, err := s.wanted(doc.own, lists)
+	doc, wanted, err := s.read(existing, lists)
 	if err != nil {
 		return "", err
 	}
-	granting := bySid(append(wanted, doc.own...))
-	var own []ownStatement
-	for depth := range lists {
-		own = append(own, s.byCondition(depth, granting)...)
-	}
+	own := s.byCondition(lists, append(wanted, doc.own...))
 	if st, ok := s.toNamed(named); ok {
 		own = append(own, ownStatement{trialSid, st.encode(trialSid)})
 	}
-	document := doc.with(own)
+	return s.fitting(doc.with(own))
+}
+
+// ByCondition returns a document that grants just what the lists do, like
+// Merge, and that ECR refuses for none of their principals: where a search has
+// to be given up, it ends with this.
+func (s Standard) ByCondition(existing string, lists []*Consumers) (string, error) {
+	doc, wanted, err := s.read(existing, lists)
+	if err != nil {
+		return "", err
+	}
+	return s.fitting(doc.with(s.byCondition(lists, wanted)))
+}
+
+func (s Standard) fitting(document string) (string, error) {
 	if err := s.checkSize(document); err != nil {
 		return "", err
 	}
 	return document, nil
 }
 
-// byCondition returns statements for the list at a depth that grant what given
-// ones do, and name nobody.
-func (s Standard) byCondition(depth int, granting map[string][]ownStatement) []ownStatement {
+// byCondition returns statements for the lists that grant what given ones do,
+// and name nobody.
+func (s Standard) byCondition(lists []*Consumers, granting []ownStatement) []ownStatement {
+	var statements []ownStatement
+	groups := bySid(granting)
+	for depth := range lists {
+		statements = append(statements, s.byConditionAt(depth, groups)...)
+	}
+	return statements
+}
+
+func (s Standard) byConditionAt(depth int, granting map[string][]ownStatement) []ownStatement {
 	values := map[test][]string{}
 	add := func(t test, v ...string) { values[t] = append(values[t], v...) }
 	for _, k := range kinds() {

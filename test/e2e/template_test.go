@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
@@ -109,32 +110,64 @@ func TestNothingIsLeftBehind(t *testing.T) {
 }
 
 func TestAlarms(t *testing.T) {
+	type dimension struct{ Value json.RawMessage }
 	var alarms []string
 	each(t, translated(t), "AWS::CloudWatch::Alarm", 7, func(name string, alarm struct {
-		MetricName       string
-		TreatMissingData string
-		AlarmActions     json.RawMessage
+		Namespace, MetricName, Statistic, ComparisonOperator, TreatMissingData string
+		Threshold                                                              float64
+		Dimensions                                                             []dimension
+		AlarmActions                                                           json.RawMessage
 	}) {
-		alarms = append(alarms, name+" "+alarm.MetricName)
-		if alarm.TreatMissingData != "notBreaching" || !strings.Contains(string(alarm.AlarmActions), "AlarmTopicArn") {
+		if len(alarm.Dimensions) != 1 || alarm.Threshold != 0 || alarm.ComparisonOperator != "GreaterThanThreshold" ||
+			alarm.TreatMissingData != "notBreaching" || !strings.Contains(string(alarm.AlarmActions), "AlarmTopicArn") {
 			t.Errorf("%s: %+v", name, alarm)
+			return
 		}
+		alarms = append(alarms, strings.Join([]string{name, alarm.Namespace, alarm.MetricName, alarm.Statistic, compact(t, alarm.Dimensions[0].Value)}, " "))
 	})
+	ours := telemetry.Namespace
 	want := []string{
-		"FailedRepositoriesAlarm Failed",
-		"OnAccountDeadLettersAlarm ApproximateNumberOfMessagesVisible",
-		"OnAccountErrorsAlarm Errors",
-		"OnRepoDeadLettersAlarm ApproximateNumberOfMessagesVisible",
-		"OnRepoErrorsAlarm Errors",
-		"RejectedConsumersAlarm RejectedConsumers",
-		"UnusableListAlarm UnusableLists",
+		"FailedRepositoriesAlarm " + ours + ` Failed Sum {"Ref":"AWS::StackName"}`,
+		`OnAccountDeadLettersAlarm AWS/SQS ApproximateNumberOfMessagesVisible Maximum {"Fn::GetAtt":["OnAccountDeadLetterQueue","QueueName"]}`,
+		`OnAccountErrorsAlarm AWS/Lambda Errors Sum {"Ref":"OnAccountFunction"}`,
+		`OnRepoDeadLettersAlarm AWS/SQS ApproximateNumberOfMessagesVisible Maximum {"Fn::GetAtt":["OnRepoDeadLetterQueue","QueueName"]}`,
+		`OnRepoErrorsAlarm AWS/Lambda Errors Sum {"Ref":"OnRepoFunction"}`,
+		"RejectedConsumersAlarm " + ours + " " + telemetry.RejectedConsumers + ` Maximum {"Ref":"AWS::StackName"}`,
+		"UnusableListAlarm " + ours + " " + telemetry.UnusableLists + ` Sum {"Ref":"AWS::StackName"}`,
 	}
 	if !slices.Equal(alarms, want) {
-		t.Errorf("alarms %q, want %q", alarms, want)
+		t.Errorf("alarms\n%s\nwant\n%s", strings.Join(alarms, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// The roles, line by line: whoever changes one, changes docs/security.md too.
+// EventBridge may send to the queues, for the rules of this stack alone.
+func TestQueuePolicies(t *testing.T) {
+	var policies []string
+	each(t, translated(t), "AWS::SQS::QueuePolicy", 2, func(name string, policy struct {
+		PolicyDocument struct {
+			Statement []struct{ Principal, Action, Condition json.RawMessage }
+		}
+	}) {
+		for _, statement := range policy.PolicyDocument.Statement {
+			policies = append(policies, strings.Join([]string{name, compact(t, statement.Principal), compact(t, statement.Action), compact(t, statement.Condition)}, " "))
+		}
+	})
+	var rules []string
+	for _, rule := range []string{"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
+		"OnRepoFunctionImagePulledThrough", "OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule"} {
+		rules = append(rules, `{"Fn::GetAtt":["`+rule+`","Arn"]}`)
+	}
+	const events = `{"Service":"events.amazonaws.com"} "sqs:SendMessage" {"ArnEquals":{"aws:SourceArn":`
+	want := []string{
+		"DeadLetterQueuePolicy " + events + "[" + strings.Join(rules, ",") + "]}}",
+		"RequestQueuePolicy " + events + rules[len(rules)-1] + "}}",
+	}
+	if !slices.Equal(policies, want) {
+		t.Errorf("queue policies\n%s\nwant\n%s", strings.Join(policies, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// The roles, line by line.
 func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 	const (
 		repositories = `{"Fn::Sub":"arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*"}`
