@@ -19,13 +19,12 @@ type search struct {
 }
 
 // run returns the principals in the lists that don't exist. It first suspects those that the original policy doesn't
-// name: if ECR takes the policy without them, only they can be it. Where an earlier search left one out, this writes
-// what is there.
+// name, which are few where an earlier search left them out: if ECR takes all others, only they can be it.
 func (s *search) run(ctx context.Context) ([]string, error) {
 	all := s.Standard.Principals(s.lists)
 	missing := subtract(all, s.Standard.Named(s.original))
-	if len(missing) > 0 && len(missing) < len(all) {
-		taken, err := s.takenWithout(ctx, missing)
+	if others := subtract(all, missing); len(missing) > 0 && len(others) > 0 {
+		taken, err := s.taken(ctx, others)
 		if err != nil {
 			return nil, err
 		}
@@ -49,9 +48,6 @@ func (s *search) run(ctx context.Context) ([]string, error) {
 // halve returns those of the principals that don't exist.
 func (s *search) halve(ctx context.Context, principals []string) ([]string, error) {
 	taken, err := s.taken(ctx, principals)
-	if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) && len(principals) > 1 {
-		taken, err = false, nil // there is room for fewer
-	}
 	if err != nil || taken {
 		return nil, err
 	}
@@ -67,22 +63,16 @@ func (s *search) halve(ctx context.Context, principals []string) ([]string, erro
 	return append(left, right...), err
 }
 
-// taken tries a policy that names the principals.
+// taken tries a policy that names the principals. It doesn't take several for which there is no room.
 func (s *search) taken(ctx context.Context, principals []string) (bool, error) {
 	taken, err := s.write(ctx, func(existing string) (string, error) {
 		return s.Standard.Trial(existing, s.lists, principals)
 	})
+	if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) && len(principals) > 1 {
+		return false, nil
+	}
 	s.tried = s.tried || taken
 	return taken, err
-}
-
-// takenWithout tries the policy that the lists say less the principals.
-func (s *search) takenWithout(ctx context.Context, principals []string) (bool, error) {
-	lists, _ := s.without(principals, s.lists)
-	return s.write(ctx, func(existing string) (string, error) {
-		change, err := s.Standard.Merge(existing, lists)
-		return change.Document, err
-	})
 }
 
 // giveUp ends a search that failed. A trial grants to those too whom the lists don't name any more; this leaves just
