@@ -1,10 +1,11 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build deploy local-aws fuzz clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo test simulate check build deploy local-aws fuzz clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
+SEEDS      ?= 100000
 
 # The processor that the functions are built for is the one that samconfig.toml deploys.
 ARCHITECTURE ?= $(strip $(shell sed -n 's/^[^\#]*Architecture=[^a-z]*\([a-z0-9_]*\).*/\1/p' samconfig.toml | sort -u))
@@ -27,6 +28,9 @@ local-aws: tools ## keep a local AWS with sample data running, for sam local inv
 test: tools ## run all tests: unit, fuzz seeds, end to end on the local AWS; print the coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
 	@go run ./test/coverage coverage.out pkg/policy=95
+
+simulate: ## run SEEDS (100000) histories of interleavings and faults; a seed that fails says how to replay it
+	go test ./test/simulate -run TestSimulate -count=1 -timeout 0 -v -seeds $(SEEDS)
 
 check: tools ## check format, vet, static analysis, template, build
 	@test -z "$$(gofmt -l .)" || { echo "not formatted; run: gofmt -w $$(gofmt -l . | tr '\n' ' ')"; exit 1; }

@@ -175,9 +175,15 @@ func TestAClosedAccountOfADeletedList(t *testing.T) {
 	}
 	cloud.DeleteParameter(list + "/team")
 	cloud.ClosePrincipal("222222222222")
-	cloud.PutList(list, "444444444444")
+	cloud.PutList(list, "111111111111,444444444444")
 	report, err := run(t, r, "team/api")
 	document, _ := cloud.Policy("team/api")
+	if err != nil || len(report.results[0].Rejected) != 0 || !mayPull(document, "444444444444") || !mayPull(document, "111111111111") {
+		t.Errorf("a new account is blamed for a closed one: %+v, %v, %s", report.results, err, document)
+	}
+	cloud.PutList(list, "444444444444")
+	report, err = run(t, r, "team/api")
+	document, _ = cloud.Policy("team/api")
 	if err != nil || report.outcomes() != "team/api updated" || !mayPull(document, "444444444444") || mayPull(document, "111111111111") {
 		t.Errorf("got %+v, %v, %s", report.results, err, document)
 	}
@@ -259,8 +265,8 @@ func TestALookAtARejectedPrincipalIsShort(t *testing.T) {
 	if err != nil || report.outcomes() != "api unchanged" || len(report.results[0].Rejected) != 1 {
 		t.Errorf("got %+v, %v", report.results, err)
 	}
-	if n := cloud.Calls()["SetRepositoryPolicy"] - writes; n != 3 {
-		t.Errorf("%d writes, want one that is refused, a trial without the suspect, and the policy again", n)
+	if n := cloud.Calls()["SetRepositoryPolicy"] - writes; n != 4 {
+		t.Errorf("%d writes, want one that is refused, a trial of all others, one of the suspect, and the policy again", n)
 	}
 }
 

@@ -19,7 +19,7 @@ type search struct {
 }
 
 // run returns the principals in the lists that don't exist. It first suspects those that the original policy doesn't
-// name, which are few where an earlier search left them out: if ECR takes all others, only they can be it.
+// name, which are few where an earlier search left them out: if ECR takes all others, they are what is left to look at.
 func (s *search) run(ctx context.Context) ([]string, error) {
 	all := s.Standard.Principals(s.lists)
 	missing := subtract(all, s.Standard.Named(s.original))
@@ -27,9 +27,6 @@ func (s *search) run(ctx context.Context) ([]string, error) {
 		taken, err := s.taken(ctx, others)
 		if err != nil {
 			return nil, err
-		}
-		if taken && len(missing) == 1 {
-			return missing, nil
 		}
 		if taken {
 			return s.halve(ctx, missing)

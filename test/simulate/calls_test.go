@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -15,11 +16,10 @@ import (
 // call is a call to AWS that waits until the scheduler lets it go.
 type call struct {
 	stubaws.Call
-	run     *invocation
-	release chan stubaws.Fault
-
-	carriedOut bool
-	err        error // that AWS answers
+	run        *invocation
+	repository string // if it is about one
+	release    chan stubaws.Fault
+	fault      stubaws.Fault
 }
 
 // compare orders calls by what they are, as those of one invocation park in any order. Equal ones are alike.
@@ -31,7 +31,7 @@ func (c *call) compare(other *call) int {
 // park is called by an invocation before each of its calls.
 func (w *world) park(ctx context.Context, made stubaws.Call) stubaws.Fault {
 	run := ctx.Value(invocationKey{}).(*invocation)
-	c := &call{Call: made, run: run, release: make(chan stubaws.Fault, 1)}
+	c := &call{Call: made, run: run, repository: readInput(made).RepositoryName, release: make(chan stubaws.Fault, 1)}
 	w.mu.Lock()
 	if run.dead {
 		w.mu.Unlock()
@@ -51,10 +51,44 @@ func (w *world) park(ctx context.Context, made stubaws.Call) stubaws.Fault {
 }
 
 // done is called by an invocation when a call has been carried out: the one that the scheduler let go.
-func (w *world) done(_ context.Context, _ stubaws.Call, err error) {
+func (w *world) done(_ context.Context, made stubaws.Call, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.inFlight.carriedOut, w.inFlight.err = true, err
+	run, answered := w.inFlight.run, w.inFlight.fault == stubaws.Fault{}
+	input := readInput(made)
+	r := w.repositories[input.RepositoryName]
+	if made.Operation == "GetRepositoryPolicy" && answered && r != nil && r.exists {
+		run.read[r] = reading{r.document, r.changes, run.since}
+	}
+	if err != nil {
+		code, _, _ := strings.Cut(err.Error(), ":")
+		w.note("%s  … %s", run, code)
+		run.refused[r] = run.refused[r] || made.Operation == "SetRepositoryPolicy"
+		switch {
+		case !answered:
+		case code == "RepositoryNotFoundException":
+			delete(run.read, r)
+		case code == "RepositoryPolicyNotFoundException" && made.Operation == "DeleteRepositoryPolicy":
+			run.read[r] = reading{document{}, r.changes, len(w.moments) - 1}
+		}
+		return
+	}
+	switch made.Operation {
+	case "PutEvents":
+		run.handedBack = true
+	case "SetRepositoryPolicy":
+		w.wrote(run, r, readDocument(input.PolicyText), answered)
+	case "DeleteRepositoryPolicy":
+		w.wrote(run, r, document{}, answered)
+	}
+}
+
+// input is what the simulation looks at in a call.
+type input struct{ RepositoryName, PolicyText string }
+
+func readInput(made stubaws.Call) (read input) {
+	must(json.Unmarshal(made.Body, &read))
+	return read
 }
 
 func (w *world) unpark(c *call) {
@@ -66,46 +100,27 @@ func (w *world) release(c *call) { w.releaseWith(c, w.chooseFault(c)) }
 
 func (w *world) releaseWith(c *call, fault stubaws.Fault) {
 	w.unpark(c)
+	c.run.calls++
 	w.counted["calls to AWS"]++
-	var input struct{ RepositoryName, PolicyText string }
-	if err := json.Unmarshal(c.Body, &input); err != nil {
-		panic(err) // the SDK writes JSON
-	}
-	w.note("%s  %s %s%s", c.run, c.Operation, input.RepositoryName, said(fault))
+	w.note("%s  %s %s%s", c.run, c.Operation, c.repository, said(fault))
+	c.fault = fault
 	w.inFlight = c
 	c.release <- fault
 	w.settle()
 	w.mayFail = false
-	if !c.carriedOut {
-		return
-	}
-	answered := fault == stubaws.Fault{}
-	r := w.repositories[input.RepositoryName]
-	if c.Operation == "GetRepositoryPolicy" && answered && r != nil && r.exists {
-		c.run.read[r] = reading{r.document, r.changes}
-	}
-	if c.err != nil {
-		w.note("%s  … %v", c.run, c.err)
-		return
-	}
-	switch c.Operation {
-	case "SetRepositoryPolicy":
-		w.wrote(c.run, r, readDocument(input.PolicyText), answered)
-	case "DeleteRepositoryPolicy":
-		w.wrote(c.run, r, document{}, answered)
-	case "PutEvents":
-		for _, published := range w.cloud.Published() {
-			w.publish(event{source: published.Source, detailType: published.DetailType, detail: published.Detail, what: "request " + published.Detail})
-		}
+	for _, published := range w.cloud.Published() {
+		w.publish(event{source: published.Source, detailType: published.DetailType, detail: published.Detail, what: "request " + published.Detail})
 	}
 }
 
 // chooseFault chooses how a call goes wrong, if it does.
 func (w *world) chooseFault(c *call) stubaws.Fault {
-	var input struct{ RepositoryName string }
-	_ = json.Unmarshal(c.Body, &input)
-	if r := w.repositories[input.RepositoryName]; r != nil && r.exists && time.Now().Before(r.knownFrom) {
+	if r := w.repositories[c.repository]; r != nil && r.exists && time.Now().Before(r.knownFrom) {
 		w.counted["fault: a new repository is not known yet"]++
+		// Who doesn't know that the repository is new takes it for gone. If there was no list when it was created, and
+		// one is rolled out within these seconds, only the schedule mends that.
+		w.lossy = w.lossy || !c.run.created
+		delete(c.run.read, r)
 		return stubaws.Fault{Code: "RepositoryNotFoundException"}
 	}
 	if !w.turmoil || !w.percent(w.weather.calls) {

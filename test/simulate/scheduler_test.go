@@ -19,7 +19,13 @@ func (w *world) step() bool {
 	var choices []func()
 	offer := func(weight int, do func()) { choices = append(choices, slices.Repeat([]func(){do}, weight)...) }
 	if len(w.parked) > 0 {
-		offer(30, func() { w.release(w.nextCall()) })
+		d, ok := w.untilNext()
+		if w.onlyStalled() && ok && 0 < d && d <= time.Minute { // let what is to come overtake them
+			offer(6, func() { w.sleep(d) })
+			offer(2, func() { w.release(w.nextCall()) })
+		} else {
+			offer(30, func() { w.release(w.nextCall()) })
+		}
 	}
 	if len(due) > 0 {
 		offer(12, func() { w.keep(pick(w, due...)) })
@@ -31,10 +37,12 @@ func (w *world) step() bool {
 		if w.actions > 0 {
 			offer(4, w.somebodyActs)
 		}
-		if len(w.running) > 0 {
-			offer(w.weather.crashes, func() { w.crash(pick(w, w.running...)) })
+		if len(w.running) > 0 && w.percent(w.weather.crashes) {
+			offer(1, func() { w.crash(pick(w, w.running...)) })
 		}
-		offer(2, func() { w.sleep(pick(w, 50*time.Millisecond, time.Second, 10*time.Second, 2*time.Minute)) })
+		offer(2, func() {
+			w.sleep(pick(w, 50*time.Millisecond, 50*time.Millisecond, time.Second, time.Second, 10*time.Second, 2*time.Minute))
+		})
 	}
 	if len(choices) == 0 {
 		return w.waitForSomething()
@@ -43,11 +51,16 @@ func (w *world) step() bool {
 	return true
 }
 
-// nextCall chooses a call. Some invocations are slow: all others overtake them, most of the time.
+// onlyStalled tells whether no call waits but those of invocations that stall.
+func (w *world) onlyStalled() bool {
+	return !slices.ContainsFunc(w.parked, func(c *call) bool { return !c.run.stalls() })
+}
+
+// nextCall chooses a call. Some invocations stall: the others overtake them, most of the time.
 func (w *world) nextCall() *call {
 	slices.SortFunc(w.parked, (*call).compare) // they parked in any order
-	fast := slices.DeleteFunc(slices.Clone(w.parked), func(c *call) bool { return c.run.slow })
-	if len(fast) == 0 || w.percent(5) {
+	fast := slices.DeleteFunc(slices.Clone(w.parked), func(c *call) bool { return c.run.stalls() })
+	if len(fast) == 0 || w.percent(2) {
 		return pick(w, w.parked...)
 	}
 	return pick(w, fast...)

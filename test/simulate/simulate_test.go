@@ -16,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,6 +61,7 @@ func TestSimulate(t *testing.T) {
 		}
 		return
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a world is small and soon forgotten
 	start := time.Now()
 	counted := statistics{}
 	defer func() { // the workers have ended: they are run in a subtest

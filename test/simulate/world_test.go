@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing/synctest"
 	"time"
@@ -96,7 +97,7 @@ func newWorld(seed int, how sabotage) *world {
 		calls:      pick(w, 0, 3, 15),
 		loss:       pick(w, 0, 0, 20),
 		duplicates: pick(w, 0, 15),
-		crashes:    pick(w, 0, 1, 3),
+		crashes:    pick(w, 0, 20, 80),
 		closing:    pick(w, 0, 0, 0, 15),
 	}
 	w.standard = policy.Standard{
@@ -164,7 +165,7 @@ func (w *world) tick() {
 
 // end lets what still runs, after a rule was broken, return without another effect.
 func (w *world) end() {
-	for _, run := range w.running {
+	for _, run := range slices.Clone(w.running) {
 		w.kill(run)
 	}
 	w.settle()
@@ -192,12 +193,16 @@ func (w *world) sleep(d time.Duration) {
 // breaks records that a rule is broken. The first time counts: it ends the history.
 func (w *world) breaks(rule int, format string, args ...any) {
 	if w.broken == "" {
-		w.broken = fmt.Sprintf("rule %d is broken: %s", rule, fmt.Sprintf(format, args...))
-		w.note("%s", w.broken)
+		broken := fmt.Sprintf("rule %d is broken: %s", rule, fmt.Sprintf(format, args...))
+		w.note("%s", broken)
+		w.broken = broken
 	}
 }
 
 func (w *world) note(format string, args ...any) {
+	if w.broken != "" {
+		return // what comes after is the end of the simulation, not of the world
+	}
 	w.trace = append(w.trace, fmt.Sprintf("%12s  ", time.Since(w.start))+fmt.Sprintf(format, args...))
 }
 

@@ -177,7 +177,7 @@ func (a *AWS) call(ctx context.Context, target string, body []byte) (any, error)
 		if a.OnDone != nil {
 			a.OnDone(ctx, call, err)
 		}
-		if err != nil && !fault.Lost {
+		if err != nil && !goesWrong {
 			return nil, err
 		}
 	}
