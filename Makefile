@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check build deploy local-aws fuzz clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo test simulate check build cli deploy local-aws fuzz clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -43,6 +43,9 @@ check: tools ## check format, vet, static analysis, template, build
 
 build: tools ## build what sam deploy ships, into .aws-sam
 	$(SAM) build --config-env $(CONFIG_ENV)
+
+cli: ## build the command line, bin/ecr-pull-policy
+	go build -trimpath -o bin/ecr-pull-policy ./cmd/ecr-pull-policy
 
 deploy: build ## deploy with the section CONFIG_ENV (default) of samconfig.toml
 	$(SAM) deploy --config-env $(CONFIG_ENV)

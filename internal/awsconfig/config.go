@@ -1,4 +1,4 @@
-// Package awsconfig configures the AWS SDK for the functions.
+// Package awsconfig configures the AWS SDK for the functions and the command line.
 package awsconfig
 
 import (
@@ -15,12 +15,14 @@ import (
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 const maxAttempts = 8
 
-// Load returns the configuration that Lambda's environment gives, with retries that slow all calls of a client
-// down while AWS throttles them.
-func Load(ctx context.Context) (aws.Config, error) {
-	c, err := config.LoadDefaultConfig(ctx,
+// Load returns the configuration that the environment and the options give, with retries that slow all calls of a
+// client down while AWS throttles them.
+func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+	options = append([]func(*config.LoadOptions) error{
 		config.WithRetryMode(aws.RetryModeAdaptive),
-		config.WithRetryMaxAttempts(maxAttempts))
+		config.WithRetryMaxAttempts(maxAttempts),
+	}, options...)
+	c, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("configure the AWS SDK: %w", err)
 	}

@@ -1,4 +1,4 @@
-// Package settings reads what the stack decides from the functions' environment.
+// Package settings is what the stack decides: as the functions find it in their environment, and as parameters.
 package settings
 
 import (
@@ -80,15 +80,24 @@ func FromEnvironment() (Settings, error) {
 		Lambda:       bool(e.LambdaStatement),
 		ExtraActions: e.ExtraActions,
 	}
-	repositories, err := scope.New(e.Include, e.Exclude)
-	if err := errors.Join(standard.Validate(), err); err != nil {
-		return Settings{}, fmt.Errorf("read environment: %w", err)
-	}
-	return Settings{
+	s, err := check(Settings{
 		Stack:    e.StackName,
 		ListName: e.AccountListName,
 		Standard: standard,
-		Scope:    repositories,
 		Observe:  e.Mode == observe,
-	}, nil
+	}, e.Include, e.Exclude)
+	if err != nil {
+		return Settings{}, fmt.Errorf("read environment: %w", err)
+	}
+	return s, nil
+}
+
+// check completes settings with their scope. The error names everything that is wrong with them.
+func check(s Settings, include, exclude []string) (Settings, error) {
+	var err error
+	s.Scope, err = scope.New(include, exclude)
+	if err := errors.Join(s.Standard.Validate(), err); err != nil {
+		return Settings{}, err
+	}
+	return s, nil
 }

@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"net"
@@ -60,6 +61,9 @@ type moto struct {
 	endpoint string
 }
 
+//go:embed serve.py
+var serveScript string
+
 var errPortTaken = errors.New("the port was taken")
 
 // startMoto returns once moto answers.
@@ -83,8 +87,7 @@ func tryMoto(ctx context.Context, venv Venv, dir string) (*moto, error) {
 		return nil, err
 	}
 	defer log.Close() // the child has its own
-	// By the interpreter: a script's first line breaks where the path is long or has a space.
-	cmd := exec.Command(venv.Python(), venv.Tool("moto_server"), "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]))
+	cmd := exec.Command(venv.Python(), "-c", serveScript, "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]))
 	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore", "PYTHONUNBUFFERED=1", "MOTO_ACCOUNT_ID="+Account)
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := start(cmd)

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+const accountList = "/ecr-pull-policy/accounts"
+
+// newCloud returns an AWS for the program: a stub, and the two calls that it hasn't.
+func newCloud(t *testing.T) *stubaws.AWS {
+	t.Helper()
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		switch {
+		case request.Header.Get("X-Amz-Target") != "":
+			cloud.ServeHTTP(w, request)
+		case request.FormValue("Action") == "GetCallerIdentity":
+			fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		case request.FormValue("StackName") == "secret":
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>`)
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>does not exist</Message></Error></ErrorResponse>`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "stub", "AWS_SECRET_ACCESS_KEY": "stub",
+		"AWS_EC2_METADATA_DISABLED": "true", "HOME": t.TempDir(),
+	} {
+		t.Setenv(name, value)
+	}
+	return cloud
+}
+
+// output is both outputs of the program, which tells of an interrupt while it writes.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func call(ctx context.Context, args ...string) (status int, said string) {
+	var out output
+	status = run(ctx, args, strings.NewReader(""), &out, &out)
+	return status, out.String()
+}
+
+func says(t *testing.T, said string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(said, part) {
+			t.Errorf("it doesn't say %q:\n%s", part, said)
+		}
+	}
+}
+
+// A repository that can't follow is told after all others were served.
+func TestFailedRepository(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/full", "b/api", "c/api")
+	full := fmt.Sprintf(`{"Statement":[{"Sid":%q}]}`, strings.Repeat("x", 10_200))
+	cloud.SetPolicy("a/full", full)
+	cloud.PutList(accountList, "111111111111")
+	for _, command := range [][]string{{"plan"}, {"apply", "--yes"}} {
+		status, said := call(t.Context(), command...)
+		if status != 1 {
+			t.Errorf("%s: exit status %d", command, status)
+		}
+		says(t, said, "There is no stack ecr-pull-policy", "the same change in 2 repositories: b/api, c/api",
+			"failed: a/full: the policy document would have", "3 repositories: 2 to change, 0 unchanged, 1 failed")
+	}
+	for repository, want := range map[string]string{"a/full": full, "b/api": "111111111111", "c/api": "111111111111"} {
+		if got, _ := cloud.Policy(repository); !strings.Contains(got, want) {
+			t.Errorf("%s has %s", repository, got)
+		}
+	}
+}
+
+func TestFailuresOfApply(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/denied", "b/api")
+	cloud.PutList(accountList, "111111111111,arn:aws:iam::222222222222:role/gone")
+	cloud.ClosePrincipal("arn:aws:iam::222222222222:role/gone")
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "SetRepositoryPolicy" && strings.Contains(string(call.Body), "a/denied") {
+			return stubaws.Fault{Code: "AccessDeniedException"}
+		}
+		return stubaws.Fault{}
+	}
+	status, said := call(t.Context(), "apply", "--yes")
+	if status != 1 {
+		t.Errorf("exit status %d", status)
+	}
+	says(t, said, "failed: a/denied: set policy of a/denied:", "AccessDeniedException",
+		"rejected: arn:aws:iam::222222222222:role/gone: ECR says that it does not exist", "applied: 1 updated, 1 failed")
+}
+
+// Lists that can't be read any more stop it.
+func TestListsGoAway(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	planned := false
+	cloud.OnDone = func(_ context.Context, call stubaws.Call, _ error) {
+		planned = planned || call.Operation == "GetRepositoryPolicy"
+	}
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if planned && call.Operation == "GetParameters" {
+			return stubaws.Fault{Code: "AccessDeniedException"}
+		}
+		return stubaws.Fault{}
+	}
+	status, said := call(t.Context(), "apply", "--yes")
+	if status != 1 {
+		t.Errorf("exit status %d", status)
+	}
+	says(t, said, "read list "+accountList)
+}
+
+// Ctrl-C while the first of several batches is written: that batch is finished, with the check that no list moved.
+func TestInterruptedBatch(t *testing.T) {
+	cloud := newCloud(t)
+	for i := range 2*batchSize + 1 {
+		cloud.CreateRepository(fmt.Sprintf("a/%02d", i))
+	}
+	cloud.PutList(accountList, "111111111111")
+	ctx, interrupt := context.WithCancel(t.Context())
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "SetRepositoryPolicy" {
+			interrupt()
+		}
+		return stubaws.Fault{}
+	}
+	status, said := call(ctx, "apply", "--yes")
+	if status != exitInterrupted {
+		t.Errorf("exit status %d", status)
+	}
+	says(t, said, "applied: 20 updated", "interrupted: 21 repositories left: a/20, a/21,", "run apply again")
+	if status, said = call(t.Context(), "apply", "--yes"); status != 0 {
+		t.Errorf("again: exit status %d", status)
+	}
+	says(t, said, "applied: 21 updated")
+	if status, said = call(t.Context(), "apply", "--yes"); status != 0 || !strings.Contains(said, "0 to change, 41 unchanged") {
+		t.Errorf("a third time: exit status %d\n%s", status, said)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"stack not to be seen":  {[]string{"plan", "--stack", "secret"}, "--stack '' uses the template's defaults"},
+		"no list":               {[]string{"plan"}, "no account list can be used"},
+		"wrong setting":         {[]string{"plan", "--lambda-statement", "maybe"}, `"maybe" is neither on nor off`},
+		"two lists":             {[]string{"plan", "--list", "x", "--accounts", "none"}, "[list accounts]"},
+		"no file":               {[]string{"plan", "--list", "/does/not/exist"}, "read account list"},
+		"nobody to ask":         {[]string{"apply"}, "say --yes"},
+		"nothing to render":     {[]string{"render", "a/api", "--accounts", "none"}, "let nobody pull a/api"},
+		"doctor without stack":  {[]string{"doctor", "--stack", ""}, "name the stack"},
+		"list that doesn't fit": {[]string{"plan", "--accounts", accounts(400)}, "ECR's limit is 10240"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, said := call(t.Context(), c.args...)
+			if status != 1 {
+				t.Errorf("exit status %d", status)
+			}
+			says(t, said, c.want)
+		})
+	}
+	t.Setenv("AWS_REGION", "")
+	if _, said := call(t.Context(), "plan"); !strings.Contains(said, "no Region") {
+		t.Errorf("without a Region: %s", said)
+	}
+}
+
+func accounts(n int) string {
+	var ids []string
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("1%011d", i))
+	}
+	return strings.Join(ids, ",")
+}
+
+// An invalid list is told, and the version that stands in is planned.
+func TestVersionThatStandsIn(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	cloud.PutList(accountList, "1111")
+	status, said := call(t.Context(), "plan")
+	if status != exitChanges {
+		t.Errorf("exit status %d", status)
+	}
+	says(t, said, "can't be used in version 2, and version 1 stands in", "+ account 111111111111")
+}

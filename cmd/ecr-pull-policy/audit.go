@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// auditConcurrency is how many policies are read side by side.
+const auditConcurrency = 8
+
+func newAudit(f *flags) *cobra.Command {
+	var output string
+	command := &cobra.Command{
+		Use:   "audit",
+		Short: "Show who may pull and push, and what a reviewer would mark",
+		Long: `Show for every repository who may pull and push and through which statement, and what a
+reviewer would mark. Writes nothing; needs the permissions of plan.
+
+Exit status: 0 nothing critical or high, 2 something is, 1 error.`,
+		Example: `  ecr-pull-policy audit
+  ecr-pull-policy audit --output html > report.html`,
+		Args: cobra.NoArgs,
+	}
+	command.Flags().StringVar(&output, "output", "table", "table, json, csv or html")
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		write, err := auditWriter(output)
+		if err != nil {
+			return err
+		}
+		s, err := connect(command, f)
+		if err != nil {
+			return err
+		}
+		documents, err := s.documents(command)
+		if err != nil {
+			return err
+		}
+		report, err := audit.Run(s.Standard, documents, time.Now().UTC())
+		if err != nil {
+			return err
+		}
+		if err := write(command.OutOrStdout(), report); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		if report.Totals.Critical+report.Totals.High > 0 {
+			return exit(exitChanges)
+		}
+		return nil
+	}
+	return command
+}
+
+func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
+	switch output {
+	case "table":
+		return func(w io.Writer, r audit.Report) error { return audit.WriteTable(w, r, isTerminal(w)) }, nil
+	case "json":
+		return audit.WriteJSON, nil
+	case "csv":
+		return audit.WriteCSV, nil
+	case "html":
+		return audit.WriteHTML, nil
+	default:
+		return nil, fmt.Errorf("--output %q is none of table, json, csv, html", output)
+	}
+}
+
+// documents reads the policies of all repositories, those out of scope too.
+func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
+	ctx := command.Context()
+	store, err := (&listFlags{}).store(command, s)
+	if err != nil {
+		return nil, err
+	}
+	lists, err := store.ReadAll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range lists.Unusable() {
+		fmt.Fprintf(command.ErrOrStderr(), "The list %s can't be used: %v\n", list.Name, list.Problem)
+	}
+	client := ecr.NewFromConfig(s.config)
+	var names []string
+	for page, err := range registry.Names(ctx, client) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, page...)
+	}
+	return s.readAll(ctx, command.ErrOrStderr(), lists, registry.NewPolicies(client), names)
+}
+
+func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accountlist.Snapshot, policies *registry.Policies, names []string) ([]audit.Document, error) {
+	progress := newProgress(progressTo, len(names), "reading policies")
+	read := make([]*audit.Document, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(auditConcurrency)
+	for i, name := range names {
+		group.Go(func() error {
+			defer func() { _ = progress.Add(1) }()
+			text, err := policies.Policy(ctx, name)
+			if errors.Is(err, reconcile.ErrNoRepository) {
+				return nil // it is gone since it was listed
+			}
+			granted := func(depth int) policy.Consumers { return s.Standard.Grants(text, depth) }
+			read[i] = &audit.Document{Repository: name, Text: text, Err: err, Lists: lists.Consumers(name, granted), OutOfScope: !s.Scope.Contains(name)}
+			return ctx.Err()
+		})
+	}
+	err := group.Wait()
+	_ = progress.Finish()
+	var documents []audit.Document
+	for _, document := range read {
+		if document != nil {
+			documents = append(documents, *document)
+		}
+	}
+	return documents, err
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/fatih/color"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
+)
+
+// A look that fails may be told: no need to wait as long as the functions do.
+const doctorAttempts = 2
+
+func newDoctor(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Look whether all is in place, and say what to do about what isn't",
+		Long: `Look at the stack, its rules and queues, the CloudTrail trail, the account lists and
+the registry policy. Writes nothing. What can't be looked at is a warning.
+
+Exit status: 0 no problem, 1 problems.`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if f.stack == "" {
+				return errors.New("name the stack to look at with --stack")
+			}
+			s, home, err := reach(command.Context(), f)
+			if err != nil {
+				return err
+			}
+			s.config.RetryMaxAttempts = doctorAttempts
+			if err := readStack(command.Context(), command, f, s.config); err != nil {
+				fmt.Fprintln(command.ErrOrStderr(), err) // and what can be looked at without it is
+			}
+			if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
+				return fmt.Errorf("settings: %w", err)
+			}
+			findings := s.doctor(s.config).Examine(command.Context())
+			if err := command.Context().Err(); err != nil {
+				return err
+			}
+			fmt.Fprintf(command.OutOrStdout(), "registry %s in %s, stack %s\n\n", home.AccountID, home.Region, f.stack)
+			return tellFindings(command.OutOrStdout(), findings)
+		},
+	}
+}
+
+func (s *session) doctor(c aws.Config) *doctor.Doctor {
+	return &doctor.Doctor{
+		Stack:          s.Stack,
+		Registry:       s.Standard.Registry,
+		CloudFormation: cloudformation.NewFromConfig(c),
+		EventBridge:    eventbridge.NewFromConfig(c),
+		SQS:            sqs.NewFromConfig(c),
+		CloudTrail:     cloudtrail.NewFromConfig(c),
+		ECR:            ecr.NewFromConfig(c),
+		Lists:          accountlist.NewStore(ssm.NewFromConfig(c), s.ListName, s.Standard),
+	}
+}
+
+func tellFindings(out io.Writer, findings []doctor.Finding) error {
+	const width = 100 // characters
+	colors := map[doctor.Severity]*color.Color{
+		doctor.OK:      color.New(color.FgGreen),
+		doctor.Warning: color.New(color.FgYellow),
+		doctor.Problem: color.New(color.FgRed, color.Bold),
+	}
+	counts := map[doctor.Severity]int{}
+	t := newTable(out)
+	for _, finding := range findings {
+		counts[finding.Severity]++
+		said := text.WrapSoft(finding.Says, width)
+		if finding.Do != "" {
+			said += "\n" + text.WrapSoft("→ "+finding.Do, width)
+		}
+		t.AppendRow(table.Row{colors[finding.Severity].Sprint(string(finding.Severity)), finding.Subject, said})
+	}
+	t.Render()
+	fmt.Fprintf(out, "\nok: %d, warnings: %d, problems: %d\n", counts[doctor.OK], counts[doctor.Warning], counts[doctor.Problem])
+	if counts[doctor.Problem] > 0 {
+		return exit(exitFailed)
+	}
+	return nil
+}

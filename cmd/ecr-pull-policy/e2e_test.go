@@ -1,0 +1,287 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+const (
+	accountList = "/ecr-pull-policy/accounts"
+	many        = 1000 // repositories
+)
+
+// world is a local AWS, and the program on this machine.
+type world struct {
+	*localaws.AWS
+	t       *testing.T
+	program string
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	w := world{t: t, program: filepath.Join(t.TempDir(), "ecr-pull-policy")}
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", w.program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	var err error
+	w.AWS, err = localaws.Start(t.Context(), localaws.Options{Progress: t.Output(), Parameters: map[string]string{"Exclude": "**/scratch"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// command is the program with nothing of this process's environment: it could meet a real account.
+func (w world) command(args ...string) *exec.Cmd {
+	c := exec.CommandContext(w.t.Context(), w.program, args...)
+	c.Env = []string{
+		"AWS_ENDPOINT_URL=" + w.Endpoint, "AWS_REGION=" + w.Region, "AWS_ACCESS_KEY_ID=local",
+		"AWS_SECRET_ACCESS_KEY=local", "AWS_EC2_METADATA_DISABLED=true", "HOME=" + w.WorkDir,
+	}
+	return c
+}
+
+// run runs the program and wants an exit status. It returns what was written to both outputs.
+func (w world) run(status int, args ...string) (out, errOut string) {
+	w.t.Helper()
+	return w.runWith(status, "", args...)
+}
+
+func (w world) runWith(status int, input string, args ...string) (out, errOut string) {
+	w.t.Helper()
+	c := w.command(args...)
+	var stdout, stderr bytes.Buffer
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(input), &stdout, &stderr
+	started := time.Now()
+	err := c.Run()
+	w.t.Logf("%s took %.1f s", strings.Join(args, " "), time.Since(started).Seconds())
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		w.t.Fatal(err)
+	}
+	if got := c.ProcessState.ExitCode(); got != status {
+		w.t.Fatalf("%s: exit status %d, want %d\n%s%s", strings.Join(args, " "), got, status, &stdout, &stderr)
+	}
+	return stdout.String(), stderr.String()
+}
+
+func (w world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w world) list(name, value string) {
+	w.t.Helper()
+	_, err := w.SSM.PutParameter(w.t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
+	w.must(err)
+}
+
+// repositories makes many repositories, one of them out of scope.
+func (w world) repositories() {
+	w.t.Helper()
+	group, ctx := errgroup.WithContext(w.t.Context())
+	group.SetLimit(8)
+	for i := range many {
+		group.Go(func() error {
+			return w.create(ctx, fmt.Sprintf("shop/service-%04d", i))
+		})
+	}
+	w.must(group.Wait())
+	w.must(w.create(w.t.Context(), "shop/scratch"))
+}
+
+func (w world) create(ctx context.Context, name string) error {
+	_, err := w.ECR.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name})
+	return err
+}
+
+// trail makes a trail that logs all management events.
+func (w world) trail() {
+	w.t.Helper()
+	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodPut, w.Endpoint+"/trails", nil) // its bucket
+	w.must(err)
+	response, err := http.DefaultClient.Do(request)
+	w.must(err)
+	response.Body.Close()
+	client := cloudtrail.New(cloudtrail.Options{
+		Region: w.Region, BaseEndpoint: &w.Endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+	_, err = client.CreateTrail(w.t.Context(), &cloudtrail.CreateTrailInput{Name: aws.String("management"), S3BucketName: aws.String("trails")})
+	w.must(err)
+	_, err = client.StartLogging(w.t.Context(), &cloudtrail.StartLoggingInput{Name: aws.String("management")})
+	w.must(err)
+}
+
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("it doesn't say %q:\n%s", part, text)
+		}
+	}
+	if strings.Contains(text, "\x1b[") {
+		t.Error("colours in a pipe")
+	}
+}
+
+func TestCommands(t *testing.T) {
+	w := newWorld(t)
+
+	out, _ := w.run(1, "doctor")
+	contains(t, out, "ecr-pull-policy is CREATE_COMPLETE", "both functions, the rules and the queues are in the stack", "7 rules are enabled",
+		accountList+" does not exist", "no trail logs management events", "none in OnRepoDeadLetterQueue", "problems: 1")
+	_, errOut := w.run(1, "plan")
+	contains(t, errOut, accountList+" can't be used", "no account list can be used")
+
+	w.repositories()
+	w.list(accountList, "111111111111, arn:aws:iam::222222222222:role/deploy")
+	w.list(accountList+"/shop/service-0999", "o-a1b2c3d4e5")
+	w.trail()
+	out, _ = w.run(0, "doctor")
+	contains(t, out, "names 1 account, 1 role or user", "management logs management events", "problems: 0")
+
+	w.parametersAreTheDefaults()
+	out, errOut = w.run(2, "plan")
+	contains(t, out, "the same change in 999 repositories: shop/service-0000, shop/service-0001,", "… and 993 more",
+		"    + account 111111111111\n", "    + role arn:aws:iam::222222222222:role/deploy\n", "    + action ecr:BatchGetImage\n",
+		"    + functions of account 111111111111\n", "\nshop/service-0999\n", "    + organization o-a1b2c3d4e5\n",
+		"1001 repositories: 1000 to change, 0 unchanged, 1 out of scope\n")
+	if errOut != "" {
+		t.Errorf("plan says %s", errOut)
+	}
+
+	_, errOut = w.run(1, "apply")
+	contains(t, errOut, "say --yes")
+	w.interruptedApply()
+	out, _ = w.run(0, "apply", "--yes")
+	contains(t, out, "applied: ", " updated")
+	out, _ = w.run(0, "plan")
+	if out != "1001 repositories: 0 to change, 1000 unchanged, 1 out of scope\n" {
+		t.Errorf("plan says %s", out)
+	}
+	if _, found, err := w.Policy(t.Context(), "shop/scratch"); err != nil || found {
+		t.Errorf("a repository out of scope has a policy: %v, %v", found, err)
+	}
+
+	out, _ = w.runWith(2, "none # at all", "plan", "--list", "-", "--include", "shop/service-000?", "--lambda-statement=on")
+	contains(t, out, "the same change in 10 repositories", "- account 111111111111", "the policy is deleted", "10 to change, 0 unchanged, 991 out of scope")
+	out, _ = w.run(2, "plan", "--accounts", "111111111111,333333333333", "--include", "shop/service-000?", "--all")
+	contains(t, out, "shop/service-0007\n  accounts, roles and users (EcrPullPolicyAccounts)\n    - role arn:aws:iam::222222222222:role/deploy\n    + account 333333333333\n")
+	_, errOut = w.run(1, "plan", "--accounts", "1111")
+	contains(t, errOut, "an account ID has 12 digits")
+
+	w.audits()
+
+	out, _ = w.run(0, "render", "shop/service-0999")
+	document, _, err := w.Policy(t.Context(), "shop/service-0999")
+	w.must(err)
+	if squeeze(out) != squeeze(document) {
+		t.Errorf("render says\n%s\nand the repository has\n%s", out, document)
+	}
+	out, errOut = w.run(0, "render", "team/scratch", "--accounts", "333333333333", "--grant-style", "condition")
+	contains(t, out, `"aws:PrincipalAccount": ["333333333333"]`)
+	contains(t, errOut, "out of scope")
+
+	_, errOut = w.run(0, "render", "team/scratch", "--stack", "other", "--accounts", "333333333333")
+	contains(t, errOut, "There is no stack other in eu-central-1: the template's defaults and the flags stand.")
+}
+
+// audits runs audit on a registry that is as it should be but for one repository.
+func (w world) audits() {
+	w.t.Helper()
+	out, _ := w.run(0, "audit")
+	contains(w.t, out, "1001 repositories, 1000 with a policy")
+
+	w.must(w.SetPolicy(w.t.Context(), "shop/scratch", `{"Version":"2012-10-17","Statement":[{"Sid":"Everybody","Effect":"Allow","Principal":"*","Action":"ecr:*"}]}`))
+	for format, parts := range map[string][]string{
+		"table": {"critical", "shop/scratch", "Everybody"},
+		"json":  {`"schema": 1`, `"sid": "Everybody"`},
+		"csv":   {"repository,policy", ",Everybody,"},
+		"html":  {"<!doctype html>", "Everybody", "shop/service-0000"},
+	} {
+		out, _ := w.run(2, "audit", "--output", format)
+		contains(w.t, out, parts...)
+	}
+	_, errOut := w.run(1, "audit", "--output", "xml")
+	contains(w.t, errOut, `--output "xml" is none of table, json, csv, html`)
+}
+
+// parametersAreTheDefaults checks that the command line has the defaults of the template. The stack excludes more.
+func (w world) parametersAreTheDefaults() {
+	w.t.Helper()
+	described, err := w.CloudFormation.DescribeStacks(w.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("ecr-pull-policy")})
+	w.must(err)
+	parameters := map[string]string{}
+	for _, p := range described.Stacks[0].Parameters {
+		parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
+	}
+	defaults := settings.Defaults()
+	for name, value := range map[string]string{
+		"AccountListName": defaults.AccountListName,
+		"GrantStyle":      defaults.GrantStyle,
+		"LambdaStatement": defaults.LambdaStatement,
+		"ExtraActions":    strings.Join(defaults.ExtraActions, ","),
+		"Include":         strings.Join(defaults.Include, ","),
+	} {
+		if parameters[name] != value {
+			w.t.Errorf("the default of %s is %q, in the template %q", name, value, parameters[name])
+		}
+	}
+}
+
+// interruptedApply sends Ctrl-C when the first repositories are written.
+func (w world) interruptedApply() {
+	w.t.Helper()
+	c := w.command("apply", "--yes", "--include", "shop/service-00*")
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	w.must(c.Start())
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		_, found, err := w.Policy(w.t.Context(), "shop/service-0000")
+		w.must(err)
+		if found {
+			break
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatal("nothing is written")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.must(c.Process.Signal(os.Interrupt))
+	_ = c.Wait()
+	if status := c.ProcessState.ExitCode(); status != 130 {
+		w.t.Errorf("exit status %d\n%s", status, &out)
+	}
+	contains(w.t, out.String(), "interrupted: ", " left: shop/service-", "run apply again to go on")
+}
+
+func squeeze(document string) string { return strings.Join(strings.Fields(document), "") }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// listFlags say which list to use in the place of the one in SSM.
+type listFlags struct {
+	file     string
+	accounts []string
+}
+
+func (l *listFlags) register(command *cobra.Command) {
+	command.Flags().StringVar(&l.file, "list", "", "file with a list to use in the place of the one in SSM; - is the standard input")
+	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "entries of such a list, separated by commas")
+	command.MarkFlagsMutuallyExclusive("list", "accounts")
+}
+
+// given tells whether there is such a list.
+func (l *listFlags) given(command *cobra.Command) bool {
+	return command.Flags().Changed("list") || command.Flags().Changed("accounts")
+}
+
+// store returns the lists of the registry, with the given one in the place of the account list. Lists of namespaces
+// are always those in SSM.
+func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Store, error) {
+	var api accountlist.API = ssm.NewFromConfig(s.config)
+	if l.given(command) {
+		text := strings.Join(l.accounts, "\n")
+		if command.Flags().Changed("list") {
+			var err error
+			if text, err = readList(command, l.file); err != nil {
+				return nil, err
+			}
+		}
+		list, err := policy.ParseList(text, s.Standard.Registry)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Standard.Fits(list.Consumers); err != nil {
+			return nil, fmt.Errorf("account list: %w", err)
+		}
+		api = accountlist.Instead(api, s.ListName, text)
+	}
+	return accountlist.NewStore(api, s.ListName, s.Standard), nil
+}
+
+// readList returns the text of a file, or of the standard input for -.
+func readList(command *cobra.Command, file string) (string, error) {
+	var text []byte
+	var err error
+	if file == "-" {
+		text, err = io.ReadAll(command.InOrStdin())
+	} else {
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read account list: %w", err)
+	}
+	return string(text), nil
+}
+
+// readLists reads every list there is, and says what is wrong with them. It is an error if none can be used.
+func readLists(command *cobra.Command, store *accountlist.Store) (accountlist.Snapshot, error) {
+	lists, err := store.ReadAll(command.Context())
+	if err != nil {
+		return accountlist.Snapshot{}, err
+	}
+	for _, list := range lists.Unusable() {
+		fmt.Fprintf(command.ErrOrStderr(), "%s can't be used%s: %v\n", list.Name, standIn(list), list.Problem)
+	}
+	if lists.IsEmpty() {
+		return accountlist.Snapshot{}, errors.New("no account list can be used: there is nothing to follow")
+	}
+	return lists, nil
+}
+
+func standIn(list accountlist.List) string {
+	if list.InForce == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" in version %d, and version %d stands in", list.Version, list.InForce)
+}

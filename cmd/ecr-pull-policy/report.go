@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fatih/color"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
+)
+
+// How many names of repositories with the same change are told.
+const namesTold = 6
+
+// report writes a plan for people.
+type report struct {
+	out                   io.Writer
+	bold, green, red, dim *color.Color
+}
+
+func newReport(out io.Writer) *report {
+	return &report{
+		out:   out,
+		bold:  color.New(color.Bold),
+		green: color.New(color.FgGreen),
+		red:   color.New(color.FgRed),
+		dim:   color.New(color.Faint),
+	}
+}
+
+// plan writes what changes, the same change in several repositories once unless each is wanted, what failed, and the
+// totals.
+func (r *report) plan(planned []plan.Repository, outOfScope int, each bool) {
+	groups := plan.Groups(planned)
+	if each {
+		groups = nil
+		for _, one := range planned {
+			groups = append(groups, plan.Groups([]plan.Repository{one})...)
+		}
+	}
+	for _, group := range groups {
+		r.group(group)
+	}
+	r.failures(planned)
+	r.totals(planned, outOfScope)
+}
+
+func (r *report) group(group plan.Group) {
+	heading := group.Repositories[0]
+	if n := len(group.Repositories); n > 1 {
+		heading = fmt.Sprintf("the same change in %d repositories: %s", n, some(group.Repositories))
+		if n > namesTold {
+			heading += " (--all lists each)"
+		}
+	}
+	fmt.Fprintln(r.out, r.bold.Sprint(heading))
+	for _, statement := range group.Diff {
+		fmt.Fprintf(r.out, "  %s %s\n", statement.Title, r.dim.Sprintf("(%s)", statement.Sid))
+		for _, line := range statement.Lines {
+			r.line(line)
+		}
+	}
+	if group.Deletes {
+		fmt.Fprintln(r.out, "  nothing is left: the policy is deleted")
+	}
+	fmt.Fprintln(r.out)
+}
+
+func (r *report) line(line plan.Line) {
+	colors := map[plan.Sign]*color.Color{plan.Add: r.green, plan.Remove: r.red, plan.Modify: r.bold}
+	fmt.Fprintln(r.out, colors[line.Sign].Sprintf("    %s %s", line.Sign, line.Text))
+}
+
+func (r *report) failures(planned []plan.Repository) {
+	for _, one := range planned {
+		if one.Outcome == plan.Failed {
+			r.failure(one.Name, one.Err)
+		}
+	}
+}
+
+func (r *report) failure(repository string, err error) {
+	fmt.Fprintf(r.out, "%s %v\n", r.red.Sprintf("failed: %s:", repository), err)
+}
+
+func (r *report) totals(planned []plan.Repository, outOfScope int) {
+	counts := count(planned)
+	said := []string{fmt.Sprintf("%d %s", counts[plan.Change], plan.Change), fmt.Sprintf("%d %s", counts[plan.Unchanged], plan.Unchanged)}
+	for _, outcome := range plan.Outcomes()[2:] {
+		if n := counts[outcome]; n > 0 {
+			said = append(said, fmt.Sprintf("%d %s", n, outcome))
+		}
+	}
+	if outOfScope > 0 {
+		said = append(said, fmt.Sprintf("%d out of scope", outOfScope))
+	}
+	fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprintf("%s:", repositories(len(planned)+outOfScope)), strings.Join(said, ", "))
+}
+
+func count(planned []plan.Repository) map[plan.Outcome]int {
+	counts := map[plan.Outcome]int{}
+	for _, one := range planned {
+		counts[one.Outcome]++
+	}
+	return counts
+}
+
+func repositories(n int) string {
+	if n == 1 {
+		return "1 repository"
+	}
+	return fmt.Sprintf("%d repositories", n)
+}
+
+// some tells the first of the names, and how many there are more.
+func some(names []string) string {
+	if len(names) <= namesTold {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s, … and %d more", strings.Join(names[:namesTold], ", "), len(names)-namesTold)
+}

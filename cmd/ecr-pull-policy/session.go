@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// session is a registry in AWS, and what the stack decides about it.
+type session struct {
+	settings.Settings
+	config aws.Config
+}
+
+// connect finds out which registry the credentials are for, and the settings.
+func connect(command *cobra.Command, f *flags) (*session, error) {
+	ctx := command.Context()
+	s, home, err := reach(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if f.stack != "" {
+		if err := readStack(ctx, command, f, s.config); err != nil {
+			return nil, err
+		}
+	}
+	if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	return s, nil
+}
+
+// reach asks AWS who we are. It takes no permission.
+func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
+	c, err := awsconfig.Load(ctx, config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region))
+	if err != nil {
+		return nil, policy.Registry{}, err
+	}
+	if c.Region == "" {
+		return nil, policy.Registry{}, errors.New("no Region: name it with --region or AWS_REGION")
+	}
+	caller, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return nil, policy.Registry{}, fmt.Errorf("ask AWS whose credentials these are: %w", err)
+	}
+	return &session{config: c}, policy.Registry{
+		Partition: partitionOf(c.Region),
+		Region:    c.Region,
+		AccountID: aws.ToString(caller.Account),
+	}, nil
+}
+
+// readStack takes the settings from the stack. Without a stack, the template's defaults and the flags stand.
+func readStack(ctx context.Context, command *cobra.Command, f *flags, c aws.Config) error {
+	output, err := cloudformation.NewFromConfig(c).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &f.stack})
+	var answer smithy.APIError
+	if errors.As(err, &answer) && answer.ErrorCode() == "ValidationError" { // CloudFormation's word for: no such stack
+		fmt.Fprintf(command.ErrOrStderr(), "There is no stack %s in %s: the template's defaults and the flags stand.\n", f.stack, c.Region)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the settings of stack %s (--stack '' uses the template's defaults and the flags): %w", f.stack, err)
+	}
+	parameters := map[string]string{}
+	for _, stack := range output.Stacks {
+		for _, p := range stack.Parameters {
+			parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
+		}
+	}
+	if parameters["Mode"] == "observe" {
+		fmt.Fprintf(command.ErrOrStderr(), "Stack %s observes: it writes no policy itself.\n", f.stack)
+	}
+	return f.useStack(command.Flags(), parameters)
+}
+
+// repositories returns the names of the repositories in scope, sorted, and how many others there are.
+func (s *session) repositories(ctx context.Context) (names []string, others int, err error) {
+	for page, err := range registry.Names(ctx, ecr.NewFromConfig(s.config)) {
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, name := range page {
+			if s.Scope.Contains(name) {
+				names = append(names, name)
+			} else {
+				others++
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, others, nil
+}

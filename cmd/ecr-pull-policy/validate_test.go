@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// offline runs a command that calls nobody.
+func offline(t *testing.T, input string, args ...string) (status int, out, errOut string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status = run(t.Context(), args, strings.NewReader(input), &stdout, &stderr)
+	return status, stdout.String(), stderr.String()
+}
+
+func TestValidate(t *testing.T) {
+	t.Setenv("AWS_REGION", "eu-west-1")
+	var hundreds strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&hundreds, "1%011d\n", i)
+	}
+	for name, c := range map[string]struct {
+		list string
+		args []string
+		want int
+		says []string
+	}{
+		"valid": {"111111111111 # prod\no-a1b2c3d4e5", nil, 0, []string{
+			"valid: - names 1 account, 1 organization\n", "EcrPullPolicyOrganizations", "of 10240 characters", `"AWS": ["arn:aws:iam::111111111111:root"]`,
+			"arn:aws:lambda:eu-west-1:111111111111:function:*"}},
+		"settings": {"111111111111", []string{"--grant-style", "condition", "--lambda-statement", "off", "--extra-actions", "ecr:ListImages"}, 0, []string{
+			`"aws:PrincipalAccount": ["111111111111"]`, "ecr:ListImages"}},
+		"partition": {"111111111111", []string{"--region", "cn-north-1"}, 0, []string{"arn:aws-cn:iam::111111111111:root"}},
+		"none":      {"none", nil, 0, []string{"names nobody", "revokes everybody"}},
+		"own account": {"111111111111 222222222222", []string{"--account-id", "222222222222"}, 0, []string{
+			"note: dropped 222222222222"}},
+		"a long comment": {"111111111111 # " + strings.Repeat("x", 5000), nil, 0, []string{"advanced tier"}},
+		"every problem": {"11111111111, *\n  lambda.amazonaws.com", nil, 1, []string{
+			`-:1:1: "11111111111": an account ID has 12 digits`, `-:1:14: "*": would let every AWS account pull`, `-:2:3: "lambda.amazonaws.com": is a service`}},
+		"empty":           {" \n", nil, 1, []string{"-: names nobody"}},
+		"too many":        {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
+		"too long":        {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter holds at most 8192"}},
+		"unknown setting": {"111111111111", []string{"--grant-style", "open"}, 1, []string{`unknown grant style "open"`}},
+		"unknown flag":    {"111111111111", []string{"--nope"}, 1, []string{"unknown flag: --nope"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out, errOut := offline(t, c.list, append([]string{"validate", "-"}, c.args...)...)
+			if status != c.want {
+				t.Errorf("exit status %d\n%s%s", status, out, errOut)
+			}
+			for _, part := range c.says {
+				if !strings.Contains(out+errOut, part) {
+					t.Errorf("it doesn't say %q:\n%s%s", part, out, errOut)
+				}
+			}
+			if c.want != 0 && out != "" {
+				t.Errorf("an error on the standard output: %s", out)
+			}
+		})
+	}
+}
+
+func TestValidateFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "accounts.txt")
+	if err := os.WriteFile(file, []byte("what?\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errOut := offline(t, "", "validate", file); status != 1 || !strings.HasPrefix(errOut, file+":1:1: ") {
+		t.Errorf("%d: %s", status, errOut)
+	}
+	if status, _, errOut := offline(t, "", "validate", file+"x"); status != 1 || !strings.Contains(errOut, "no such file") {
+		t.Errorf("%d: %s", status, errOut)
+	}
+}

@@ -1,0 +1,52 @@
+package accountlist_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+func TestInstead(t *testing.T) {
+	cloud, original := newStore()
+	cloud.PutList(root, "111111111111")
+	cloud.PutList(root+"/team-a", "222222222222")
+	standard := policy.Standard{
+		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
+		Style:    policy.GrantPrincipal,
+	}
+	store := accountlist.NewStore(accountlist.Instead(ssm.NewFromConfig(cloud.Config()), root, "333333333333"), root, standard)
+	snapshot := read(t, store, "team-a")
+	if got := accounts(snapshot.Consumers("team-a", nobody)); got != "333333333333 222222222222" {
+		t.Errorf("got %s", got)
+	}
+	if got := accounts(read(t, original, "team-a").Consumers("team-a", nobody)); got != "111111111111 222222222222" {
+		t.Errorf("without it: %s", got)
+	}
+
+	// What SSM has in that place moves nothing; the lists of namespaces do.
+	cloud.PutList(root, "444444444444")
+	moved, err := store.Moved(t.Context(), snapshot)
+	if err != nil || moved {
+		t.Errorf("moved %v, %v", moved, err)
+	}
+	cloud.PutList(root+"/team-a", "none")
+	moved, err = store.Moved(t.Context(), snapshot)
+	if err != nil || !moved {
+		t.Errorf("moved %v, %v", moved, err)
+	}
+}
+
+// An earlier version in SSM doesn't stand in for a value that can't be used.
+func TestInsteadOfAValidList(t *testing.T) {
+	cloud, _ := newStore()
+	cloud.PutList(root, "111111111111")
+	api := accountlist.Instead(ssm.NewFromConfig(cloud.Config()), root, "what?")
+	snapshot := read(t, accountlist.NewStore(api, root, policy.Standard{Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}, Style: policy.GrantPrincipal}), "team-a")
+	if !snapshot.IsEmpty() || len(snapshot.Unusable()) != 1 || !strings.Contains(snapshot.Unusable()[0].Problem.Error(), "what?") {
+		t.Errorf("got %+v", snapshot.All())
+	}
+}

@@ -1,0 +1,240 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// WriteHTML writes the report as one page that needs nothing else: no server, no network. Without JavaScript it shows
+// the findings and the repositories; with it there are the filters and the matrix as well.
+//
+// All of it is other people's text, so html/template escapes it, and the page's own Content-Security-Policy lets
+// nothing run but the script that is embedded here.
+func WriteHTML(w io.Writer, report Report) error {
+	page, err := newPage(report)
+	if err != nil {
+		return err
+	}
+	t, err := template.New("report.html").Funcs(template.FuncMap{
+		"visible": visible,
+		"title":   title,
+		"plural":  plural,
+		"at":      func(f Finding) string { return strings.TrimPrefix(at(f.Statement, f.Sid), ", ") },
+	}).ParseFS(pageFiles, "page/report.html")
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, page); err != nil {
+		return err
+	}
+	_, err = w.Write(out.Bytes())
+	return err
+}
+
+// page is what the template shows.
+type page struct {
+	Report
+	Security     string // the Content-Security-Policy
+	Style        template.CSS
+	Script       template.JS
+	Severities   []severityCount
+	Groups       []pageGroup
+	Repositories []pageRepository
+	Consumers    []consumerGroup
+	Data         pageData
+}
+
+type severityCount struct {
+	Severity Severity
+	Count    int
+}
+
+// pageGroup is a group of findings, the first of which are seen at once.
+type pageGroup struct {
+	group
+	First, More []pageFinding
+}
+
+type pageFinding struct {
+	Finding
+	Row int // of the repository
+}
+
+type pageRepository struct {
+	Repository
+	Row        int
+	Worst      Severity
+	Findings   []Finding
+	Statements []pageStatement
+	Search     string
+}
+
+type pageStatement struct {
+	Statement
+	May, Who, Actions string
+	Tests             []string
+}
+
+// consumerGroup is the consumers of a kind, to choose one from.
+type consumerGroup struct {
+	Kind    ConsumerKind
+	Columns []pageColumn
+}
+
+// pageData is what report.js makes the matrix of. Its form is compact: there may be thousands of rows.
+type pageData struct {
+	Columns []pageColumn `json:"columns"`
+	Rows    []pageRow    `json:"rows"`
+}
+
+type pageColumn struct {
+	Index int    `json:"-"`
+	Label string `json:"label"`
+	ID    string `json:"id"`
+	Kind  string `json:"kind"`
+}
+
+type pageRow struct {
+	Name       string `json:"name"`
+	Search     string `json:"search"`
+	Policy     State  `json:"policy"`
+	Severities int    `json:"severities"` // a bit for each, 1<<Severity
+	Worst      string `json:"worst"`
+	Cells      []int  `json:"cells"` // column, grants, column, grants, …
+}
+
+func newPage(report Report) (page, error) {
+	style, err := pageFiles.ReadFile("page/report.css")
+	if err != nil {
+		return page{}, err
+	}
+	script, err := pageFiles.ReadFile("page/report.js")
+	if err != nil {
+		return page{}, err
+	}
+	p := page{
+		Report:   report,
+		Security: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(style), hash(script)),
+		Style:    template.CSS(style),
+		Script:   template.JS(script),
+	}
+	t := report.Totals
+	for i, n := range []int{t.Critical, t.High, t.Medium, t.Low} {
+		p.Severities = append(p.Severities, severityCount{severities()[i], n})
+	}
+	p.addRepositories(report)
+	p.addMatrix(report)
+	p.addGroups(report)
+	return p, nil
+}
+
+// hash is the source expression of CSP for an embedded text.
+func hash(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func (p *page) addGroups(report Report) {
+	const atOnce = 8
+	rows := map[string]int{}
+	for _, r := range p.Repositories {
+		rows[r.Name] = r.Row
+	}
+	for _, g := range groups(report.Findings) {
+		var all []pageFinding
+		for _, f := range g.Findings {
+			all = append(all, pageFinding{f, rows[f.Repository]})
+		}
+		n := min(atOnce, len(all))
+		if len(all) == atOnce+1 {
+			n++ // as long as the line that would say that there is one more
+		}
+		p.Groups = append(p.Groups, pageGroup{g, all[:n], all[n:]})
+	}
+}
+
+func (p *page) addRepositories(report Report) {
+	findings := map[string][]Finding{}
+	for _, f := range report.Findings {
+		findings[f.Repository] = append(findings[f.Repository], f)
+	}
+	for i, r := range report.Repositories {
+		shown := pageRepository{Repository: r, Row: i, Findings: findings[r.Name]}
+		if len(shown.Findings) > 0 {
+			shown.Worst = shown.Findings[0].Severity
+		}
+		search := []string{visible(r.Name)}
+		for _, s := range r.Statements {
+			search = append(search, visible(s.Sid))
+			shown.Statements = append(shown.Statements, newPageStatement(s))
+		}
+		shown.Search = strings.ToLower(strings.Join(search, " "))
+		p.Repositories = append(p.Repositories, shown)
+	}
+}
+
+func newPageStatement(s Statement) pageStatement {
+	shown := pageStatement{Statement: s, May: strings.ReplaceAll(joined(s.Access), " ", ", "), Actions: visible(s.actionText())}
+	shown.Who = visible(all(labels(s.Consumers, all)))
+	if s.NotPrincipal {
+		shown.Who = "everybody but " + visible(all(labels(s.named(), all)))
+	}
+	for _, c := range s.Conditions {
+		shown.Tests = append(shown.Tests, visible(c.String()))
+	}
+	return shown
+}
+
+func (p *page) addMatrix(report Report) {
+	index := map[column]int{}
+	for i, c := range columns(report) {
+		index[c] = i
+		shown := pageColumn{i, visible(c.Label()), visible(c.ID), strings.ReplaceAll(string(c.Kind), "-", " ")}
+		p.Data.Columns = append(p.Data.Columns, shown)
+		if last := len(p.Consumers) - 1; last < 0 || p.Consumers[last].Kind != c.Kind {
+			p.Consumers = append(p.Consumers, consumerGroup{Kind: c.Kind})
+		}
+		last := &p.Consumers[len(p.Consumers)-1]
+		last.Columns = append(last.Columns, shown)
+	}
+	for _, r := range p.Repositories {
+		row := pageRow{Name: visible(r.Name), Search: r.Search, Policy: r.Policy, Worst: r.Worst.String(), Cells: cells(r.Repository, index)}
+		for _, f := range r.Findings {
+			row.Severities |= 1 << f.Severity
+		}
+		p.Data.Rows = append(p.Data.Rows, row)
+	}
+}
+
+// cells returns the columns that have grants in the row of a repository, each with its grants.
+func cells(r Repository, index map[column]int) []int {
+	granted := make(map[int]grants)
+	for _, s := range r.Statements {
+		for _, c := range s.Consumers {
+			if g := grantsOf(s); g != 0 {
+				granted[index[column{c.Kind, c.ID}]] |= g
+			}
+		}
+	}
+	pairs := []int{}
+	for i, g := range granted {
+		pairs = append(pairs, i, int(g))
+	}
+	return pairs
+}
+
+// title begins with a capital.
+func title(text fmt.Stringer) string {
+	s := text.String()
+	return strings.ToUpper(s[:1]) + s[1:]
+}

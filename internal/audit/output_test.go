@@ -1,0 +1,272 @@
+package audit_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+const hostile = `</script><img src=x onerror=alert(1)>`
+
+// sampleReport has grants of ours and of others, a repository without a policy, an unreadable one, and hostile text
+// wherever there can be any.
+func sampleReport(t *testing.T) audit.Report {
+	t.Helper()
+	lists := []*policy.Consumers{accounts()}
+	change, err := standard().Merge(`{"Statement":[
+		{"Sid":"`+hostile+`","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"`+hostile+`","Condition":{"`+hostile+`":{"`+hostile+`":"`+hostile+`"}}},
+		{"Sid":"=cmd|' /C calc'!A0","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"ecr:*"},
+		{"Sid":"\u001b[31mred","Effect":"Deny","NotPrincipal":{"AWS":"111111111111"},"Action":"ecr:PutImage"},
+		{"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com"]},"Action":"ecr:Describe*"},
+		{"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com"]},"Action":"ecr:BatchGetImage","Condition":{"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:999999999999:function:*"}}},
+		{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}}},
+		{"Effect":"Perhaps"}
+	]}`, lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run(t,
+		audit.Document{Repository: "team/api", Text: change.Document, Lists: lists},
+		audit.Document{Repository: "team/none", Lists: lists},
+		audit.Document{Repository: "team/scratch", Lists: lists, OutOfScope: true},
+		audit.Document{Repository: hostile, Err: errors.New(hostile)},
+	)
+}
+
+func TestTable(t *testing.T) {
+	var plain, colored bytes.Buffer
+	report := sampleReport(t)
+	for out, color := range map[*bytes.Buffer]bool{&plain: false, &colored: true} {
+		if err := audit.WriteTable(out, report, color); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{
+		"Registry 999999999999 in eu-west-1, 2026-05-04T09:30:00Z",
+		"4 repositories, 1 with a policy",
+		"HIGH  Writing from other accounts (1)",
+		"team/api, statement 4\n",
+		"policy absent", "policy unreadable", "not push", "everybody but 111111111111",
+		" team/none ", "EcrPullPolicyAccounts", "lambda.amazonaws.com for 999999999999",
+	} {
+		if !strings.Contains(plain.String(), want) {
+			t.Errorf("no %q in\n%s", want, plain.String())
+		}
+	}
+	if strings.ContainsRune(plain.String(), '\x1b') {
+		t.Error("the plain table has escape sequences: its own, or those of a Sid")
+	}
+	if !strings.Contains(colored.String(), "\x1b[") || strings.Contains(colored.String(), "\x1b[31mred") {
+		t.Error("the coloured table has no colours, or those of a Sid")
+	}
+}
+
+func TestTableWithoutFindings(t *testing.T) {
+	var out bytes.Buffer
+	if err := audit.WriteTable(&out, run(t), false); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "No findings") {
+		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var out bytes.Buffer
+	if err := audit.WriteJSON(&out, sampleReport(t)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "null") {
+		t.Errorf("a list is null:\n%s", out.String())
+	}
+	type repository struct {
+		Name, Policy string
+		Statements   []struct {
+			Sid, Owner, Effect string
+			Access             []string
+			Consumers          []struct{ Kind, ID, Account, Principal string }
+		}
+	}
+	var read struct {
+		Schema       int
+		Account      string
+		Findings     []struct{ Severity, Kind, Repository, Explanation, Remedy string }
+		Repositories []repository
+	}
+	if err := json.NewDecoder(&out).Decode(&read); err != nil {
+		t.Fatal(err)
+	}
+	if read.Schema != 1 || read.Account != "999999999999" || read.Findings[0].Severity != "high" {
+		t.Errorf("got schema %d, account %s, severity %s", read.Schema, read.Account, read.Findings[0].Severity)
+	}
+	i := slices.IndexFunc(read.Repositories, func(r repository) bool { return r.Name == "team/api" })
+	s := read.Repositories[i].Statements
+	last := s[len(s)-1]
+	if last.Sid != "EcrPullPolicyAccounts" || last.Owner != "ours" || last.Effect != "Allow" ||
+		!slices.Equal(last.Access, []string{"pull", "read"}) || last.Consumers[0].Account != "111111111111" {
+		t.Errorf("the last statement is %+v", last)
+	}
+}
+
+func TestCSV(t *testing.T) {
+	var out bytes.Buffer
+	if err := audit.WriteCSV(&out, sampleReport(t)); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&out).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := func(name string) int { return slices.Index(rows[0], name) }
+	cells := func(name string) (all []string) {
+		for _, row := range rows[1:] {
+			all = append(all, row[column(name)])
+		}
+		return all
+	}
+	if want := 3 + 7 + 2; len(rows)-1 != want { // three without statements, seven foreign ones, and ours for two
+		t.Errorf("%d rows, want %d", len(rows)-1, want)
+	}
+	for name, want := range map[string]string{
+		"repository": hostile, "policy": "absent", "repository_finding": "high", "statement": "2", "sid": "'=cmd|' /C calc'!A0",
+		"owner": "ours", "effect": "Deny", "statement_finding": "high", "consumer_kind": "organizational-unit",
+		"consumer": "arn:aws:iam::333333333333:role/deploy", "consumer_account": "999999999999", "consumer_organization": "o-a1b2c3d4e5",
+		"principal": "*", "access": "pull read", "actions": "ecr:PutImage",
+		"conditions": "StringLike aws:SourceArn: arn:aws:lambda:eu-west-1:999999999999:function:*",
+	} {
+		if !slices.Contains(cells(name), want) {
+			t.Errorf("column %s has no %q, but %q", name, want, cells(name))
+		}
+	}
+}
+
+func TestCSVRunsNoFormula(t *testing.T) {
+	for _, text := range []string{"=1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\n=1", "＝1"} {
+		report := run(t)
+		report.Repositories = []audit.Repository{{Name: text}}
+		var out bytes.Buffer
+		if err := audit.WriteCSV(&out, report); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "'"+text) {
+			t.Errorf("%q is not made harmless: %q", text, out.String())
+		}
+	}
+}
+
+func TestHTMLEscapes(t *testing.T) {
+	page := writeHTML(t, sampleReport(t))
+	for text, want := range map[string]int{"<script": 2, "</script": 2, "<img": 0, "<style": 1, "\x1b": 0} {
+		if got := strings.Count(page, text); got != want {
+			t.Errorf("%d times %q, want %d", got, text, want)
+		}
+	}
+	if !strings.Contains(page, "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;") {
+		t.Error("the hostile text isn't there to read")
+	}
+	var data struct {
+		Rows []struct {
+			Name  string
+			Cells []int
+		}
+	}
+	if err := json.Unmarshal([]byte(between(t, page, `id="data">`, "</script>")), &data); err != nil {
+		t.Fatal(err)
+	}
+	if len(data.Rows) != 4 || data.Rows[0].Name != hostile {
+		t.Errorf("the data of the matrix is %+v", data.Rows)
+	}
+}
+
+// TestHTMLLoadsAndRunsNothingElse checks the policy that the browser enforces: if a hash in it were wrong, the
+// browser would refuse the page's own script.
+func TestHTMLLoadsAndRunsNothingElse(t *testing.T) {
+	page := writeHTML(t, sampleReport(t))
+	security := strings.NewReplacer("&#39;", "'", "&#43;", "+").Replace(between(t, page, `Content-Security-Policy" content="`, `"`))
+	if !strings.HasPrefix(security, "default-src 'none'; ") {
+		t.Errorf("the policy is %s", security)
+	}
+	for directive, text := range map[string]string{
+		"style-src":  between(t, page, "<style>", "</style>"),
+		"script-src": between(t, page, "<script>", "</script>"),
+	} {
+		sum := sha256.Sum256([]byte(text))
+		if want := directive + " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(security, want) {
+			t.Errorf("no %s in %s", want, security)
+		}
+	}
+	for _, text := range []string{"http://", "https://", "src=\"", "@import", "url("} {
+		if strings.Contains(page, text) {
+			t.Errorf("the page has %q", text)
+		}
+	}
+}
+
+func TestHTMLWithoutFindings(t *testing.T) {
+	if page := writeHTML(t, run(t)); !strings.Contains(page, "Nothing to mark.") {
+		t.Error("the page of an empty registry doesn't say so")
+	}
+}
+
+func TestHTMLFoldsManyFindings(t *testing.T) {
+	for n, want := range map[int]string{9: "", 10: "<summary>2 more</summary>"} {
+		var documents []audit.Document
+		for i := range n {
+			documents = append(documents, audit.Document{Repository: "r" + string(rune('a'+i)), Lists: []*policy.Consumers{accounts()}})
+		}
+		page := writeHTML(t, run(t, documents...))
+		if got := strings.Contains(page, " more</summary>"); got != (want != "") || !strings.Contains(page, want) {
+			t.Errorf("%d findings: folded %t, want %q", n, got, want)
+		}
+	}
+}
+
+func TestWritersTellOfErrors(t *testing.T) {
+	report := sampleReport(t)
+	for name, write := range map[string]func(io.Writer) error{
+		"table": func(w io.Writer) error { return audit.WriteTable(w, report, false) },
+		"json":  func(w io.Writer) error { return audit.WriteJSON(w, report) },
+		"csv":   func(w io.Writer) error { return audit.WriteCSV(w, report) },
+		"html":  func(w io.Writer) error { return audit.WriteHTML(w, report) },
+	} {
+		if err := write(full{}); !errors.Is(err, errFull) {
+			t.Errorf("%s: got %v, want %v", name, err, errFull)
+		}
+	}
+}
+
+var errFull = errors.New("disk full")
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func writeHTML(t *testing.T, report audit.Report) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := audit.WriteHTML(&out, report); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func between(t *testing.T, text, before, after string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, before)
+	inside, _, closed := strings.Cut(rest, after)
+	if !found || !closed {
+		t.Fatalf("nothing between %q and %q", before, after)
+	}
+	return inside
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
+)
+
+func TestSampleHasEveryKindOfFinding(t *testing.T) {
+	var out bytes.Buffer
+	if err := write(&out, 20, 5); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range audit.Kinds() {
+		if !strings.Contains(out.String(), "</span> "+kind.Title()+" <span") {
+			t.Errorf("no finding %q", kind.Title())
+		}
+	}
+	if !strings.Contains(out.String(), "team-03/service-003") {
+		t.Error("the additional repositories are missing")
+	}
+}

@@ -1,0 +1,142 @@
+package audit
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/fatih/color"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// WriteTable writes the report for a terminal: totals, the findings, the worst first, and for every statement who
+// gets what through it. Long lists of consumers are cut short; WriteJSON and WriteCSV have them all.
+func WriteTable(w io.Writer, report Report, withColor bool) error {
+	var out bytes.Buffer
+	p := painter(withColor)
+	t := report.Totals
+	fmt.Fprintf(&out, "%s in %s, %s\n", p.bold("Registry "+report.Account), report.Region, report.Generated.Format(time.RFC3339))
+	fmt.Fprintf(&out, "%s, %d with a policy; %s; %d statements of ours, %d foreign\n",
+		plural(t.Repositories, "repository", "repositories"), t.WithPolicy, plural(t.Consumers, "consumer", "consumers"), t.Ours, t.Foreign)
+	writeFindings(&out, report, p)
+	writeAccess(&out, report)
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func writeFindings(out *bytes.Buffer, report Report, p painter) {
+	if len(report.Findings) == 0 {
+		fmt.Fprint(out, "No findings\n")
+		return
+	}
+	t := report.Totals
+	fmt.Fprintf(out, "%s: %d critical, %d high, %d medium, %d low\n",
+		plural(len(report.Findings), "finding", "findings"), t.Critical, t.High, t.Medium, t.Low)
+	for _, g := range groups(report.Findings) {
+		fmt.Fprintf(out, "\n%s  %s (%d)\n", p.severity(g.Severity), p.bold(g.Kind.Title()), len(g.Findings))
+		for _, f := range g.Findings {
+			fmt.Fprintf(out, "  %s%s\n      %s\n", visible(f.Repository), visible(at(f.Statement, f.Sid)), visible(f.Explanation))
+		}
+		fmt.Fprintf(out, "  To do: %s\n", g.Kind.Remedy())
+	}
+}
+
+// at names a statement behind the name of its repository.
+func at(position int, sid string) string {
+	switch {
+	case position == 0:
+		return ""
+	case sid == "":
+		return fmt.Sprintf(", statement %d", position)
+	}
+	return fmt.Sprintf(", statement %d %s", position, sid)
+}
+
+func writeAccess(out *bytes.Buffer, report Report) {
+	const widest = 64 // characters of the last column; what is longer is wrapped
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Options = table.Options{SeparateHeader: true}
+	t.SuppressTrailingSpaces()
+	t.SetColumnConfigs([]table.ColumnConfig{
+		{Number: 5, WidthMax: widest, WidthMaxEnforcer: text.WrapSoft},
+	})
+	t.AppendHeader(table.Row{"repository", "may", "through", "whose", "who"})
+	row := func(cells ...string) {
+		var shown table.Row
+		for _, cell := range cells {
+			shown = append(shown, visible(cell))
+		}
+		t.AppendRow(shown)
+	}
+	for _, r := range report.Repositories {
+		if len(r.Statements) == 0 {
+			row(r.Name, "-", "policy "+string(r.Policy), "-", "-")
+		}
+		for i, s := range r.Statements {
+			name := r.Name
+			if i > 0 {
+				name = ""
+			}
+			row(name, s.may(), cmp.Or(s.Sid, fmt.Sprintf("statement %d", s.Position)), string(s.Owner), s.who())
+		}
+	}
+	fmt.Fprintf(out, "\n%s\n", t.Render())
+}
+
+// may says what a statement lets one do, and what one that denies doesn't.
+func (s Statement) may() string {
+	access := cmp.Or(joined(s.Access), "-")
+	if s.allows(Pull) {
+		access = strings.TrimSuffix(access, " read") // goes without saying
+	}
+	switch s.Effect {
+	case Allow:
+		return access
+	case Deny:
+		return "not " + access
+	}
+	return "?"
+}
+
+// who names to whom a statement applies, in short.
+func (s Statement) who() string {
+	switch {
+	case s.NotPrincipal:
+		return "everybody but " + names(s.named())
+	case len(s.Consumers) == 0:
+		return "-"
+	}
+	return names(s.Consumers)
+}
+
+// painter colours text, if it is to.
+type painter bool
+
+func (p painter) paint(text string, attributes ...color.Attribute) string {
+	c := color.New(attributes...)
+	c.DisableColor()
+	if p {
+		c.EnableColor()
+	}
+	return c.Sprint(text)
+}
+
+func (p painter) bold(text string) string { return p.paint(text, color.Bold) }
+
+func (p painter) severity(s Severity) string {
+	name := strings.ToUpper(s.String())
+	switch s {
+	case Critical:
+		return p.paint(name, color.FgHiWhite, color.BgRed, color.Bold)
+	case High:
+		return p.paint(name, color.FgRed, color.Bold)
+	case Medium:
+		return p.paint(name, color.FgYellow, color.Bold)
+	}
+	return p.paint(name, color.FgCyan)
+}

@@ -1,0 +1,92 @@
+// Package doctor looks whether everything is there that keeps the repositories on the standard policy, and says what
+// to do about what isn't. It only reads.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// Severity says how bad a finding is.
+type Severity string
+
+const (
+	OK      Severity = "ok"
+	Warning Severity = "warning"
+	Problem Severity = "problem"
+)
+
+// Finding is what one look at one thing found.
+type Finding struct {
+	Severity Severity
+	Subject  string // what was looked at: stack, trail, …
+	Says     string
+	Do       string // what to do about it; empty if there is nothing to do
+}
+
+// Doctor examines one stack.
+type Doctor struct {
+	Stack    string // its name
+	Registry policy.Registry
+
+	CloudFormation StackAPI
+	EventBridge    RuleAPI
+	SQS            QueueAPI
+	CloudTrail     TrailAPI
+	ECR            RegistryAPI
+	Lists          Lists
+}
+
+// Examine looks at everything. What can't be looked at is a warning.
+func (d *Doctor) Examine(ctx context.Context) []Finding {
+	findings, parts := d.stack(ctx)
+	findings = append(findings, d.rules(ctx, parts)...)
+	findings = append(findings, d.queues(ctx, parts)...)
+	findings = append(findings, d.trail(ctx, parts))
+	lists, consumers := d.lists(ctx)
+	findings = append(findings, lists...)
+	return append(findings, d.registryPolicy(ctx, consumers))
+}
+
+func ok(subject, format string, a ...any) Finding {
+	return Finding{Severity: OK, Subject: subject, Says: fmt.Sprintf(format, a...)}
+}
+
+func warning(subject, do, format string, a ...any) Finding {
+	return Finding{Severity: Warning, Subject: subject, Says: fmt.Sprintf(format, a...), Do: do}
+}
+
+func problem(subject, do, format string, a ...any) Finding {
+	return Finding{Severity: Problem, Subject: subject, Says: fmt.Sprintf(format, a...), Do: do}
+}
+
+// unknown is the finding that something can't be looked at. The action is what IAM has to allow for it.
+func unknown(subject, action string, err error) Finding {
+	if isDenied(err) {
+		return warning(subject, "look with credentials that may call "+action, "not allowed to look: %v", err)
+	}
+	return warning(subject, "try again; "+action+" is what failed", "could not look: %v", err)
+}
+
+// isDenied knows the codes that AWS's services have for the same.
+func isDenied(err error) bool {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.ErrorCode() {
+	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError":
+		return true
+	}
+	return false
+}
+
+func hasCode(err error, code string) bool {
+	var answer smithy.APIError
+	return errors.As(err, &answer) && answer.ErrorCode() == code
+}

@@ -1,0 +1,142 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+)
+
+// RegistryAPI is what the doctor needs of ECR.
+type RegistryAPI interface {
+	GetAccountSetting(context.Context, *ecr.GetAccountSettingInput, ...func(*ecr.Options)) (*ecr.GetAccountSettingOutput, error)
+	GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error)
+}
+
+// registryPolicy looks whether the registry policy grants the same as the lists: then taking somebody off a list
+// takes nothing away. Only policies of scope V2 can.
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
+func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding {
+	const subject = "registry policy"
+	setting, err := d.ECR.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String("REGISTRY_POLICY_SCOPE")})
+	if err != nil {
+		return unknown(subject, "ecr:GetAccountSetting", err)
+	}
+	scope := aws.ToString(setting.Value)
+	if scope == "V1" {
+		return ok(subject, "its scope is V1: it can't grant pull")
+	}
+	output, err := d.ECR.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
+	switch {
+	case hasCode(err, "RegistryPolicyNotFoundException"):
+		return ok(subject, "there is none (scope %s)", scope)
+	case err != nil:
+		return unknown(subject, "ecr:GetRegistryPolicy", err)
+	}
+	granted, err := pullers(aws.ToString(output.PolicyText))
+	if err != nil {
+		return unknown(subject, "ecr:GetRegistryPolicy", err)
+	}
+	both := slices.DeleteFunc(slices.Clone(consumers), func(c string) bool { return !slices.Contains(granted, c) })
+	const do = "have it in one place: take the grant out of the registry policy, or the consumers off the lists"
+	switch {
+	case slices.Contains(granted, everybody):
+		return problem(subject, "take the grant to everybody out of it: aws ecr get-registry-policy", "it lets everybody pull from all repositories, whatever the lists say")
+	case len(both) > 0:
+		return warning(subject, do, "it lets %s pull from all repositories already: taking them off a list would take nothing away", strings.Join(both, ", "))
+	}
+	return ok(subject, "it grants pull on all repositories to nobody on the lists (scope %s)", scope)
+}
+
+const everybody = "*"
+
+// pullers returns whom a registry policy lets pull from all repositories, as account lists name them.
+func pullers(document string) ([]string, error) {
+	var policy struct{ Statement statements }
+	if err := json.Unmarshal([]byte(document), &policy); err != nil {
+		return nil, err
+	}
+	var named []string
+	for _, s := range policy.Statement {
+		if s.Effect != "Allow" || !slices.ContainsFunc(s.Action, letsPull) || !slices.ContainsFunc(s.Resource, isAllRepositories) {
+			continue
+		}
+		for _, principal := range s.Principal {
+			account, isRoot := strings.CutSuffix(principal, ":root")
+			switch {
+			case isRoot:
+				named = append(named, account[strings.LastIndex(account, ":")+1:])
+			case principal != everybody || len(s.Condition) == 0:
+				named = append(named, principal)
+			}
+		}
+		for _, byKey := range s.Condition {
+			for _, values := range byKey {
+				named = append(named, values...)
+			}
+		}
+	}
+	return named, nil
+}
+
+// letsPull tells whether an action of a policy, which may have wildcards at its end, takes in that of a pull.
+func letsPull(action string) bool {
+	prefix, isPrefix := strings.CutSuffix(strings.ToLower(action), "*")
+	const pull = "ecr:batchgetimage"
+	return isPrefix && strings.HasPrefix(pull, prefix) || prefix == pull
+}
+
+func isAllRepositories(resource string) bool {
+	return resource == everybody || strings.HasSuffix(resource, ":*") || strings.HasSuffix(resource, ":repository/*")
+}
+
+type registryStatement struct {
+	Effect    string
+	Principal principals
+	Action    texts
+	Resource  texts
+	Condition map[string]map[string]texts
+}
+
+// statements are written as a list, or as one alone.
+type statements []registryStatement
+
+func (s *statements) UnmarshalJSON(data []byte) error {
+	if data[0] == '[' {
+		return json.Unmarshal(data, (*[]registryStatement)(s))
+	}
+	*s = make(statements, 1)
+	return json.Unmarshal(data, &(*s)[0])
+}
+
+// texts are written as a list, or as one alone.
+type texts []string
+
+func (t *texts) UnmarshalJSON(data []byte) error {
+	if data[0] == '[' {
+		return json.Unmarshal(data, (*[]string)(t))
+	}
+	*t = make(texts, 1)
+	return json.Unmarshal(data, &(*t)[0])
+}
+
+// principals are written by their kinds, or as "*" for everybody. The kind doesn't matter here.
+type principals []string
+
+func (p *principals) UnmarshalJSON(data []byte) error {
+	if data[0] == '"' {
+		return json.Unmarshal(data, (*texts)(p))
+	}
+	var byKind map[string]texts
+	if err := json.Unmarshal(data, &byKind); err != nil {
+		return err
+	}
+	for _, named := range byKind {
+		*p = append(*p, named...)
+	}
+	return nil
+}

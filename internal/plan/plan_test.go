@@ -1,0 +1,194 @@
+package plan_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+const list = "/ecr-pull-policy/accounts"
+
+func standard(style policy.GrantStyle) policy.Standard {
+	return policy.Standard{
+		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
+		Style:    style,
+	}
+}
+
+// made plans the repositories of the account.
+func made(t *testing.T, cloud *stubaws.AWS, s policy.Standard, names ...string) []plan.Repository {
+	t.Helper()
+	snapshot, err := accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, s).ReadAll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	planner := &plan.Planner{Policies: registry.NewPolicies(ecr.NewFromConfig(cloud.Config())), Standard: s}
+	planned, err := planner.Plan(t.Context(), snapshot, names, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return planned
+}
+
+func written(t *testing.T, s policy.Standard, consumers policy.Consumers) string {
+	t.Helper()
+	change, err := s.Merge("", []*policy.Consumers{&consumers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return change.Document
+}
+
+func TestDiff(t *testing.T) {
+	two := policy.Consumers{Accounts: []string{"111111111111", "222222222222"}}
+	byName := written(t, standard(policy.GrantPrincipal), two)
+	withLambda := standard(policy.GrantPrincipal)
+	withLambda.Lambda = true
+	withExtra := standard(policy.GrantPrincipal)
+	withExtra.ExtraActions = []string{"ecr:DescribeImages"}
+	const accountsTitle = "accounts, roles and users (EcrPullPolicyAccounts)"
+	for name, c := range map[string]struct {
+		standard policy.Standard
+		existing string
+		list     string
+		want     []string
+	}{
+		"from nothing": {standard(policy.GrantPrincipal), "", "111111111111,o-a1b2c3d4e5", []string{
+			accountsTitle, "+ account 111111111111",
+			"+ action ecr:BatchCheckLayerAvailability", "+ action ecr:BatchGetImage", "+ action ecr:GetDownloadUrlForLayer",
+			"organizations (EcrPullPolicyOrganizations)", "+ organization o-a1b2c3d4e5",
+			"+ action ecr:BatchCheckLayerAvailability", "+ action ecr:BatchGetImage", "+ action ecr:GetDownloadUrlForLayer",
+		}},
+		"one goes, two come": {standard(policy.GrantPrincipal), byName,
+			"111111111111 arn:aws:iam::333333333333:role/ci arn:aws:iam::333333333333:user/eve", []string{
+				accountsTitle, "- account 222222222222",
+				"+ role arn:aws:iam::333333333333:role/ci", "+ user arn:aws:iam::333333333333:user/eve",
+			}},
+		"an action more": {withExtra, byName, "111111111111,222222222222", []string{accountsTitle, "+ action ecr:DescribeImages"}},
+		"another style": {standard(policy.GrantCondition), byName, "111111111111,222222222222", []string{
+			accountsTitle, "~ granted by condition, not as principals"}},
+		"the first style again": {standard(policy.GrantPrincipal), written(t, standard(policy.GrantCondition), two), "111111111111,222222222222", []string{
+			accountsTitle, "~ granted as principals, not by condition"}},
+		"nobody": {standard(policy.GrantPrincipal), byName, "none", []string{
+			accountsTitle, "- account 111111111111", "- account 222222222222",
+			"- action ecr:BatchCheckLayerAvailability", "- action ecr:BatchGetImage", "- action ecr:GetDownloadUrlForLayer",
+		}},
+		"functions no more": {standard(policy.GrantPrincipal), written(t, withLambda, two), "111111111111,222222222222", []string{
+			"Lambda functions (EcrPullPolicyLambda)", "- functions of account 111111111111", "- functions of account 222222222222",
+			"- action ecr:BatchGetImage", "- action ecr:GetDownloadUrlForLayer",
+		}},
+		"somebody widened it": {standard(policy.GrantPrincipal),
+			`{"Statement":[{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":"*","Action":["ecr:PutImage","ecr:BatchGetImage"]}]}`,
+			"111111111111", []string{
+				accountsTitle, "- everybody", "+ account 111111111111", "- action ecr:PutImage",
+				"+ action ecr:BatchCheckLayerAvailability", "+ action ecr:GetDownloadUrlForLayer",
+				"- what else the statement said: the standard has no such statement",
+			}},
+		"a statement twice": {standard(policy.GrantPrincipal),
+			strings.Replace(byName, `[{"Sid"`, `[`+byName[strings.Index(byName, `{"Sid"`):len(byName)-2]+`,{"Sid"`, 1),
+			"111111111111,222222222222", []string{accountsTitle, "~ one statement in the place of 2"}},
+		"a statement that is none of the standard's": {standard(policy.GrantPrincipal),
+			`{"Statement":{"Sid":"EcrPullPolicyFriends","Effect":"Deny","Principal":"*","Action":"*"}}`, "none", []string{
+				"a statement that the standard has not (EcrPullPolicyFriends)",
+				"- what else the statement said: the standard has no such statement"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud := stubaws.New("123456789012", "eu-central-1")
+			cloud.CreateRepository("a/api")
+			cloud.SetPolicy("a/api", c.existing)
+			cloud.PutList(list, c.list)
+			planned := made(t, cloud, c.standard, "a/api")[0]
+			if planned.Outcome != plan.Change {
+				t.Fatalf("got %+v", planned)
+			}
+			if got, want := planned.Diff.String(), strings.Join(c.want, "\n")+"\n"; got != want {
+				t.Errorf("got\n%swant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	s := standard(policy.GrantPrincipal)
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	cloud.PutList(list, "111111111111")
+	cloud.CreateRepository("a/has-it", "a/new", "a/broken", "a/refused", "a/full")
+	cloud.SetPolicy("a/has-it", written(t, s, policy.Consumers{Accounts: []string{"111111111111"}}))
+	cloud.SetPolicy("a/broken", "[]")
+	cloud.SetPolicy("a/full", fmt.Sprintf(`{"Statement":[{"Sid":%q}]}`, strings.Repeat("x", 10_200)))
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if strings.Contains(string(call.Body), "a/refused") {
+			return stubaws.Fault{Code: "AccessDeniedException"}
+		}
+		return stubaws.Fault{}
+	}
+	planned := made(t, cloud, s, "a/has-it", "a/new", "a/broken", "a/refused", "a/full", "a/gone")
+	var got []plan.Outcome
+	for _, r := range planned {
+		got = append(got, r.Outcome)
+		if (r.Outcome == plan.Failed) != (r.Err != nil) {
+			t.Errorf("%+v", r)
+		}
+	}
+	want := []plan.Outcome{plan.Unchanged, plan.Change, plan.Failed, plan.Failed, plan.Failed, plan.Gone}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if size := (*policy.SizeError)(nil); !errors.As(planned[4].Err, &size) {
+		t.Errorf("got %v", planned[4].Err)
+	}
+	if calls := cloud.Calls(); calls["SetRepositoryPolicy"]+calls["DeleteRepositoryPolicy"] > 0 {
+		t.Errorf("a plan wrote: %v", calls)
+	}
+}
+
+func TestNoList(t *testing.T) {
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	cloud.CreateRepository("a/api")
+	cloud.PutList(list, "what?")
+	if got := made(t, cloud, standard(policy.GrantPrincipal), "a/api"); got[0].Outcome != plan.NoList {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestGroups(t *testing.T) {
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	s := standard(policy.GrantPrincipal)
+	cloud.CreateRepository("a/1", "a/2", "b/1", "b/2", "b/3")
+	cloud.PutList(list, "none")
+	cloud.PutList(list+"/b", "111111111111")
+	leftover := written(t, s, policy.Consumers{Accounts: []string{"222222222222"}})
+	cloud.SetPolicy("a/1", leftover)
+	cloud.SetPolicy("a/2", leftover)
+	groups := plan.Groups(made(t, cloud, s, "a/1", "a/2", "b/1", "b/2", "b/3"))
+	if len(groups) != 2 || len(groups[0].Repositories) != 3 || groups[0].Deletes ||
+		!reflect.DeepEqual(groups[1].Repositories, []string{"a/1", "a/2"}) || !groups[1].Deletes {
+		t.Errorf("got %+v", groups)
+	}
+}
+
+func TestCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	planner := &plan.Planner{Standard: standard(policy.GrantPrincipal)}
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	snapshot, err := accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, planner.Standard).ReadAll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := planner.Plan(ctx, snapshot, []string{"a/api"}, func() {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
