@@ -27,6 +27,7 @@ local-aws: tools ## keep a local AWS with sample data running, for sam local inv
 
 test: tools ## run all tests: unit, fuzz seeds, end to end on the local AWS; print the coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
+	go test -count=1 ./test/simulate # ten times as many histories without the race detector
 	@go run ./test/coverage coverage.out pkg/policy=95
 
 simulate: ## run SEEDS (100000) histories of interleavings and faults; a seed that fails says how to replay it

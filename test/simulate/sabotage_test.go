@@ -104,7 +104,7 @@ func TestSabotage(t *testing.T) {
 			t.Parallel()
 			for seed := 1; seed <= enough; seed++ {
 				if h := play(t, seed, test.how); h.broken != "" {
-					t.Logf("caught after %d seeds: %s", seed, h.broken)
+					t.Logf("broken %s: caught after %d seeds: %s", test.name, seed, h.broken)
 					return
 				}
 			}
