@@ -46,7 +46,7 @@ func main() {
 		Rollout: &rollout.Rollout{
 			Lists:    accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
 			Names:    func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
-			Requests: func() rollout.Publisher { return request.NewPublisher(bus) },
+			Requests: func(trigger string) rollout.Publisher { return request.NewPublisher(bus, trigger) },
 			Scope:    s.Scope,
 		},
 		Log: telemetry.NewLogger(os.Stdout),

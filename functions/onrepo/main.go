@@ -28,6 +28,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 func main() {
@@ -49,8 +50,8 @@ func main() {
 			Scope:    s.Scope,
 			Observe:  s.Observe,
 		},
-		Request: func(ctx context.Context, repositories []string) error {
-			return request.NewPublisher(eventbridge.NewFromConfig(config)).Publish(ctx, repositories)
+		Request: func(ctx context.Context, t trigger.Repositories) error {
+			return request.NewPublisher(eventbridge.NewFromConfig(config), t.Kind).Publish(ctx, t.Names)
 		},
 		Log: telemetry.NewLogger(os.Stdout),
 	}

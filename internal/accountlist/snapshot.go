@@ -91,6 +91,22 @@ func (s Snapshot) Version(repository string) string {
 	return strings.Join(versions, " ")
 }
 
+// Changed returns when the newest of the lists that a repository follows was written. It is zero if the newest version of
+// one of them can't be used: what is in force was written earlier.
+func (s Snapshot) Changed(repository string) time.Time {
+	var newest time.Time
+	for _, name := range s.path(repository) {
+		list := s.lists[name]
+		if list.Problem != nil {
+			return time.Time{}
+		}
+		if list.Modified.After(newest) {
+			newest = list.Modified
+		}
+	}
+	return newest
+}
+
 // All returns the lists in the order of their names, the account list even if it is missing.
 func (s Snapshot) All() []List {
 	all := slices.Collect(maps.Values(s.lists))

@@ -103,6 +103,26 @@ func TestReadTheListsOnAPath(t *testing.T) {
 	}
 }
 
+func TestChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, store := newStore()
+		start := time.Now()
+		cloud.PutList(root, "111111111111")
+		time.Sleep(time.Minute)
+		cloud.PutList(root+"/team-a", "222222222222")
+		time.Sleep(time.Minute)
+		cloud.PutList(root+"/team-b", "*") // cannot be used
+		for repository, want := range map[string]time.Duration{"api": 0, "team-a/api": time.Minute} {
+			if got := read(t, store, repository).Changed(repository).Sub(start).Round(time.Second); got != want {
+				t.Errorf("the lists of %s changed %s after the start, want %s", repository, got, want)
+			}
+		}
+		if changed := read(t, store, "team-b").Changed("team-b"); !changed.IsZero() {
+			t.Errorf("the lists of team-b changed at %s, want it unknown", changed)
+		}
+	})
+}
+
 func TestReadForManyRepositoriesCostsNoCallPerRepository(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root, "111111111111")

@@ -47,7 +47,7 @@ func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, 
 	if err != nil {
 		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
 	}
-	metrics := telemetry.Metrics{telemetry.Requested: requested, telemetry.UnusableLists: report.unusable}
+	metrics := telemetry.Metrics{telemetry.Requested: float64(requested), telemetry.UnusableLists: float64(report.unusable)}
 	metrics.Log(ctx, h.Log, h.Stack, "invocation ended")
 	return response, err
 }

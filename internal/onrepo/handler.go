@@ -26,7 +26,7 @@ type Handler struct {
 	Account    string // that owns the registry
 	Reconciler Reconciler
 	// Request publishes a request for the repositories that a queued request had no time for.
-	Request func(ctx context.Context, repositories []string) error
+	Request func(context.Context, trigger.Repositories) error
 	Log     *slog.Logger
 }
 
@@ -50,10 +50,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 	defer report.close(ctx, h.Stack)
 	response := Response{Outcomes: report.outcomes}
 	for _, message := range messages {
-		err := h.message(ctx, message, report)
-		if queued {
-			err = h.handBack(ctx, err)
-		}
+		err := h.message(ctx, message, queued, report)
 		switch {
 		case err == nil:
 		case queued:
@@ -68,21 +65,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 	return response, nil
 }
 
-// handBack requests what a run had no time for, so that the next doesn't begin with what is done. A run that did
-// nothing at all keeps its error: the queue counts how often a message comes back.
-func (h *Handler) handBack(ctx context.Context, err error) error {
-	unfinished, ok := err.(*reconcile.Unfinished)
-	if !ok || len(unfinished.Repositories) == unfinished.Of {
-		return err
-	}
-	if requestErr := h.Request(ctx, unfinished.Repositories); requestErr != nil {
-		return errors.Join(err, requestErr)
-	}
-	h.Log.InfoContext(ctx, "requested again", "reason", err.Error())
-	return nil
-}
-
-func (h *Handler) message(ctx context.Context, message trigger.Message, report *report) error {
+func (h *Handler) message(ctx context.Context, message trigger.Message, queued bool, report *report) error {
 	t, err := trigger.ForRepositories(message.Event, h.Account)
 	if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
@@ -92,5 +75,21 @@ func (h *Handler) message(ctx context.Context, message trigger.Message, report *
 		report.refusedEvent()
 		return fmt.Errorf("event refused: %w", err)
 	}
-	return h.Reconciler.Run(ctx, t, report.of(t))
+	err = h.Reconciler.Run(ctx, t, report.of(t))
+	unfinished, ok := err.(*reconcile.Unfinished)
+	if !ok || !queued || len(unfinished.Repositories) == unfinished.Of {
+		return err
+	}
+	return h.handBack(ctx, t, unfinished)
+}
+
+// handBack requests what a run had no time for, so that the next doesn't begin with what is done. It is not for a run
+// that did nothing at all: the queue counts how often a message comes back.
+func (h *Handler) handBack(ctx context.Context, t trigger.Repositories, unfinished *reconcile.Unfinished) error {
+	t.Names = unfinished.Repositories
+	if err := h.Request(ctx, t); err != nil {
+		return errors.Join(unfinished, err)
+	}
+	h.Log.InfoContext(ctx, "requested again", "reason", unfinished.Error())
+	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
@@ -31,11 +33,11 @@ func handle(t *testing.T, payload string, f reconciler) (onrepo.Response, []map[
 		Stack:      "stack",
 		Account:    "123456789012",
 		Reconciler: f,
-		Request: func(_ context.Context, repositories []string) error {
-			if repositories[0] == "unpublishable" {
+		Request: func(_ context.Context, again trigger.Repositories) error {
+			if again.Names[0] == "unpublishable" {
 				return errors.New("no bus")
 			}
-			log.WriteString(`{"requested":"` + strings.Join(repositories, " ") + `"}` + "\n")
+			log.WriteString(`{"requested":"` + again.Kind + ` ` + strings.Join(again.Names, " ") + `"}` + "\n")
 			return nil
 		},
 		Log: telemetry.NewLogger(&log),
@@ -116,6 +118,56 @@ func TestLinesAndMetrics(t *testing.T) {
 	}
 }
 
+// The time that a change of a list takes is measured where a list changed, and nowhere else.
+func TestPropagation(t *testing.T) {
+	for name, c := range map[string]struct {
+		trigger string
+		result  reconcile.Result
+		want    any // seconds
+	}{
+		"written":                {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Updated}, 90.0},
+		"deleted":                {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Deleted}, 90.0},
+		"unchanged":              {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Unchanged}, nil},
+		"failed":                 {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Failed}, nil},
+		"mended by the schedule": {trigger.KindScheduled, reconcile.Result{Outcome: reconcile.Updated}, nil},
+		"requested by somebody":  {"Else", reconcile.Result{Outcome: reconcile.Updated}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				payload := `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["api"],"trigger":"` + c.trigger + `"}}`
+				_, lines, err := handle(t, payload, func(_ trigger.Repositories, report reconcile.Reporter) error {
+					for _, age := range []time.Duration{30 * time.Second, 90 * time.Second, 60 * time.Second} {
+						c.result.ListChanged = time.Now().Add(-age)
+						report.Repository(t.Context(), c.result)
+					}
+					c.result.ListChanged = time.Time{} // unknown
+					report.Repository(t.Context(), c.result)
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				last := lines[len(lines)-1]
+				if got := last[telemetry.PropagationSeconds]; got != c.want {
+					t.Errorf("got %v, want %v", got, c.want)
+				}
+				if unit := `{"Name":"PropagationSeconds","Unit":"Seconds"}`; c.want != nil && !strings.Contains(text(t, last), unit) {
+					t.Errorf("no %s in %v", unit, last)
+				}
+			})
+		})
+	}
+}
+
+func text(t *testing.T, value any) string {
+	t.Helper()
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}
+
 func TestIgnoredEventsWriteOneLine(t *testing.T) {
 	for _, name := range []string{"create-repository-failed", "create-repository-other-registry", "image-scan"} {
 		response, lines, err := handle(t, sample(t, "ignored/"+name), func(trigger.Repositories, reconcile.Reporter) error {
@@ -177,7 +229,7 @@ func TestWhatIsLeftIsRequestedAgain(t *testing.T) {
 		requested string
 		fails     bool
 	}{
-		"some are left":      {&reconcile.Unfinished{Repositories: []string{"b1", "c1"}, Of: 3}, "b1 c1", false},
+		"some are left":      {&reconcile.Unfinished{Repositories: []string{"b1", "c1"}, Of: 3}, "Request b1 c1", false},
 		"all are left":       {&reconcile.Unfinished{Repositories: []string{"a1", "b1", "c1"}, Of: 3}, "", true},
 		"others failed":      {errors.Join(errors.New("throttled"), &reconcile.Unfinished{Repositories: []string{"b1"}, Of: 3}), "", true},
 		"it can't be":        {&reconcile.Unfinished{Repositories: []string{"unpublishable"}, Of: 3}, "", true},

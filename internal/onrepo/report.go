@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
@@ -33,10 +34,10 @@ func (r *report) rejectedConsumers() []string { return slices.Sorted(maps.Keys(r
 // close writes the line that ends the invocation, if there was anything to count.
 func (r *report) close(ctx context.Context, stack string) {
 	for outcome, count := range r.outcomes {
-		r.metrics[metricName(outcome)] = count
+		r.metrics[metricName(outcome)] = float64(count)
 	}
 	if len(r.rejected) > 0 {
-		r.metrics[telemetry.RejectedConsumers] = len(r.rejected)
+		r.metrics[telemetry.RejectedConsumers] = float64(len(r.rejected))
 	}
 	if len(r.metrics) == 0 {
 		return
@@ -66,6 +67,10 @@ type triggerReport struct {
 // Repository writes the line of one repository.
 func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result) {
 	r.outcomes[result.Outcome]++
+	wrote := result.Outcome == reconcile.Updated || result.Outcome == reconcile.Deleted
+	if wrote && r.kind == trigger.KindListChanged && !result.ListChanged.IsZero() {
+		r.metrics[telemetry.PropagationSeconds] = max(r.metrics[telemetry.PropagationSeconds], time.Since(result.ListChanged).Seconds())
+	}
 	level := slog.LevelInfo
 	attributes := []slog.Attr{
 		slog.String("repository", result.Repository),

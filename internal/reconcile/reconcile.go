@@ -187,7 +187,7 @@ func (r *Reconciler) pass(ctx context.Context, lists accountlist.Snapshot, repos
 // repository reads the policy of one repository, merges, and writes if the meaning differs. If ECR refuses what is
 // written, it finds the principals that don't exist and writes the policy without them.
 func (r *Reconciler) repository(ctx context.Context, lists accountlist.Snapshot, repository string) Result {
-	result := Result{Repository: repository, ListVersion: lists.Version(repository)}
+	result := Result{Repository: repository, ListVersion: lists.Version(repository), ListChanged: lists.Changed(repository)}
 	if result.ListVersion == "" {
 		return result.skipped("no account list can be used: nothing is changed until there is one")
 	}

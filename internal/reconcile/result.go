@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"errors"
+	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -28,13 +29,14 @@ func Outcomes() []Outcome {
 type Result struct {
 	Repository  string
 	Outcome     Outcome
-	ListVersion string   // the versions of the lists that it follows
-	Added       []string // Sids of our statements that came, or would come
-	Removed     []string // Sids of our statements that went, or would go
-	Rejected    []string // ARNs in the lists that ECR rejects, because they don't exist: the policy is without them
-	Reason      string   // why it was skipped, or is gone
-	Err         error    // why it failed
-	Retry       bool     // trying again could help
+	ListVersion string    // the versions of the lists that it follows
+	ListChanged time.Time // when the newest of them was written; zero if that can't be said
+	Added       []string  // Sids of our statements that came, or would come
+	Removed     []string  // Sids of our statements that went, or would go
+	Rejected    []string  // ARNs in the lists that ECR rejects, because they don't exist: the policy is without them
+	Reason      string    // why it was skipped, or is gone
+	Err         error     // why it failed
+	Retry       bool      // trying again could help
 
 	wrote bool // its policy was written, or may have been
 	left  bool // there was no time for it

@@ -37,13 +37,15 @@ const (
 // call. Flush publishes what it still holds.
 type Publisher struct {
 	api     API
+	trigger string
 	names   []string
 	entries []types.PutEventsRequestEntry
 	bytes   int
 }
 
-// NewPublisher returns a publisher that holds nothing yet.
-func NewPublisher(api API) *Publisher { return &Publisher{api: api} }
+// NewPublisher returns a publisher that holds nothing yet. trigger says what its requests come of: KindListChanged or
+// KindScheduled of package trigger, or nothing.
+func NewPublisher(api API, trigger string) *Publisher { return &Publisher{api: api, trigger: trigger} }
 
 // Add asks to reconcile one more repository.
 func (p *Publisher) Add(ctx context.Context, repository string) error {
@@ -76,7 +78,7 @@ func (p *Publisher) Flush(ctx context.Context) error {
 
 // closeRequest makes an entry of the gathered names, and a call of the entries if they fill one.
 func (p *Publisher) closeRequest(ctx context.Context) error {
-	detail, err := json.Marshal(trigger.Request{Repositories: p.names})
+	detail, err := json.Marshal(trigger.Request{Trigger: p.trigger, Repositories: p.names})
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func newPublisher() (*stubaws.AWS, *request.Publisher) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
-	return cloud, request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()))
+	return cloud, request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), "")
 }
 
 func publish(t *testing.T, p *request.Publisher, n, nameLength int) error {

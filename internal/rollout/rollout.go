@@ -28,7 +28,7 @@ type Publisher interface {
 type Rollout struct {
 	Lists    Lists
 	Names    func(context.Context) iter.Seq2[[]string, error] // of the repositories, page by page
-	Requests func() Publisher                                 // a new one for every rollout
+	Requests func(trigger string) Publisher                   // a new one for every rollout
 	Scope    scope.Scope
 }
 
@@ -54,7 +54,7 @@ func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report
 	if list.Consumers == nil {
 		return 0, nil
 	}
-	return r.request(ctx, list.Covers)
+	return r.request(ctx, trigger.KindListChanged, list.Covers)
 }
 
 // Scheduled requests every repository in scope, unless there is no list to follow. It returns what ListChanged does.
@@ -69,11 +69,11 @@ func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int
 	if lists.IsEmpty() {
 		return 0, nil
 	}
-	return r.request(ctx, func(string) bool { return true })
+	return r.request(ctx, trigger.KindScheduled, func(string) bool { return true })
 }
 
-func (r *Rollout) request(ctx context.Context, covered func(repository string) bool) (requested int, err error) {
-	requests := r.Requests()
+func (r *Rollout) request(ctx context.Context, kind string, covered func(repository string) bool) (requested int, err error) {
+	requests := r.Requests(kind)
 	for page, err := range r.Names(ctx) {
 		if err != nil {
 			return requested, err

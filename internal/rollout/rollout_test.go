@@ -46,21 +46,26 @@ func newRollout(t *testing.T) (*stubaws.AWS, *rollout.Rollout) {
 	}
 	client := ecr.NewFromConfig(cloud.Config())
 	return cloud, &rollout.Rollout{
-		Lists:    accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, standard),
-		Names:    func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, client) },
-		Requests: func() rollout.Publisher { return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config())) },
-		Scope:    repositories,
+		Lists: accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, standard),
+		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, client) },
+		Requests: func(kind string) rollout.Publisher {
+			return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind)
+		},
+		Scope: repositories,
 	}
 }
 
-// requested returns the repositories that were requested, in order.
-func requested(t *testing.T, cloud *stubaws.AWS) []string {
+// requested returns the repositories that were requested because of a trigger, in order.
+func requested(t *testing.T, cloud *stubaws.AWS, kind string) []string {
 	t.Helper()
 	var names []string
 	for _, event := range cloud.Published() {
 		request, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if request.Kind != kind {
+			t.Errorf("the trigger of a request is %q, want %q", request.Kind, kind)
 		}
 		names = append(names, request.Names...)
 	}
@@ -95,7 +100,7 @@ func TestListChanged(t *testing.T) {
 			if err != nil || n != len(c.want) {
 				t.Errorf("%d requested, %v, want %d", n, err, len(c.want))
 			}
-			if got := requested(t, cloud); !slices.Equal(got, c.want) {
+			if got := requested(t, cloud, trigger.KindListChanged); !slices.Equal(got, c.want) {
 				t.Errorf("requested %q, want %q", got, c.want)
 			}
 			if (len(report.problems) == 1) != c.problem {
@@ -144,7 +149,7 @@ func TestPages(t *testing.T) {
 	if err != nil || n != len(want) {
 		t.Fatalf("%d requested, %v", n, err)
 	}
-	if got := requested(t, cloud); !slices.Equal(got, want) {
+	if got := requested(t, cloud, trigger.KindScheduled); !slices.Equal(got, want) {
 		t.Errorf("%d names requested, not each of the %d exactly once", len(got), len(want))
 	}
 	if calls := cloud.Calls(); calls["DescribeRepositories"] != 3 || calls["PutEvents"] != 3 {

@@ -19,6 +19,9 @@ const (
 	RejectedConsumers = "RejectedConsumers" // accounts, roles and users in a list that ECR says don't exist
 	RefusedEvents     = "RefusedEvents"     // events that are malformed
 	Requested         = "Requested"         // repositories that a rollout asked for
+
+	// PropagationSeconds is the time from the change of a list to the last policy written because of it.
+	PropagationSeconds = "PropagationSeconds"
 )
 
 // NewLogger returns a logger that writes one JSON object per line.
@@ -26,8 +29,8 @@ func NewLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
-// Metrics are the counts of one invocation, by the metric's name.
-type Metrics map[string]int
+// Metrics are what one invocation counted or measured, by the metric's name.
+type Metrics map[string]float64
 
 // embedded is the part of a log line that makes CloudWatch read metrics from its other members.
 //
@@ -48,11 +51,19 @@ type metric struct {
 	Unit string
 }
 
-// Log writes the line that ends an invocation, with the counts that aren't zero as metrics of the stack.
+// unit returns the unit of a metric, as CloudWatch calls it.
+func unit(name string) string {
+	if name == PropagationSeconds {
+		return "Seconds"
+	}
+	return "Count"
+}
+
+// Log writes the line that ends an invocation, with what isn't zero as metrics of the stack.
 func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message string, attributes ...slog.Attr) {
 	var names []string
-	for name, count := range m {
-		if count != 0 {
+	for name, value := range m {
+		if value != 0 {
 			names = append(names, name)
 		}
 	}
@@ -60,8 +71,8 @@ func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message strin
 		slices.Sort(names)
 		d := directive{Namespace: Namespace, Dimensions: [][]string{{"Stack"}}}
 		for _, name := range names {
-			d.Metrics = append(d.Metrics, metric{Name: name, Unit: "Count"})
-			attributes = append(attributes, slog.Int(name, m[name]))
+			d.Metrics = append(d.Metrics, metric{Name: name, Unit: unit(name)})
+			attributes = append(attributes, slog.Float64(name, m[name]))
 		}
 		attributes = append(attributes,
 			slog.String("Stack", stack),

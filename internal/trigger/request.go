@@ -15,8 +15,16 @@ const (
 	MaxRequestNames = 100
 )
 
+// Kinds of Repositories that come as requests.
+const (
+	KindListChanged = "ListChanged" // of a rollout after a list changed
+	KindScheduled   = "Scheduled"   // of a rollout of the schedule
+	KindRequest     = "Request"     // of anybody else
+)
+
 // Request is the detail of the event that asks to reconcile repositories.
 type Request struct {
+	Trigger      string   `json:"trigger,omitempty"` // one of the kinds; it is for logs and metrics alone
 	Repositories []string `json:"repositories"`
 }
 
@@ -28,5 +36,10 @@ func request(event events.EventBridgeEvent) (Repositories, error) {
 	if n := len(detail.Repositories); n == 0 || n > MaxRequestNames {
 		return Repositories{}, fmt.Errorf("request names %d repositories: name 1 to %d in detail.repositories", n, MaxRequestNames)
 	}
-	return Repositories{Kind: "Request", Names: detail.Repositories}, nil
+	switch detail.Trigger {
+	case KindListChanged, KindScheduled:
+		return Repositories{Kind: detail.Trigger, Names: detail.Repositories}, nil
+	default:
+		return Repositories{Kind: KindRequest, Names: detail.Repositories}, nil
+	}
 }

@@ -14,7 +14,7 @@ import (
 
 // Repositories asks to bring the named repositories to the standard policy.
 type Repositories struct {
-	Kind    string   // what happened, for the log: CreateRepository, ImagePushed, Request, …
+	Kind    string   // what happened, for the log: CreateRepository, ImagePushed, ListChanged, …
 	Names   []string // at least one; valid repository names
 	Created bool     // the repository has just been created: ECR may not know it yet
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
@@ -282,7 +283,9 @@ func TestLists(t *testing.T) {
 	write := func(value string) func() error { return func() error { return r.PutList(ctx, accountList, value) } }
 
 	step("no list yet", func() error { return r.Tick(ctx) }, "")
-	step("first list", write("111111111111, 222222222222"), "111111111111 222222222222")
+	if first := step("first list", write("111111111111, 222222222222"), "111111111111 222222222222"); !logs(first, localaws.OnRepo, telemetry.PropagationSeconds) {
+		t.Error("no metric of how long the list took to arrive")
+	}
 	step("an account leaves", write("222222222222"), "222222222222")
 	for what, value := range map[string]string{
 		"empty":        "# nobody",

@@ -25,6 +25,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
@@ -61,7 +62,7 @@ func (w *world) deploy() {
 		Rollout: &rollout.Rollout{
 			Lists:    w.store(),
 			Names:    func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
-			Requests: func() rollout.Publisher { return request.NewPublisher(w.bus) },
+			Requests: func(kind string) rollout.Publisher { return request.NewPublisher(w.bus, kind) },
 			Scope:    w.scope,
 		},
 		Log: slog.New(slog.DiscardHandler),
@@ -81,8 +82,8 @@ func (w *world) newEnvironment() *environment {
 			Standard: w.standard,
 			Scope:    w.scope,
 		},
-		Request: func(ctx context.Context, repositories []string) error {
-			return request.NewPublisher(w.bus).Publish(ctx, repositories)
+		Request: func(ctx context.Context, t trigger.Repositories) error {
+			return request.NewPublisher(w.bus, t.Kind).Publish(ctx, t.Names)
 		},
 		Log: slog.New(slog.DiscardHandler),
 	}}
