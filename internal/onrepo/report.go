@@ -34,7 +34,7 @@ func (r *report) rejectedConsumers() []string { return slices.Sorted(maps.Keys(r
 // close writes the line that ends the invocation, if there was anything to count.
 func (r *report) close(ctx context.Context, stack string) {
 	for outcome, count := range r.outcomes {
-		r.metrics[metricName(outcome)] = float64(count)
+		r.metrics[MetricName(outcome)] = float64(count)
 	}
 	if len(r.rejected) > 0 {
 		r.metrics[telemetry.RejectedConsumers] = float64(len(r.rejected))
@@ -45,8 +45,8 @@ func (r *report) close(ctx context.Context, stack string) {
 	r.metrics.Log(ctx, r.log, stack, "invocation ended")
 }
 
-// metricName writes an outcome as the metrics of AWS are written: WouldUpdate.
-func metricName(outcome reconcile.Outcome) string {
+// MetricName writes an outcome as the metrics of AWS are written: WouldUpdate.
+func MetricName(outcome reconcile.Outcome) string {
 	var name strings.Builder
 	for word := range strings.SplitSeq(string(outcome), "-") {
 		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
