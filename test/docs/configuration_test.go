@@ -1,0 +1,116 @@
+package docs_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+// rows returns the rows of the table whose header starts with these cells.
+func (p page) rows(t *testing.T, header ...string) [][]string {
+	t.Helper()
+	var rows [][]string
+	inTable := false
+	for _, l := range p.text {
+		cells := strings.Split(strings.Trim(l.text, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case !strings.HasPrefix(l.text, "|"):
+			inTable = false
+		case inTable:
+			rows = append(rows, cells)
+		case len(cells) >= len(header) && strings.Join(cells[:len(header)], "|") == strings.Join(header, "|"):
+			inTable = true
+		}
+	}
+	if len(rows) < 2 {
+		t.Fatalf("%s has no table %q", p.path, header)
+	}
+	return rows[1:] // without the line below the header
+}
+
+func code(cell string) string { return strings.Trim(cell, "`") }
+
+// The page has every parameter of the template, with its default, and a stack with its examples works.
+func TestParameters(t *testing.T) {
+	text, err := localaws.Translate(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Parameters map[string]struct{ Default json.RawMessage }
+	}
+	if err := json.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	examples := map[string]string{}
+	for _, row := range readPage(t, filepath.Join(root, "docs", "configuration.md")).rows(t, "parameter", "default", "example") {
+		name := code(row[0])
+		examples[name] = code(row[2])
+		if parameter, ok := template.Parameters[name]; !ok || strings.Trim(string(parameter.Default), `"`) != code(row[1]) {
+			t.Errorf("the default of %s is %s, not %s", name, parameter.Default, row[1])
+		}
+		if examples[name] == "" || examples[name] == code(row[1]) {
+			t.Errorf("%s has no example", name)
+		}
+	}
+	for name := range template.Parameters {
+		if _, ok := examples[name]; !ok {
+			t.Errorf("%s is not on the page", name)
+		}
+	}
+
+	local, err := localaws.Start(t.Context(), localaws.Options{Progress: t.Output(), Parameters: examples})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	if err := local.PutList(t.Context(), examples["AccountListName"], "111111111111"); err != nil {
+		t.Fatal(err)
+	}
+	if err := local.CreateRepository(t.Context(), "shared/base"); err != nil {
+		t.Fatal(err)
+	}
+	activity, err := local.Settle(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	observed := false
+	for _, invocation := range activity.Of(localaws.OnRepo) {
+		observed = observed || strings.Contains(string(invocation.Response), `"would-update":1`)
+	}
+	if !observed {
+		t.Errorf("with the examples, onrepo would not update shared/base: %v", activity.Invocations)
+	}
+}
+
+// Every entry that a page shows is one.
+func TestListEntries(t *testing.T) {
+	registry := policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}
+	parseEntries(t, registry, readPage(t, filepath.Join(root, "README.md")).rows(t, "entry"))
+	configuration := readPage(t, filepath.Join(root, "docs", "configuration.md"))
+	parseEntries(t, registry, configuration.rows(t, "entry"))
+	if _, err := policy.ParseList(configuration.blocks[0].text, registry); err != nil {
+		t.Error(err)
+	}
+}
+
+func parseEntries(t *testing.T, registry policy.Registry, rows [][]string) {
+	t.Helper()
+	for _, row := range rows {
+		for i, entry := range strings.Split(row[0], "`") {
+			if i%2 == 0 || entry == "user/…" {
+				continue
+			}
+			if _, err := policy.ParseList(entry, registry); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

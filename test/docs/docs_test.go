@@ -1,0 +1,79 @@
+// Package docs_test runs what the docs tell people to run, and looks whether what they link to is there.
+package docs_test
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// pages returns the pages, the README first: its commands write the list that the others' take for granted.
+func pages(t *testing.T) []page {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no pages", err)
+	}
+	var read []page
+	for _, path := range append([]string{filepath.Join(root, "README.md")}, paths...) {
+		read = append(read, readPage(t, path))
+	}
+	return read
+}
+
+// page is one page.
+type page struct {
+	path   string // from here
+	text   []line // without the blocks
+	blocks []block
+}
+
+type line struct {
+	number int
+	text   string
+}
+
+// block is a block of code.
+type block struct {
+	line     int
+	language string
+	text     string
+}
+
+func readPage(t *testing.T, path string) page {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	p := page{path: path}
+	var open *block
+	lines := bufio.NewScanner(file)
+	for number := 1; lines.Scan(); number++ {
+		text := lines.Text()
+		language, isFence := strings.CutPrefix(strings.TrimSpace(text), "```")
+		switch {
+		case isFence && open == nil:
+			open = &block{line: number, language: language}
+		case isFence:
+			p.blocks = append(p.blocks, *open)
+			open = nil
+		case open != nil:
+			open.text += text + "\n"
+		default:
+			p.text = append(p.text, line{number, text})
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if open != nil {
+		t.Fatalf("%s:%d: the block has no end", path, open.line)
+	}
+	return p
+}
