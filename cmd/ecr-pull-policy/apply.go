@@ -46,11 +46,7 @@ Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
 		if !yes && !isTerminal(command.InOrStdin()) {
 			return errors.New("nobody to ask: the standard input is no terminal; say --yes to go ahead")
 		}
-		s, err := connect(command, f)
-		if err != nil {
-			return err
-		}
-		store, err := l.store(command, s)
+		s, store, err := l.connect(command, f)
 		if err != nil {
 			return err
 		}

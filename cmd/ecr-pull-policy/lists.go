@@ -31,6 +31,16 @@ func (l *listFlags) given(command *cobra.Command) bool {
 	return command.Flags().Changed("list") || command.Flags().Changed("accounts")
 }
 
+// connect connects to the registry, and opens its lists.
+func (l *listFlags) connect(command *cobra.Command, f *flags) (*session, *accountlist.Store, error) {
+	s, err := connect(command, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := l.store(command, s)
+	return s, store, err
+}
+
 // store returns the lists of the registry, with the given one in the place of the account list. Lists of namespaces
 // are always those in SSM.
 func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Store, error) {

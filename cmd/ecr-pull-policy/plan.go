@@ -29,11 +29,7 @@ Exit status: 0 nothing to do, 2 changes, 1 error.`,
 	l.register(command)
 	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change alike")
 	command.RunE = func(command *cobra.Command, _ []string) error {
-		s, err := connect(command, f)
-		if err != nil {
-			return err
-		}
-		store, err := l.store(command, s)
+		s, store, err := l.connect(command, f)
 		if err != nil {
 			return err
 		}

@@ -24,11 +24,7 @@ repository need not exist; statements of others that its policy may have are lef
 	l.register(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		repository := args[0]
-		s, err := connect(command, f)
-		if err != nil {
-			return err
-		}
-		store, err := l.store(command, s)
+		s, store, err := l.connect(command, f)
 		if err != nil {
 			return err
 		}
