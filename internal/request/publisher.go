@@ -23,7 +23,7 @@ const (
 	// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 	maxEntries = 10
 
-	// The limit of a call is 256 KB. The distance to it is for what EventBridge counts beyond the detail.
+	// Far below the limit of a call, which AWS raised from 256 KB to 1 MB.
 	//
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 	maxBytes = 200_000
