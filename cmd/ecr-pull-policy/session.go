@@ -46,9 +46,11 @@ func connect(command *cobra.Command, f *flags) (*session, error) {
 
 // reach asks AWS who we are. It takes no permission.
 func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
-	c, err := awsconfig.Load(ctx, config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region))
+	c, err := config.LoadDefaultConfig(ctx,
+		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region),
+		config.WithRetryMode(awsconfig.RetryMode), config.WithRetryMaxAttempts(awsconfig.MaxAttempts))
 	if err != nil {
-		return nil, policy.Registry{}, err
+		return nil, policy.Registry{}, fmt.Errorf("configure the AWS SDK: %w", err)
 	}
 	if c.Region == "" {
 		return nil, policy.Registry{}, errors.New("no Region: name it with --region or AWS_REGION")

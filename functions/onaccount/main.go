@@ -35,7 +35,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	config, err := awsconfig.Load(context.Background())
+	config, err := awsconfig.FromEnvironment()
 	if err != nil {
 		log.Fatal(err)
 	}

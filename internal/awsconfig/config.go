@@ -1,30 +1,70 @@
-// Package awsconfig configures the AWS SDK for the functions and the command line.
+// Package awsconfig configures the AWS SDK for the functions. The command line has other sources of configuration
+// (files, profiles, single sign-on) and shares only how calls are retried: the functions would pay for those sources
+// with every cold start.
 package awsconfig
 
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/caarlos0/env/v11"
 )
 
-// maxAttempts is how often a call is made. With the adaptive mode's back-off of up to 20 s between attempts, a
-// throttled call has long enough to get through.
-//
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-const maxAttempts = 8
+const (
+	// RetryMode slows all calls of a client down while AWS throttles them.
+	RetryMode = aws.RetryModeAdaptive
 
-// Load returns the configuration that the environment and the options give, with retries that slow all calls of a
-// client down while AWS throttles them.
-func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
-	options = append([]func(*config.LoadOptions) error{
-		config.WithRetryMode(aws.RetryModeAdaptive),
-		config.WithRetryMaxAttempts(maxAttempts),
-	}, options...)
-	c, err := config.LoadDefaultConfig(ctx, options...)
+	// MaxAttempts is how often a call is made. With the adaptive mode's back-off of up to 20 s between attempts, a
+	// throttled call has long enough to get through.
+	//
+	// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+	MaxAttempts = 8
+)
+
+// environment is what Lambda sets for a function, and where AWS is if it is not the real one.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+type environment struct {
+	Region          string `env:"AWS_REGION,notEmpty"`
+	AccessKeyID     string `env:"AWS_ACCESS_KEY_ID,notEmpty"`
+	SecretAccessKey string `env:"AWS_SECRET_ACCESS_KEY,notEmpty"`
+	SessionToken    string `env:"AWS_SESSION_TOKEN"`
+	Endpoint        string `env:"AWS_ENDPOINT_URL"`
+}
+
+// FromEnvironment returns the configuration that the environment of a function gives. The credentials in it are as long
+// good as the process lives. The error names every variable that is missing.
+func FromEnvironment() (aws.Config, error) {
+	e, err := env.ParseAs[environment]()
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("configure the AWS SDK: %w", err)
 	}
+	c := aws.Config{
+		Region:           e.Region,
+		Credentials:      credentials.NewStaticCredentialsProvider(e.AccessKeyID, e.SecretAccessKey, e.SessionToken),
+		HTTPClient:       awshttp.NewBuildableClient(),
+		RetryMode:        RetryMode,
+		RetryMaxAttempts: MaxAttempts,
+		ConfigSources:    []any{serviceEndpoints{}},
+	}
+	if e.Endpoint != "" {
+		c.BaseEndpoint = &e.Endpoint
+	}
 	return c, nil
+}
+
+// serviceEndpoints are the variables that say where one service is: AWS_ENDPOINT_URL_ECR, say.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+type serviceEndpoints struct{}
+
+// GetServiceBaseEndpoint is what the SDK's clients ask a source of configuration.
+func (serviceEndpoints) GetServiceBaseEndpoint(_ context.Context, service string) (endpoint string, found bool, err error) {
+	endpoint = os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
+	return endpoint, endpoint != "", nil
 }
