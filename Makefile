@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check build cli deploy local-aws fuzz clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo test simulate bench check build cli deploy local-aws fuzz clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -32,6 +32,10 @@ test: tools ## run all tests: unit, fuzz seeds, end to end on the local AWS; pri
 
 simulate: ## run SEEDS (100000) histories of interleavings and faults; a seed that fails says how to replay it
 	go test ./test/simulate -run TestSimulate -count=1 -timeout 0 -v -seeds $(SEEDS)
+
+bench: tools ## measure side by side with others, on the local AWS; BENCH='-only start' for a part, BENCH=-h for the rest
+	@mkdir -p .local && go build -o .local/bench ./test/bench
+	@exec .local/bench $(BENCH)
 
 check: tools ## check format, vet, static analysis, template, build
 	@test -z "$$(gofmt -l .)" || { echo "not formatted; run: gofmt -w $$(gofmt -l . | tr '\n' ' ')"; exit 1; }

@@ -31,7 +31,7 @@ func (e *FunctionError) Error() string {
 	return fmt.Sprintf("%s: %s", e.Type, e.Message)
 }
 
-// emulator runs a function's bootstrap in the AWS Lambda Runtime Interface Emulator.
+// emulator runs a function in the AWS Lambda Runtime Interface Emulator.
 type emulator struct {
 	function Function
 	url      string
@@ -43,11 +43,18 @@ type emulator struct {
 	mu sync.Mutex
 }
 
-func startEmulator(ctx context.Context, venv Venv, function Function, binaries, dir string, environment []string) (*emulator, error) {
+// startBootstrap starts the emulator of a function that Build made.
+func startBootstrap(ctx context.Context, venv Venv, function Function, binaries, dir string, environment []string) (*emulator, error) {
 	program := bootstrap(binaries, function.LogicalID)
 	if _, err := os.Stat(program); err != nil { // the emulator would answer every request with an empty 502
 		return nil, fmt.Errorf("%s has no binary: %w", function.LogicalID, err)
 	}
+	command := []string{venv.Python(), "-I", "-S", "-c", childScript, program, function.Handler}
+	return startEmulator(ctx, venv, function, command, dir, environment)
+}
+
+// startEmulator starts an emulator that runs the command when it is invoked for the first time.
+func startEmulator(ctx context.Context, venv Venv, function Function, command []string, dir string, environment []string) (*emulator, error) {
 	binary, err := venv.emulator()
 	if err != nil {
 		return nil, err
@@ -67,10 +74,9 @@ func startEmulator(ctx context.Context, venv Venv, function Function, binaries, 
 		file:     file,
 	}
 	// Without an address of its own, each emulator's runtime API would want the same port.
-	cmd := exec.Command(binary, "--runtime-interface-emulator-address", address(ports[0]),
-		"--runtime-api-address", address(ports[1]),
-		venv.Python(), "-I", "-S", "-c", childScript, program, function.Handler)
-	cmd.Dir = filepath.Dir(program)
+	cmd := exec.Command(binary, append([]string{"--runtime-interface-emulator-address", address(ports[0]),
+		"--runtime-api-address", address(ports[1])}, command...)...)
+	cmd.Dir = dir
 	cmd.Env = append(function.environment(), environment...) // the last of a name holds
 	cmd.Stdout, cmd.Stderr = e.log, e.log                    // the same, so that their order is kept
 	if e.process, err = start(cmd); err != nil {

@@ -46,6 +46,7 @@ type AWS struct {
 
 	options   Options
 	log       *slog.Logger
+	venv      Venv
 	dir       *workDir
 	moto      *moto
 	emulators map[string]*emulator // by logical ID
@@ -79,7 +80,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if _, err := venv.emulator(); err != nil { // before anything is started in vain
 		return nil, err
 	}
-	a := &AWS{Region: options.Region, options: options, log: options.Log, emulators: map[string]*emulator{}}
+	a := &AWS{Region: options.Region, options: options, log: options.Log, venv: venv, emulators: map[string]*emulator{}}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -94,7 +95,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if err := a.start(venv); err != nil {
+	if err := a.start(); err != nil {
 		return nil, err
 	}
 	context.AfterFunc(a.done, func() { _ = a.Close() })
@@ -102,15 +103,15 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 }
 
 // start starts everything: what takes long side by side, and the rest in the order of what needs what.
-func (a *AWS) start(venv Venv) error {
+func (a *AWS) start() error {
 	var template []byte
 	group, ctx := errgroup.WithContext(a.done)
 	group.Go(func() (err error) {
-		a.moto, err = startMoto(ctx, venv, a.WorkDir)
+		a.moto, err = startMoto(ctx, a.venv, a.WorkDir)
 		return err
 	})
 	group.Go(func() (err error) {
-		template, err = translate(ctx, venv, a.options.Template, a.Region, true)
+		template, err = translate(ctx, a.venv, a.options.Template, a.Region, true)
 		return err
 	})
 	group.Go(func() error {
@@ -130,7 +131,7 @@ func (a *AWS) start(venv Venv) error {
 	if a.Stack, err = deploy(a.done, a.Clients, stackName, template, a.options.Parameters); err != nil {
 		return fmt.Errorf("deploying %s to moto: %w", a.options.Template, err)
 	}
-	if err := a.startEmulators(venv); err != nil {
+	if err := a.startEmulators(); err != nil {
 		return err
 	}
 	if a.router, err = newRouter(a.done, a.Stack, a.Clients, a.emulators, a.log); err != nil {
@@ -149,26 +150,16 @@ func (a *AWS) watch() {
 	}
 }
 
-func (a *AWS) startEmulators(venv Venv) error {
+func (a *AWS) startEmulators() error {
 	binaries, err := filepath.Abs(a.options.Binaries)
 	if err != nil {
 		return err
-	}
-	// Nothing of this process's own environment: the functions could meet a real account.
-	environment := []string{
-		"AWS_REGION=" + a.Region,
-		"AWS_DEFAULT_REGION=" + a.Region,
-		"AWS_ENDPOINT_URL=" + a.Endpoint,
-		"AWS_ACCESS_KEY_ID=" + accessKeyID,
-		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
-		"AWS_EC2_METADATA_DISABLED=true",
-		"HOME=" + a.WorkDir,
 	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(a.done)
 	for _, function := range a.Stack.Functions {
 		group.Go(func() error {
-			e, err := startEmulator(ctx, venv, function, binaries, a.WorkDir, environment)
+			e, err := startBootstrap(ctx, a.venv, function, binaries, a.WorkDir, a.Environment())
 			if err != nil {
 				return err
 			}
@@ -179,6 +170,20 @@ func (a *AWS) startEmulators(venv Venv) error {
 		})
 	}
 	return group.Wait()
+}
+
+// Environment is what makes a program talk to this AWS. A program that has it and nothing of this process's own
+// environment can't meet a real account.
+func (a *AWS) Environment() []string {
+	return []string{
+		"AWS_REGION=" + a.Region,
+		"AWS_DEFAULT_REGION=" + a.Region,
+		"AWS_ENDPOINT_URL=" + a.Endpoint,
+		"AWS_ACCESS_KEY_ID=" + accessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"HOME=" + a.WorkDir,
+	}
 }
 
 // Close stops everything and removes WorkDir, unless the logs are to be kept.

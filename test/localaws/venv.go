@@ -21,21 +21,28 @@ const (
 	localName        = ".local" // ignored by git, as .venv is
 )
 
-// Venv is a Python environment with the tools that test/requirements.txt pins.
+// Venv is a Python environment with the packages that a file of requirements pins.
 type Venv struct {
 	Dir string
+
+	root, name, requirements string // name is Dir, and requirements the file, as seen from root
 }
 
-// Setup returns the environment .venv at the root of the repository, and makes it first unless it is there and up to
-// date. It may run in several processes at once. Progress, if not nil, is told what takes time.
+// Setup returns the environment .venv at the root of the repository, with the tools that test/requirements.txt pins.
 func Setup(ctx context.Context, root string, progress io.Writer) (Venv, error) {
+	return SetupVenv(ctx, root, venvName, requirementsPath, progress)
+}
+
+// SetupVenv returns the environment in the folder name, and makes it first from the requirements unless it is there and
+// up to date. Both are paths below the root of the repository. It may run in several processes at once. Progress, if
+// not nil, is told what takes time.
+func SetupVenv(ctx context.Context, root, name, requirements string, progress io.Writer) (Venv, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return Venv{}, err
 	}
-	v := Venv{Dir: filepath.Join(root, venvName)}
-	requirements := filepath.Join(root, requirementsPath)
-	stamp, err := v.wantedStamp(requirements)
+	v := Venv{Dir: filepath.Join(root, name), root: root, name: name, requirements: requirements}
+	stamp, err := v.wantedStamp()
 	if err != nil {
 		return Venv{}, err
 	}
@@ -53,29 +60,29 @@ func Setup(ctx context.Context, root string, progress io.Writer) (Venv, error) {
 	if progress == nil {
 		progress = io.Discard
 	}
-	if err := v.make(ctx, requirements, stamp, progress); err != nil {
+	if err := v.make(ctx, stamp, progress); err != nil {
 		return Venv{}, err
 	}
 	return v, nil
 }
 
-func (v Venv) make(ctx context.Context, requirements, stamp string, progress io.Writer) error {
+func (v Venv) make(ctx context.Context, stamp string, progress io.Writer) error {
 	python, err := findPython(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(progress, "making %s from %s (once, about a minute)\n", venvName, requirementsPath)
+	fmt.Fprintf(progress, "making %s from %s (once, about a minute)\n", v.name, v.requirements)
 	// The stamp goes first and comes last: whatever is interrupted in between is made anew.
 	if err := os.Remove(v.stampFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("renewing %s: %w", venvName, err)
+		return fmt.Errorf("renewing %s: %w", v.name, err)
 	}
 	if err := os.RemoveAll(v.Dir); err != nil {
-		return fmt.Errorf("renewing %s: %w", venvName, err)
+		return fmt.Errorf("renewing %s: %w", v.name, err)
 	}
 	if _, err := run(ctx, exec.Command(python, "-m", "venv", v.Dir), nil); err != nil {
-		return fmt.Errorf("%s -m venv %s: %w", python, venvName, err)
+		return fmt.Errorf("%s -m venv %s: %w", python, v.name, err)
 	}
-	if err := v.install(ctx, requirements); err != nil {
+	if err := v.install(ctx); err != nil {
 		return err
 	}
 	if err := os.WriteFile(v.stampFile(), []byte(stamp), 0o644); err != nil {
@@ -84,21 +91,21 @@ func (v Venv) make(ctx context.Context, requirements, stamp string, progress io.
 	return nil
 }
 
-func (v Venv) install(ctx context.Context, requirements string) error {
+func (v Venv) install(ctx context.Context) error {
 	const logName = "pip.log"
-	log, err := os.Create(filepath.Join(filepath.Dir(v.Dir), localName, logName))
+	log, err := os.Create(filepath.Join(v.root, localName, logName))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	pip := exec.Command(v.Python(), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
-		"--requirement", requirements)
+		"--requirement", filepath.Join(v.root, v.requirements))
 	if _, err := run(ctx, pip, log); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return fmt.Errorf("pip could not install %s: %s; it needs a package index once: check the network or pip's "+
-			"settings, and try again (%s/%s has the rest)", requirementsPath, lastProblem(err), localName, logName)
+			"settings, and try again (%s/%s has the rest)", v.requirements, lastProblem(err), localName, logName)
 	}
 	return nil
 }
@@ -138,7 +145,7 @@ func (v Venv) emulator() (string, error) {
 		return "", err
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("%s holds no AWS Lambda Runtime Interface Emulator for %s (%s)", venvName, runtime.GOARCH, pattern)
+		return "", fmt.Errorf("%s holds no AWS Lambda Runtime Interface Emulator for %s (%s)", v.name, runtime.GOARCH, pattern)
 	}
 	return found[0], nil
 }
@@ -149,10 +156,10 @@ func (v Venv) stampFile() string {
 
 // wantedStamp says what the environment has to be made from: the requirements, and the place, because an environment
 // can't be moved.
-func (v Venv) wantedStamp(requirements string) (string, error) {
-	text, err := os.ReadFile(requirements)
+func (v Venv) wantedStamp() (string, error) {
+	text, err := os.ReadFile(filepath.Join(v.root, v.requirements))
 	if err != nil {
-		return "", fmt.Errorf("reading the requirements of %s: %w", venvName, err)
+		return "", fmt.Errorf("reading the requirements of %s: %w", v.name, err)
 	}
 	sum := sha256.New()
 	fmt.Fprintln(sum, v.Dir)

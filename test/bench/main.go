@@ -1,0 +1,89 @@
+// Command bench measures the product side by side with others, and prints Markdown tables. Every figure is from the
+// run that prints it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/peer"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/start"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := run(ctx, os.Stdout, os.Args[1:]); {
+	case ctx.Err() != nil: // every section has ended its processes
+		fmt.Fprintln(os.Stderr, "interrupted")
+		os.Exit(130)
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// section is one measurement.
+type section struct {
+	name, title string
+	run         func(context.Context, io.Writer) error
+}
+
+func run(ctx context.Context, w io.Writer, args []string) error {
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	only := set.String("only", "", "run this section alone")
+	starts := set.Int("starts", 30, "starts of each function")
+	repositories := set.Int("peer-repositories", 500, "repositories of the peer section")
+	rounds := set.Int("peer-rounds", 3, "runs of each tool in the peer section")
+	others := builds{}
+	set.Var(others, "also", "NAME=PATH of another build of onrepo to start beside it; may be given again")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	sections := []section{
+		{"start", "Cold start and warm run", func(ctx context.Context, w io.Writer) error {
+			return start.Run(ctx, w, start.Options{Starts: *starts, WithPython: true, Others: others, Progress: os.Stderr})
+		}},
+		{"peer", "Beside Cloud Custodian", func(ctx context.Context, w io.Writer) error {
+			return peer.Run(ctx, w, peer.Options{Repositories: *repositories, Rounds: *rounds, Progress: os.Stderr})
+		}},
+	}
+	fmt.Fprintln(w, machine())
+	ran := false
+	for _, s := range sections {
+		if *only != "" && s.name != *only {
+			continue
+		}
+		ran = true
+		fmt.Fprintf(w, "\n## %s\n\n", s.title)
+		if err := s.run(ctx, w); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if !ran {
+		return fmt.Errorf("there is no section %q", *only)
+	}
+	return nil
+}
+
+// builds are binaries by name.
+type builds map[string]string
+
+func (b builds) String() string { return "" }
+
+func (b builds) Set(text string) error {
+	name, path, found := strings.Cut(text, "=")
+	if !found {
+		return fmt.Errorf("%q is not NAME=PATH", text)
+	}
+	b[name] = path
+	return nil
+}

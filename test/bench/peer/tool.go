@@ -1,0 +1,96 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"text/template"
+	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+const (
+	venvDir      = ".local/bench-peer-venv"
+	requirements = "test/bench/peer/requirements.txt"
+)
+
+// tool is a program that gives every repository its policy.
+type tool struct {
+	name    string
+	command []string
+}
+
+// build compiles the command line as make cli does.
+func build(ctx context.Context, root, dir string) (tool, error) {
+	path := filepath.Join(dir, "ecr-pull-policy")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "./cmd/ecr-pull-policy")
+	cmd.Dir = root
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return tool{}, fmt.Errorf("build the command line: %w: %s", err, output)
+	}
+	return tool{name: "ecr-pull-policy apply", command: []string{path, "apply", "--yes"}}, nil
+}
+
+//go:embed custodian.yml
+var custodianPolicy string
+
+// custodian returns Cloud Custodian with a policy that adds statements; filtered, only where they are not yet.
+func custodian(venv localaws.Venv, dir, name, statements string, filtered bool) (tool, error) {
+	path := filepath.Join(dir, fmt.Sprintf("custodian-%t.yml", filtered))
+	sid, err := firstSid(statements)
+	if err != nil {
+		return tool{}, err
+	}
+	var text bytes.Buffer
+	err = template.Must(template.New("").Parse(custodianPolicy)).Execute(&text, map[string]any{
+		"Statements": statements, "Sid": sid, "Filtered": filtered,
+	})
+	if err != nil {
+		return tool{}, fmt.Errorf("make a Custodian policy: %w", err)
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+		return tool{}, err
+	}
+	// Without its cache, which would keep the second run from looking.
+	return tool{name: name, command: []string{venv.Tool("custodian"), "run", "--cache-period", "0",
+		"--output-dir", filepath.Join(dir, "custodian"), path}}, nil
+}
+
+func firstSid(statements string) (string, error) {
+	var parsed []struct{ Sid string }
+	if err := json.Unmarshal([]byte(statements), &parsed); err != nil || len(parsed) == 0 {
+		return "", fmt.Errorf("there is no statement in %q: %v", statements, err)
+	}
+	return parsed[0].Sid, nil
+}
+
+// version is what Custodian says that it is.
+func version(ctx context.Context, venv localaws.Venv) (string, error) {
+	text, err := exec.CommandContext(ctx, venv.Tool("custodian"), "version").Output()
+	if err != nil {
+		return "", fmt.Errorf("ask Custodian for its version: %w", err)
+	}
+	return string(bytes.TrimSpace(text)), nil
+}
+
+// run runs a command with that environment alone, and returns its standard output and how long it took.
+func run(ctx context.Context, environment, command []string) (output []byte, took time.Duration, err error) {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Env = environment
+	cmd.WaitDelay = time.Second
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	begin := time.Now()
+	if err := cmd.Run(); err != nil {
+		text, _ := io.ReadAll(io.LimitReader(io.MultiReader(&problems, &out), 4<<10))
+		return nil, 0, fmt.Errorf("%s: %w: %s", filepath.Base(command[0]), err, text)
+	}
+	return out.Bytes(), time.Since(begin), nil
+}

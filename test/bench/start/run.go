@@ -1,0 +1,114 @@
+// Package start measures how fast the function onrepo is there: the real binary under AWS's Lambda Runtime Interface
+// Emulator against moto, beside a Go function that does nothing and the same job in Python as one finds it in blogs.
+package start
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+// consumer is an account in the list. It shows that a policy was made from the list.
+const consumer = "111111111111"
+
+// Options say what to measure.
+type Options struct {
+	Starts     int               // of each program
+	WithPython bool              // measure the Python function too
+	Others     map[string]string // further builds of onrepo to measure, by name: say, of an earlier commit
+	Progress   io.Writer         // told what takes time; may be nil
+}
+
+// Run measures, and writes a table to w.
+func Run(ctx context.Context, w io.Writer, o Options) error {
+	root, err := localaws.Root(".")
+	if err != nil {
+		return err
+	}
+	local, err := localaws.Start(ctx, localaws.Options{Root: root, Progress: o.Progress})
+	if err != nil {
+		return err
+	}
+	defer local.Close()
+	programs, err := o.programs(ctx, root, local.WorkDir)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(ctx, local, root)
+	if err != nil {
+		return err
+	}
+	results := make([]result, len(programs))
+	for round := range o.Starts {
+		for i := range programs {
+			at := (i + round) % len(programs) // none always comes after the same
+			s, err := b.start(ctx, programs[at])
+			if err != nil {
+				return err
+			}
+			results[at].program = programs[at]
+			results[at].samples = append(results[at].samples, s)
+		}
+	}
+	fmt.Fprintf(w, "Medians of %d starts each, alternating; in brackets the middle half of them.\n\n", o.Starts)
+	write(w, results)
+	return nil
+}
+
+// programs are what is measured, the product first.
+func (o Options) programs(ctx context.Context, root, dir string) ([]program, error) {
+	onrepo, err := compiled(ctx, root, dir, "onrepo", "./functions/onrepo", true)
+	if err != nil {
+		return nil, err
+	}
+	nothing, err := compiled(ctx, root, dir, "a Go function that does nothing", "./test/bench/start/nothing", false)
+	if err != nil {
+		return nil, err
+	}
+	programs := []program{onrepo, nothing}
+	if o.WithPython {
+		python := filepath.Join(dir, "blog")
+		if err := os.Mkdir(python, 0o755); err != nil {
+			return nil, err
+		}
+		p, err := blog(ctx, root, python, o.Progress)
+		if err != nil {
+			return nil, err
+		}
+		programs = append(programs, p)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Others)) {
+		p, err := binary(name, o.Others[name], true)
+		if err != nil {
+			return nil, err
+		}
+		programs = append(programs, p)
+	}
+	return programs, nil
+}
+
+func newBench(ctx context.Context, local *localaws.AWS, root string) (*bench, error) {
+	event, err := os.ReadFile(filepath.Join(root, "events", "create-repository.json"))
+	if err != nil {
+		return nil, err
+	}
+	_, err = local.SSM.PutParameter(ctx, &ssm.PutParameterInput{
+		Name:  aws.String(local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"]),
+		Value: aws.String(consumer + ",222222222222"),
+		Type:  ssmtypes.ParameterTypeStringList,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the account list: %w", err)
+	}
+	return &bench{AWS: local, event: string(event)}, nil
+}

@@ -1,0 +1,22 @@
+package start_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/start"
+)
+
+// The Python function needs an environment of its own, which takes a minute to make.
+func TestRunWithoutPython(t *testing.T) {
+	var out bytes.Buffer
+	if err := start.Run(t.Context(), &out, start.Options{Starts: 1, Progress: t.Output()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| onrepo | ", "| a Go function that does nothing ÷ onrepo | "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}

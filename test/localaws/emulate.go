@@ -1,0 +1,27 @@
+package localaws
+
+import "context"
+
+// Emulator is a Lambda Runtime Interface Emulator beside those of the stack, for a function that the stack doesn't have.
+type Emulator struct{ emulator *emulator }
+
+// Emulate starts an emulator. With the first invocation it runs the function's command, by the absolute path of its
+// program; the command's last argument is the handler's name. Every emulator is to be stopped.
+func (a *AWS) Emulate(ctx context.Context, function Function, command ...string) (*Emulator, error) {
+	e, err := startEmulator(ctx, a.venv, function, command, a.WorkDir, a.Environment())
+	if err != nil {
+		return nil, err
+	}
+	return &Emulator{e}, nil
+}
+
+// Invoke invokes the function once. The error says why it could not; the function's own is in the invocation.
+func (e *Emulator) Invoke(ctx context.Context, payload []byte) (Invocation, error) {
+	return e.emulator.invoke(ctx, payload)
+}
+
+// Stop ends the emulator.
+func (e *Emulator) Stop() { e.emulator.stop() }
+
+// Python is the interpreter of .venv.
+func (a *AWS) Python() string { return a.venv.Python() }
