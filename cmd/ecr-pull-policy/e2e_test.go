@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"golang.org/x/sync/errgroup"
@@ -60,10 +58,7 @@ func newWorld(t *testing.T) world {
 // command is the program with nothing of this process's environment: it could meet a real account.
 func (w world) command(args ...string) *exec.Cmd {
 	c := exec.CommandContext(w.t.Context(), w.program, args...)
-	c.Env = []string{
-		"AWS_ENDPOINT_URL=" + w.Endpoint, "AWS_REGION=" + w.Region, "AWS_ACCESS_KEY_ID=local",
-		"AWS_SECRET_ACCESS_KEY=local", "AWS_EC2_METADATA_DISABLED=true", "HOME=" + w.WorkDir,
-	}
+	c.Env = w.Environment()
 	return c
 }
 
@@ -111,16 +106,11 @@ func (w world) repositories() {
 	group.SetLimit(8)
 	for i := range many {
 		group.Go(func() error {
-			return w.create(ctx, fmt.Sprintf("shop/service-%04d", i))
+			return w.AddRepository(ctx, fmt.Sprintf("shop/service-%04d", i))
 		})
 	}
 	w.must(group.Wait())
-	w.must(w.create(w.t.Context(), "shop/scratch"))
-}
-
-func (w world) create(ctx context.Context, name string) error {
-	_, err := w.ECR.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name})
-	return err
+	w.must(w.AddRepository(w.t.Context(), "shop/scratch"))
 }
 
 // trail makes a trail that logs all management events.

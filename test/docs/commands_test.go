@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
@@ -54,8 +52,7 @@ func newDesk(t *testing.T) *desk {
 	})
 	d := &desk{AWS: local, t: t, dir: t.TempDir()}
 	for _, name := range []string{"team-a/api", "team-b/web"} {
-		_, err := local.ECR.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name})
-		d.must(err)
+		d.must(local.AddRepository(t.Context(), name))
 	}
 
 	repository, err := filepath.Abs(root)
@@ -76,11 +73,10 @@ func newDesk(t *testing.T) *desk {
 	d.must(os.Symlink(filepath.Join(stand, "ecr-pull-policy"), filepath.Join(d.dir, "bin", "ecr-pull-policy")))
 	d.must(os.WriteFile(filepath.Join(d.dir, "accounts.txt"), []byte("111111111111 # production\n"), 0o644))
 
-	d.environment = append(cleanEnvironment(),
+	d.environment = append(append(cleanEnvironment(), local.Environment()...),
 		"REPOSITORY="+repository, "VENV="+venv.Dir, "GO="+goTool, "PROGRAM="+program,
 		"PATH="+strings.Join([]string{stand, os.Getenv("PATH")}, ":"),
-		"HOME="+d.dir, "AWS_ENDPOINT_URL="+d.play(), "AWS_REGION="+local.Region, "AWS_DEFAULT_REGION="+local.Region,
-		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_EC2_METADATA_DISABLED=true", "SAM_CLI_TELEMETRY=0")
+		"HOME="+d.dir, "AWS_ENDPOINT_URL="+d.play(), "SAM_CLI_TELEMETRY=0")
 	return d
 }
 
