@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/calls"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/cost"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/peer"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/start"
 )
@@ -52,6 +54,8 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 		{"start", "Cold start and warm run", func(ctx context.Context, w io.Writer) error {
 			return start.Run(ctx, w, start.Options{Starts: *starts, WithPython: true, Others: others, Progress: os.Stderr})
 		}},
+		{"calls", "Calls", calls.Run},
+		{"cost", "Cost of a month", cost.Run},
 		{"peer", "Beside Cloud Custodian", func(ctx context.Context, w io.Writer) error {
 			return peer.Run(ctx, w, peer.Options{Repositories: *repositories, Rounds: *rounds, Progress: os.Stderr})
 		}},

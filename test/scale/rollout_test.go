@@ -5,18 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/function"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
 const (
-	list = "/ecr-pull-policy/accounts"
-
 	fewest = 1_000
 	most   = 100_000 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
 
@@ -50,37 +48,25 @@ type measured struct {
 func rollOut(t *testing.T, n int) measured {
 	t.Helper()
 	cloud := stubaws.New(localaws.Account, "eu-central-1")
-	server := httptest.NewServer(cloud)
-	defer server.Close()
 	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("team-%03d/service-%06d", i%100, i)
 	}
 	cloud.CreateRepository(names...)
-	cloud.PutList(list, "111111111111")
+	cloud.PutList(function.List, "111111111111")
 
-	onaccount := startFunction(t, localaws.OnAccount, map[string]string{
-		"AWS_ENDPOINT_URL":      server.URL,
-		"AWS_REGION":            cloud.Region,
-		"AWS_ACCESS_KEY_ID":     "AKIAEXAMPLE",
-		"AWS_SECRET_ACCESS_KEY": "secret",
-		"STACK_NAME":            "scale",
-		"REGISTRY_PARTITION":    "aws",
-		"REGISTRY_ACCOUNT_ID":   cloud.Account,
-		"ACCOUNT_LIST_NAME":     list,
-		"GRANT_STYLE":           "principal",
-		"LAMBDA_STATEMENT":      "on",
-		"INCLUDE":               "**",
-		"MODE":                  "enforce",
-	})
+	onaccount := startOnAccount(t, cloud)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	started := time.Now()
-	response := onaccount.invoke(ctx, `{"source":"aws.events","detail-type":"Scheduled Event"}`)
+	response, err := onaccount.Invoke(ctx, []byte(`{"source":"aws.events","detail-type":"Scheduled Event"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	took := time.Since(started)
 
 	var said struct{ Requested int }
-	if err := json.Unmarshal([]byte(response), &said); err != nil || said.Requested != n {
+	if err := json.Unmarshal(response, &said); err != nil || said.Requested != n {
 		t.Errorf("onaccount says %s, want %d requested", response, n)
 	}
 	times := make(map[string]int, n)
@@ -98,13 +84,35 @@ func rollOut(t *testing.T, n int) measured {
 			t.Fatalf("%s is named %d times", name, times[name])
 		}
 	}
-	// A page of ECR and a call of EventBridge take a thousand names each: that is what makes the time linear. A few
-	// more are the SDK's retries of answers that it could not read to their end.
-	calls := cloud.Calls()
+	// A page of ECR and a call of EventBridge take a thousand names each: that is what makes the time linear.
+	calls, retries := cloud.Calls(), cloud.Retries()
 	for _, operation := range []string{"DescribeRepositories", "PutEvents"} {
-		if least, found := n/1000, calls[operation]; found < least || found > least+max(1, least/10) {
-			t.Errorf("%d repositories took %d calls of %s, want %d", n, found, operation, least)
+		if found := calls[operation] - retries[operation]; found != n/1000 {
+			t.Errorf("%d repositories took %d calls of %s, want %d", n, found, operation, n/1000)
 		}
 	}
-	return measured{peak: onaccount.peakMemory(), took: took}
+	peak, err := onaccount.PeakMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return measured{peak: peak, took: took}
+}
+
+func startOnAccount(t *testing.T, cloud *stubaws.AWS) *function.Function {
+	t.Helper()
+	url, close, err := function.Serve(cloud)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(close)
+	binaries, err := function.Build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	onaccount, err := function.Start(binaries.OnAccount, function.Environment(cloud, url), function.OnAccountTimeout, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(onaccount.Stop)
+	return onaccount
 }

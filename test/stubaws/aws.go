@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ type AWS struct {
 	parameters   map[string]*parameter
 	published    []Event
 	calls        map[string]int
+	retries      map[string]int
+	throttled    map[string]int
 }
 
 // New returns an account with nothing in it.
@@ -56,6 +59,8 @@ func New(account, region string) *AWS {
 		repositories: newRepositories(),
 		parameters:   map[string]*parameter{},
 		calls:        map[string]int{},
+		retries:      map[string]int{},
+		throttled:    map[string]int{},
 		buckets:      map[string]*bucket{},
 	}
 }
@@ -85,15 +90,31 @@ func (a *AWS) Config() aws.Config {
 	}
 }
 
-// Calls returns how often each operation was called, failed calls included.
+// Calls returns how often each operation was called, failed calls and retries included.
 func (a *AWS) Calls() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	counts := make(map[string]int, len(a.calls))
-	for operation, n := range a.calls {
-		counts[operation] = n
-	}
-	return counts
+	return maps.Clone(a.calls)
+}
+
+// Retries returns how many of the calls were not the first attempt, as the SDK says of itself.
+//
+// Even where nothing fails there may be some: over a network, smithy-go closes a request's body as soon as the answer
+// begins. If net/http has not yet looked for that body's end, it takes the EOF for a failed write and drops the
+// connection, and the rest of a large answer with it. It takes a server that answers within microseconds.
+//
+// https://github.com/aws/aws-sdk-go-v2/issues/2737
+func (a *AWS) Retries() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.retries)
+}
+
+// Throttled returns how many of the calls were over a limit.
+func (a *AWS) Throttled() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.throttled)
 }
 
 // failure is the error that AWS answers.
@@ -117,7 +138,7 @@ func (a *AWS) Do(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := a.call(request.Context(), request.Header.Get("X-Amz-Target"), body)
+	answer, err := a.call(request, body)
 	if errors.Is(err, errLost) || request.Context().Err() != nil {
 		return nil, errors.Join(err, request.Context().Err())
 	}
@@ -152,11 +173,18 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	_, _ = io.Copy(w, response.Body)
 }
 
-func (a *AWS) call(ctx context.Context, target string, body []byte) (any, error) {
+func (a *AWS) call(request *http.Request, body []byte) (any, error) {
+	ctx, target := request.Context(), request.Header.Get("X-Amz-Target")
 	operation := target[strings.LastIndex(target, ".")+1:]
 	a.mu.Lock()
 	a.calls[operation]++
+	if !isFirstAttempt(request) {
+		a.retries[operation]++
+	}
 	throttled := a.isThrottled(operation)
+	if throttled {
+		a.throttled[operation]++
+	}
 	a.mu.Unlock()
 	if err := a.takeTime(ctx); err != nil {
 		return nil, err
@@ -192,6 +220,12 @@ func (a *AWS) call(ctx context.Context, target string, body []byte) (any, error)
 		return nil, &failure{status: status, code: fault.Code, message: "stubaws was told to"}
 	}
 	return answer, nil
+}
+
+// isFirstAttempt reads the SDK's header amz-sdk-request: attempt=1; max=3.
+func isFirstAttempt(request *http.Request) bool {
+	attempt, _, _ := strings.Cut(request.Header.Get("Amz-Sdk-Request"), ";")
+	return attempt == "" || attempt == "attempt=1"
 }
 
 func (a *AWS) carryOut(operation string, body []byte) (any, error) {

@@ -1,0 +1,41 @@
+package function
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+// List is the name of the account list that Environment tells the functions.
+const List = "/ecr-pull-policy/accounts"
+
+// Serve serves the cloud to processes on this machine until close is called.
+func Serve(cloud *stubaws.AWS) (url string, close func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("serve AWS: %w", err)
+	}
+	server := &http.Server{Handler: cloud}
+	go func() { _ = server.Serve(listener) }()
+	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
+}
+
+// Environment returns the environment that template.yaml gives both functions, with the cloud at that URL as their AWS.
+func Environment(cloud *stubaws.AWS, url string) map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL":      url,
+		"AWS_REGION":            cloud.Region,
+		"AWS_ACCESS_KEY_ID":     "AKIAEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY": "secret",
+		"STACK_NAME":            "ecr-pull-policy",
+		"REGISTRY_PARTITION":    "aws",
+		"REGISTRY_ACCOUNT_ID":   cloud.Account,
+		"ACCOUNT_LIST_NAME":     List,
+		"GRANT_STYLE":           "principal",
+		"LAMBDA_STATEMENT":      "on",
+		"INCLUDE":               "**",
+		"MODE":                  "enforce",
+	}
+}
