@@ -201,8 +201,8 @@ func TestCommands(t *testing.T) {
 	contains(t, out, `"aws:PrincipalAccount": ["333333333333"]`)
 	contains(t, errOut, "out of scope")
 
-	_, errOut = w.run(0, "render", "team/scratch", "--stack", "other", "--accounts", "333333333333")
-	contains(t, errOut, "There is no stack other in eu-central-1: the template's defaults and the flags stand.")
+	_, errOut = w.run(1, "render", "team/scratch", "--stack", "other", "--accounts", "333333333333")
+	contains(t, errOut, "there is no stack other in eu-central-1 (--stack '' uses the template's defaults and the flags)")
 }
 
 // audits runs audit on a registry that is as it should be but for one repository.

@@ -66,11 +66,15 @@ func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 	}, nil
 }
 
-// readStack takes the settings from the stack. Without a stack, the template's defaults and the flags stand.
+// readStack takes the settings from the stack. Without a stack, unless one was named, the template's
+// defaults and the flags stand.
 func readStack(ctx context.Context, command *cobra.Command, f *flags, c aws.Config) error {
 	output, err := cloudformation.NewFromConfig(c).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &f.stack})
 	var answer smithy.APIError
 	if errors.As(err, &answer) && answer.ErrorCode() == "ValidationError" { // CloudFormation's word for: no such stack
+		if command.Flags().Changed("stack") { // a slip of the pen must not have another scope
+			return fmt.Errorf("there is no stack %s in %s (--stack '' uses the template's defaults and the flags)", f.stack, c.Region)
+		}
 		fmt.Fprintf(command.ErrOrStderr(), "There is no stack %s in %s: the template's defaults and the flags stand.\n", f.stack, c.Region)
 		return nil
 	}
