@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -47,8 +47,7 @@ func connect(command *cobra.Command, f *flags) (*session, error) {
 // reach asks AWS who we are. It takes no permission.
 func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 	c, err := config.LoadDefaultConfig(ctx,
-		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region),
-		config.WithRetryMode(awsconfig.RetryMode), config.WithRetryMaxAttempts(awsconfig.MaxAttempts))
+		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(pace.NewRetryer))
 	if err != nil {
 		return nil, policy.Registry{}, fmt.Errorf("configure the AWS SDK: %w", err)
 	}

@@ -1,6 +1,5 @@
 // Package awsconfig configures the AWS SDK for the functions. The command line has other sources of configuration
-// (files, profiles, single sign-on) and shares only how calls are retried: the functions would pay for those sources
-// with every cold start.
+// (files, profiles, single sign-on): the functions would pay for those sources with every cold start.
 package awsconfig
 
 import (
@@ -13,17 +12,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/caarlos0/env/v11"
-)
 
-const (
-	// RetryMode slows all calls of a client down while AWS throttles them.
-	RetryMode = aws.RetryModeAdaptive
-
-	// MaxAttempts is how often a call is made. With the adaptive mode's back-off of up to 20 s between attempts, a
-	// throttled call has long enough to get through.
-	//
-	// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-	MaxAttempts = 8
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
 )
 
 // environment is what Lambda sets for a function, and where AWS is if it is not the real one.
@@ -45,12 +35,11 @@ func FromEnvironment() (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("configure the AWS SDK: %w", err)
 	}
 	c := aws.Config{
-		Region:           e.Region,
-		Credentials:      credentials.NewStaticCredentialsProvider(e.AccessKeyID, e.SecretAccessKey, e.SessionToken),
-		HTTPClient:       awshttp.NewBuildableClient(),
-		RetryMode:        RetryMode,
-		RetryMaxAttempts: MaxAttempts,
-		ConfigSources:    []any{serviceEndpoints{}},
+		Region:        e.Region,
+		Credentials:   credentials.NewStaticCredentialsProvider(e.AccessKeyID, e.SecretAccessKey, e.SessionToken),
+		HTTPClient:    awshttp.NewBuildableClient(),
+		Retryer:       pace.NewRetryer,
+		ConfigSources: []any{serviceEndpoints{}},
 	}
 	if e.Endpoint != "" {
 		c.BaseEndpoint = &e.Endpoint

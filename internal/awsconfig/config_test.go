@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
 )
 
 func setEnvironment(t *testing.T, changes map[string]string) {
@@ -45,8 +46,8 @@ func TestFromEnvironment(t *testing.T) {
 	if options.Region != "eu-central-1" || options.BaseEndpoint != nil {
 		t.Errorf("Region %q, endpoint %q", options.Region, aws.ToString(options.BaseEndpoint))
 	}
-	if options.RetryMode != aws.RetryModeAdaptive || options.Retryer.MaxAttempts() != 8 {
-		t.Errorf("%d attempts in mode %s", options.Retryer.MaxAttempts(), options.RetryMode)
+	if _, paced := options.Retryer.(*pace.Retryer); !paced {
+		t.Errorf("calls are retried by %T", options.Retryer)
 	}
 }
 

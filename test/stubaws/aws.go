@@ -19,6 +19,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
 )
 
 // AWS is one account in one Region.
@@ -79,14 +81,14 @@ type Fault struct {
 	Afterwards bool   // the call was carried out all the same
 }
 
-// Config returns the configuration with which SDK clients reach this AWS in memory.
+// Config returns the configuration with which SDK clients reach this AWS in memory. They retry as the product does.
 func (a *AWS) Config() aws.Config {
 	return aws.Config{
 		Region:       a.Region,
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
 		BaseEndpoint: aws.String("http://stub.invalid"),
 		HTTPClient:   a,
-		RetryMode:    aws.RetryModeAdaptive,
+		Retryer:      pace.NewRetryer,
 	}
 }
 
