@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -139,11 +140,27 @@ func (s *Store) fetch(ctx context.Context, names []string) (map[string]types.Par
 	return s.get(ctx, names)
 }
 
+// fetchAll reads the account list and what is below it side by side: every request of a rollout waits for both.
 func (s *Store) fetchAll(ctx context.Context) (map[string]types.Parameter, error) {
-	parameters, err := s.get(ctx, []string{s.root})
-	if err != nil {
+	var root, below map[string]types.Parameter
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		root, err = s.get(ctx, []string{s.root})
+		return err
+	})
+	group.Go(func() (err error) {
+		below, err = s.getBelow(ctx)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	maps.Copy(below, root)
+	return below, nil
+}
+
+func (s *Store) getBelow(ctx context.Context) (map[string]types.Parameter, error) {
+	parameters := map[string]types.Parameter{}
 	pages := ssm.NewGetParametersByPathPaginator(s.api, &ssm.GetParametersByPathInput{
 		Path:      aws.String(s.root),
 		Recursive: aws.Bool(true),

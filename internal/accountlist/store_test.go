@@ -145,6 +145,21 @@ func TestReadForManyRepositoriesCostsNoCallPerRepository(t *testing.T) {
 	}
 }
 
+func TestTheListAndWhatIsBelowItAreReadSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, store := newStore()
+		cloud.Latency = 20 * time.Millisecond
+		cloud.PutList(root, "111111111111")
+		start := time.Now()
+		if _, err := store.ReadAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != cloud.Latency {
+			t.Errorf("two calls of %s took %s", cloud.Latency, took)
+		}
+	})
+}
+
 func TestPathsDeeperThanSSMAllows(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root, "111111111111")

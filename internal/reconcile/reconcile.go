@@ -45,8 +45,8 @@ var (
 )
 
 const (
-	// How many repositories of a batch are looked at side by side.
-	concurrency = 4
+	// How many repositories of a batch are looked at side by side. How fast, AWS decides: see internal/pace.
+	concurrency = 16
 
 	// A list that moves more often than this during one run is still being edited: the run fails and is retried.
 	maxPasses = 5
