@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 )
 
 // member is one member of a JSON object. Reading objects member by member keeps
@@ -52,17 +53,13 @@ func readStrings(value json.RawMessage) ([]string, bool) {
 	if s, ok := readString(value); ok {
 		return []string{s}, true
 	}
-	var elements []json.RawMessage
-	if err := json.Unmarshal(value, &elements); err != nil {
+	var elements []*string
+	if err := json.Unmarshal(value, &elements); err != nil || slices.Contains(elements, nil) {
 		return nil, false
 	}
-	var values []string
-	for _, element := range elements {
-		s, ok := readString(element)
-		if !ok {
-			return nil, false
-		}
-		values = append(values, s)
+	values := make([]string, len(elements))
+	for i, element := range elements {
+		values[i] = *element
 	}
 	return sortedUnique(values), true
 }

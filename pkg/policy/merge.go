@@ -108,14 +108,14 @@ func (s Standard) compare(existing, wanted []ownStatement) Change {
 	before, after := bySid(existing), bySid(wanted)
 	var added, removed []string
 	for sid, statements := range after {
-		if !s.sameMeaning(before[sid], statements) {
+		if s.sameMeaning(before[sid], statements) {
+			delete(before, sid)
+		} else {
 			added = append(added, sid)
 		}
 	}
-	for sid, statements := range before {
-		if !s.sameMeaning(statements, after[sid]) {
-			removed = append(removed, sid)
-		}
+	for sid := range before {
+		removed = append(removed, sid)
 	}
 	return Change{
 		Changed: len(added) > 0 || len(removed) > 0,
