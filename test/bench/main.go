@@ -10,12 +10,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/calls"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/cost"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/micro"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/peer"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/start"
 )
 
@@ -44,6 +47,8 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 	only := set.String("only", "", "run this section alone")
 	starts := set.Int("starts", 30, "starts of each function")
 	repositories := set.Int("peer-repositories", 500, "repositories of the peer section")
+	rolloutSizes := sizes{1_000, 10_000, 100_000}
+	set.Var(&rolloutSizes, "rollouts", "repositories of each rollout, separated by commas")
 	rounds := set.Int("peer-rounds", 3, "runs of each tool in the peer section")
 	others := builds{}
 	set.Var(others, "also", "NAME=PATH of another build of onrepo to start beside it; may be given again")
@@ -56,6 +61,10 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 		}},
 		{"calls", "Calls", calls.Run},
 		{"cost", "Cost of a month", cost.Run},
+		{"rollout", "Rollout", func(ctx context.Context, w io.Writer) error {
+			return rollout.Run(ctx, w, rollout.Options{Repositories: rolloutSizes, Progress: os.Stderr})
+		}},
+		{"micro", "pkg/policy", micro.Run},
 		{"peer", "Beside Cloud Custodian", func(ctx context.Context, w io.Writer) error {
 			return peer.Run(ctx, w, peer.Options{Repositories: *repositories, Rounds: *rounds, Progress: os.Stderr})
 		}},
@@ -74,6 +83,23 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 	}
 	if !ran {
 		return fmt.Errorf("there is no section %q", *only)
+	}
+	return nil
+}
+
+// sizes are numbers of repositories.
+type sizes []int
+
+func (s *sizes) String() string { return strings.Trim(fmt.Sprint([]int(*s)), "[]") }
+
+func (s *sizes) Set(text string) error {
+	*s = nil
+	for word := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is no number of repositories", word)
+		}
+		*s = append(*s, n)
 	}
 	return nil
 }

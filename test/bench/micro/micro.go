@@ -1,0 +1,48 @@
+// Package micro runs the benchmarks of pkg/policy, and has benchstat make a table of them.
+package micro
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+const (
+	// What a benchmark takes at least, and how often it is run: six times are what benchstat needs to tell a confidence.
+	time  = "100ms"
+	count = "6"
+)
+
+// Run measures and writes a table.
+func Run(ctx context.Context, w io.Writer) error {
+	dir, err := os.MkdirTemp("", "micro")
+	if err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	const target = "github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	measured, err := goTool(ctx, "test", "-run", "^$", "-bench", ".", "-benchtime", time, "-count", count, target)
+	if err != nil {
+		return fmt.Errorf("run benchmarks: %w", err)
+	}
+	// benchstat heads its columns with the name of the file.
+	file := filepath.Join(dir, "now")
+	if err := os.WriteFile(file, measured, 0o600); err != nil {
+		return fmt.Errorf("keep benchmarks: %w", err)
+	}
+	text, err := goTool(ctx, "tool", "benchstat", "now="+file)
+	if err != nil {
+		return fmt.Errorf("make a table of benchmarks: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "```\n%s```\n", text)
+	return err
+}
+
+func goTool(ctx context.Context, arguments ...string) ([]byte, error) {
+	command := exec.CommandContext(ctx, "go", arguments...)
+	command.Stderr = os.Stderr
+	return command.Output()
+}
