@@ -59,6 +59,9 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 		{"start", "Cold start and warm run", func(ctx context.Context, w io.Writer) error {
 			return start.Run(ctx, w, start.Options{Starts: *starts, WithPython: true, Others: others, Progress: os.Stderr})
 		}},
+		{"steps", "What each step of the start gained", func(ctx context.Context, w io.Writer) error {
+			return start.Steps(ctx, w, start.Options{Starts: *starts, Progress: os.Stderr})
+		}},
 		{"calls", "Calls", calls.Run},
 		{"cost", "Cost of a month", cost.Run},
 		{"rollout", "Rollout", func(ctx context.Context, w io.Writer) error {

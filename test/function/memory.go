@@ -7,9 +7,12 @@ import (
 	"strconv"
 )
 
-// PeakMemory returns the most memory that the instance ever had resident, in bytes, as Linux counts it.
-func (f *Function) PeakMemory() (int, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.process.Process.Pid))
+// PeakMemory returns the most memory that the instance ever had resident, in bytes.
+func (f *Function) PeakMemory() (int, error) { return PeakMemory(f.process.Process.Pid) }
+
+// PeakMemory returns the most memory that a process ever had resident, in bytes, as Linux counts it.
+func PeakMemory(pid int) (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read peak memory: %w", err)
 	}

@@ -60,7 +60,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 		t.AppendRow(table.Row{
 			n, bucket(s.Limit), seconds(r.Bound), seconds(r.Took), share(r.Bound, r.Took), throttled(r.Throttled, r.Calls),
 			fmt.Sprintf("%.2f ms", 1000*r.Took.Seconds()/float64(n)), r.Messages, r.Failed,
-			fmt.Sprintf("%.1f MB", float64(r.PeakMemory)/1e6),
+			fmt.Sprintf("%.1f MB", float64(r.PeakMemory)/(1<<20)),
 		})
 		return nil
 	}

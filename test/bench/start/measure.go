@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/function"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
@@ -53,7 +54,7 @@ func (b *bench) start(ctx context.Context, p program) (sample, error) {
 	if err != nil {
 		return sample{}, fmt.Errorf("%s: %w", p.name, err)
 	}
-	peak, err := peakMemory(observer.pid)
+	peak, err := function.PeakMemory(observer.pid)
 	if err != nil {
 		return sample{}, err
 	}
@@ -61,7 +62,7 @@ func (b *bench) start(ctx context.Context, p program) (sample, error) {
 		next:  seen.next.Sub(seen.begin),
 		first: seen.responded[0].Sub(seen.begin),
 		warm:  seen.responded[1].Sub(seen.delivered[1]),
-		peak:  peak,
+		peak:  float64(peak),
 	}, nil
 }
 

@@ -1,0 +1,73 @@
+package start
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+)
+
+// step is the function as it was before the start was made faster, or on the way.
+type step struct {
+	name    string
+	commit  string
+	modules []string // in place of those that the commit has
+}
+
+func steps() []step {
+	return []step{
+		{name: "before: all of the SDK's configuration", commit: "2f1a143~1"},
+		{
+			name:   "then: the functions' environment alone",
+			commit: "2f1a143",
+			modules: []string{
+				"github.com/aws/aws-sdk-go-v2/service/ecr@v1.67.5",
+				"github.com/aws/aws-sdk-go-v2/service/eventbridge@v1.55.10",
+				"github.com/aws/aws-sdk-go-v2/service/ssm@v1.82.0",
+			},
+		},
+	}
+}
+
+// Steps measures what each step gained: the function as it is, after the last of them, beside earlier ones. They are built
+// from the repository's history.
+func Steps(ctx context.Context, w io.Writer, o Options) error {
+	root, err := localaws.Root(".")
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "steps")
+	if err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	o.Others = map[string]string{}
+	for i, s := range steps() {
+		if o.Others[s.name], err = s.build(ctx, root, filepath.Join(dir, strconv.Itoa(i))); err != nil {
+			return fmt.Errorf("build %q: %w", s.name, err)
+		}
+	}
+	return Run(ctx, w, o)
+}
+
+func (s step) build(ctx context.Context, root, dir string) (path string, err error) {
+	commands := []*exec.Cmd{
+		exec.CommandContext(ctx, "git", "clone", "--quiet", "--shared", "--no-checkout", root, dir),
+		exec.CommandContext(ctx, "git", "-C", dir, "checkout", "--quiet", "--detach", s.commit),
+	}
+	if len(s.modules) > 0 {
+		commands = append(commands, exec.CommandContext(ctx, "go", append([]string{"-C", dir, "get"}, s.modules...)...))
+	}
+	for _, command := range commands {
+		if output, err := command.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w: %s", command, err, output)
+		}
+	}
+	path = filepath.Join(dir, "onrepo-binary")
+	return path, localaws.BuildFunction(ctx, dir, "./functions/onrepo", path)
+}
