@@ -6,6 +6,7 @@
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
 SEEDS      ?= 100000
+BENCH      ?=
 
 # The processor that the functions are built for is the one that samconfig.toml deploys.
 ARCHITECTURE ?= $(strip $(shell sed -n 's/^[^\#]*Architecture=[^a-z]*\([a-z0-9_]*\).*/\1/p' samconfig.toml | sort -u))
