@@ -44,10 +44,15 @@ func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, 
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
 		return response, nil
 	}
+	metrics := telemetry.Metrics{}
+	if report.looked {
+		metrics[telemetry.UnusableLists] = float64(report.unusable)
+	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
+	} else {
+		metrics[telemetry.Requested] = float64(requested)
 	}
-	metrics := telemetry.Metrics{telemetry.Requested: float64(requested), telemetry.UnusableLists: float64(report.unusable)}
 	metrics.Log(ctx, h.Log, h.Stack, "invocation ended")
 	return response, err
 }
@@ -70,11 +75,13 @@ func (h *Handler) event(ctx context.Context, event json.RawMessage, report *repo
 // report is what one invocation found.
 type report struct {
 	log      *slog.Logger
+	looked   bool // at the lists
 	unusable int
 }
 
 // List writes the lines of one list.
 func (r *report) List(ctx context.Context, list accountlist.List) {
+	r.looked = true
 	if list.Problem != nil {
 		r.unusable++
 	}

@@ -18,13 +18,17 @@ import (
 
 // rollouts records what it is asked for, and answers what a test says.
 type rollouts struct {
-	asked    []string
-	unusable bool
-	err      error
+	asked      []string
+	unusable   bool
+	unreadable bool // the lists, because of err
+	err        error
 }
 
 func (r *rollouts) ListChanged(ctx context.Context, t trigger.ListChanged, report rollout.Reporter) (int, error) {
 	r.asked = append(r.asked, t.Name)
+	if r.unreadable {
+		return 0, r.err
+	}
 	list := accountlist.List{Name: t.Name}
 	if r.unusable {
 		list.Problem = errors.New("broken")
@@ -72,8 +76,37 @@ func TestHandle(t *testing.T) {
 
 func TestAListThatCannotBeUsedIsNoError(t *testing.T) {
 	response, log, err := handle(t, &rollouts{unusable: true}, "list-updated")
-	if err != nil || response.UnusableLists != 1 || !strings.Contains(log, `"UnusableLists":1`) || !strings.Contains(log, "broken") {
+	if err != nil || response.UnusableLists != 1 || !strings.Contains(log, "broken") {
 		t.Errorf("got %+v, %v, %s", response, err, log)
+	}
+}
+
+// Alarms end with a zero: it has to be there where it was found, and nowhere else.
+func TestMetrics(t *testing.T) {
+	failure := errors.New("throttled")
+	for name, c := range map[string]struct {
+		rollouts rollouts
+		want     map[string]any
+	}{
+		"all lists can be used": {rollouts{}, map[string]any{telemetry.UnusableLists: 0.0, telemetry.Requested: 7.0}},
+		"one can't":             {rollouts{unusable: true}, map[string]any{telemetry.UnusableLists: 1.0, telemetry.Requested: 7.0}},
+		"can't be requested":    {rollouts{err: failure}, map[string]any{telemetry.UnusableLists: 0.0}},
+		"can't be read":         {rollouts{unreadable: true, err: failure}, map[string]any{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, log, _ := handle(t, &c.rollouts, "list-updated")
+			lines := strings.Split(strings.TrimSpace(log), "\n")
+			var last map[string]any
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+				t.Fatal(err)
+			}
+			for _, metric := range []string{telemetry.UnusableLists, telemetry.Requested} {
+				declared := strings.Contains(lines[len(lines)-1], `"Name":"`+metric+`"`)
+				if _, wanted := c.want[metric]; last[metric] != c.want[metric] || declared != wanted {
+					t.Errorf("%s is %v, declared: %t, want %v", metric, last[metric], declared, c.want[metric])
+				}
+			}
+		})
 	}
 }
 

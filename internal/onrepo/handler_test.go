@@ -97,8 +97,8 @@ func TestLinesAndMetrics(t *testing.T) {
 		`{"added":[],"error":"too large","level":"ERROR","listVersion":"","msg":"repository","outcome":"failed","removed":[],"repository":"c","retry":false,"trigger":"Request"}`,
 		`{"added":[],"level":"WARN","listVersion":"","msg":"repository","outcome":"updated","rejected":["arn:aws:iam::999999999999:root"],"removed":[],"repository":"e","trigger":"Request"}`,
 		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"gone","reason":"does not exist","removed":[],"repository":"d","trigger":"Request"}`,
-		`{"Failed":1,"Gone":1,"RejectedConsumers":1,"Stack":"stack","UnusableLists":1,"Updated":2,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
-			`{"Name":"Failed","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"RejectedConsumers","Unit":"Count"},{"Name":"UnusableLists","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
+		`{"Failed":1,"Gone":1,"RejectedConsumers":1,"Stack":"stack","Updated":2,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
+			`{"Name":"Failed","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"RejectedConsumers","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
 			`"Namespace":"ecr-pull-policy"}]},"level":"INFO","msg":"invocation ended"}`,
 	}
 	if len(lines) != len(want) {

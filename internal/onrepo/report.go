@@ -97,9 +97,9 @@ func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result)
 	r.log.LogAttrs(ctx, level, "repository", attributes...)
 }
 
-// Unusable writes the line of a list that cannot be used.
+// Unusable writes the line of a list that cannot be used. The metric is onaccount's: this run doesn't know all lists, and
+// couldn't say when the last of them is mended.
 func (r *triggerReport) Unusable(ctx context.Context, list accountlist.List) {
-	r.metrics[telemetry.UnusableLists]++
 	telemetry.LogList(ctx, r.log, list)
 }
 

@@ -34,7 +34,7 @@ type Rollout struct {
 
 // Reporter is told what a rollout finds.
 type Reporter interface {
-	// List is called for every list that was looked at.
+	// List is called for every list there is, whichever changed: only who knows of all can tell that none is unusable.
 	List(context.Context, accountlist.List)
 }
 
@@ -50,7 +50,16 @@ func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report
 	if !ok {
 		return 0, &trigger.Ignored{Reason: "the parameter " + t.Name + " is no account list"}
 	}
+	lists, err := r.Lists.ReadAll(ctx)
+	if err != nil {
+		return 0, err
+	}
 	report.List(ctx, list)
+	for _, other := range lists.All() {
+		if other.Name != list.Name {
+			report.List(ctx, other)
+		}
+	}
 	if list.Consumers == nil {
 		return 0, nil
 	}

@@ -79,16 +79,18 @@ func TestListChanged(t *testing.T) {
 		write   func(*stubaws.AWS)
 		changed string
 		want    []string
-		problem bool
+		problem string
 	}{
-		"the account list":  {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list, everything, false},
-		"a namespace":       {func(a *stubaws.AWS) { a.PutList(list+"/team-a", "111111111111") }, list + "/team-a", []string{"team-a", "team-a/api"}, false},
-		"none":              {func(a *stubaws.AWS) { a.PutList(list, "none") }, list, everything, false},
-		"deleted":           {func(*stubaws.AWS) {}, list, nil, true},
-		"namespace deleted": {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list + "/team-a", nil, true},
-		"invalid":           {func(a *stubaws.AWS) { a.PutList(list, "*") }, list, nil, true},
+		"the account list":  {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list, everything, ""},
+		"a namespace":       {func(a *stubaws.AWS) { a.PutList(list, "none"); a.PutList(list+"/team-a", "111111111111") }, list + "/team-a", []string{"team-a", "team-a/api"}, ""},
+		"none":              {func(a *stubaws.AWS) { a.PutList(list, "none") }, list, everything, ""},
+		"deleted":           {func(*stubaws.AWS) {}, list, nil, list},
+		"namespace deleted": {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list + "/team-a", nil, list + "/team-a"},
+		"invalid":           {func(a *stubaws.AWS) { a.PutList(list, "*") }, list, nil, list},
+		// The alarm ends when no list is unusable: one that is mended can't tell alone.
+		"another is invalid": {func(a *stubaws.AWS) { a.PutList(list+"/team-b", "*"); a.PutList(list, "111111111111") }, list, everything, list + "/team-b"},
 		// The event of version 1 may come when version 2 is there already.
-		"invalid after a valid one": {func(a *stubaws.AWS) { a.PutList(list, "111111111111"); a.PutList(list, "*") }, list, everything, true},
+		"invalid after a valid one": {func(a *stubaws.AWS) { a.PutList(list, "111111111111"); a.PutList(list, "*") }, list, everything, list},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cloud, r := newRollout(t)
@@ -103,8 +105,8 @@ func TestListChanged(t *testing.T) {
 			if got := requested(t, cloud, trigger.KindListChanged); !slices.Equal(got, c.want) {
 				t.Errorf("requested %q, want %q", got, c.want)
 			}
-			if (len(report.problems) == 1) != c.problem {
-				t.Errorf("problems %q", report.problems)
+			if got := strings.Join(report.problems, " "); got != c.problem {
+				t.Errorf("problems %q, want %q", got, c.problem)
 			}
 			if c.want == nil && cloud.Calls()["DescribeRepositories"] != 0 {
 				t.Error("listed the repositories for nothing")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 )
@@ -15,7 +16,7 @@ const Namespace = "ecr-pull-policy"
 
 // The metrics. Every other one counts the repositories with one outcome.
 const (
-	UnusableLists     = "UnusableLists"     // lists that are missing, invalid or too large
+	UnusableLists     = "UnusableLists"     // lists that are missing, invalid or too large, of all there are
 	RejectedConsumers = "RejectedConsumers" // accounts, roles and users in a list that ECR says don't exist
 	RefusedEvents     = "RefusedEvents"     // events that are malformed
 	Requested         = "Requested"         // repositories that a rollout asked for
@@ -29,7 +30,8 @@ func NewLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
-// Metrics are what one invocation counted or measured, by the metric's name.
+// Metrics are what one invocation counted or measured, by the metric's name. A zero is a finding too: what wasn't looked
+// at has to be left out.
 type Metrics map[string]float64
 
 // embedded is the part of a log line that makes CloudWatch read metrics from its other members.
@@ -59,18 +61,11 @@ func unit(name string) string {
 	return "Count"
 }
 
-// Log writes the line that ends an invocation, with what isn't zero as metrics of the stack.
+// Log writes the line that ends an invocation, with the metrics of the stack.
 func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message string, attributes ...slog.Attr) {
-	var names []string
-	for name, value := range m {
-		if value != 0 {
-			names = append(names, name)
-		}
-	}
-	if len(names) > 0 {
-		slices.Sort(names)
+	if len(m) > 0 {
 		d := directive{Namespace: Namespace, Dimensions: [][]string{{"Stack"}}}
-		for _, name := range names {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
 			d.Metrics = append(d.Metrics, metric{Name: name, Unit: unit(name)})
 			attributes = append(attributes, slog.Float64(name, m[name]))
 		}

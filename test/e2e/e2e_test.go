@@ -283,7 +283,8 @@ func TestLists(t *testing.T) {
 	write := func(value string) func() error { return func() error { return r.PutList(ctx, accountList, value) } }
 
 	step("no list yet", func() error { return r.Tick(ctx) }, "")
-	if first := step("first list", write("111111111111, 222222222222"), "111111111111 222222222222"); !logs(first, localaws.OnRepo, telemetry.PropagationSeconds) {
+	first := step("first list", write("111111111111, 222222222222"), "111111111111 222222222222")
+	if metric(first, localaws.OnRepo, telemetry.PropagationSeconds) == nil {
 		t.Error("no metric of how long the list took to arrive")
 	}
 	step("an account leaves", write("222222222222"), "222222222222")
@@ -295,9 +296,12 @@ func TestLists(t *testing.T) {
 		"too large":    manyAccounts(300),
 	} {
 		activity := step(what, write(value), "222222222222")
-		if !logs(activity, localaws.OnAccount, "UnusableLists") {
-			t.Errorf("%s: no metric UnusableLists in the log", what)
+		if got := metric(activity, localaws.OnAccount, telemetry.UnusableLists); got != 1.0 {
+			t.Errorf("%s: %v lists are unusable", what, got)
 		}
+	}
+	if got := metric(step("mended", write("222222222222"), "222222222222"), localaws.OnAccount, telemetry.UnusableLists); got != 0.0 {
+		t.Errorf("mended: %v lists are unusable, so that the alarm stays on", got)
 	}
 	step("deleted", func() error { return r.DeleteList(ctx, accountList) }, "222222222222")
 	step("the schedule, without a list", func() error { return r.Tick(ctx) }, "222222222222")
@@ -368,15 +372,17 @@ func manyAccounts(n int) string {
 }
 
 // logs tells whether a function wrote a line with the member.
-func logs(activity localaws.Activity, function, member string) bool {
+// metric returns what a function counted or measured last; nil if it didn't.
+func metric(activity localaws.Activity, function, name string) any {
+	var value any
 	for _, invocation := range activity.Of(function) {
 		for _, line := range invocation.Logs {
-			if _, ok := line.Fields[member]; ok {
-				return true
+			if v, ok := line.Fields[name]; ok {
+				value = v
 			}
 		}
 	}
-	return false
+	return value
 }
 
 func TestObserve(t *testing.T) {
@@ -393,7 +399,7 @@ func TestObserve(t *testing.T) {
 	if got := outcomes(activity); !slices.Equal(got, []string{"team/scratch-2 skipped"}) {
 		t.Errorf("outcomes %q", got)
 	}
-	if !logs(activity, localaws.OnRepo, "Skipped") {
+	if metric(activity, localaws.OnRepo, "Skipped") == nil {
 		t.Error("no metric Skipped in the log")
 	}
 	document, _, err := r.Policy(t.Context(), "api")

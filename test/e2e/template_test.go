@@ -2,18 +2,23 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
 // template is what SAM makes of template.yaml, as far as a local AWS doesn't play it.
 type template struct {
-	Resources map[string]resource
+	Parameters map[string]struct{ AllowedPattern string }
+	Resources  map[string]resource
 }
 
 type resource struct {
@@ -110,33 +115,76 @@ func TestNothingIsLeftBehind(t *testing.T) {
 }
 
 func TestAlarms(t *testing.T) {
-	type dimension struct{ Value json.RawMessage }
-	var alarms []string
-	each(t, translated(t), "AWS::CloudWatch::Alarm", 7, func(name string, alarm struct {
+	type alarm struct {
 		Namespace, MetricName, Statistic, ComparisonOperator, TreatMissingData string
+		Period, EvaluationPeriods, DatapointsToAlarm                           int
 		Threshold                                                              float64
-		Dimensions                                                             []dimension
-		AlarmActions                                                           json.RawMessage
-	}) {
-		if len(alarm.Dimensions) != 1 || alarm.Threshold != 0 || alarm.ComparisonOperator != "GreaterThanThreshold" ||
-			alarm.TreatMissingData != "notBreaching" || !strings.Contains(string(alarm.AlarmActions), "AlarmTopicArn") {
-			t.Errorf("%s: %+v", name, alarm)
-			return
-		}
-		alarms = append(alarms, strings.Join([]string{name, alarm.Namespace, alarm.MetricName, alarm.Statistic, compact(t, alarm.Dimensions[0].Value)}, " "))
-	})
-	ours := telemetry.Namespace
-	want := []string{
-		"FailedRepositoriesAlarm " + ours + ` Failed Sum {"Ref":"AWS::StackName"}`,
-		`OnAccountDeadLettersAlarm AWS/SQS ApproximateNumberOfMessagesVisible Maximum {"Fn::GetAtt":["OnAccountDeadLetterQueue","QueueName"]}`,
-		`OnAccountErrorsAlarm AWS/Lambda Errors Sum {"Ref":"OnAccountFunction"}`,
-		`OnRepoDeadLettersAlarm AWS/SQS ApproximateNumberOfMessagesVisible Maximum {"Fn::GetAtt":["OnRepoDeadLetterQueue","QueueName"]}`,
-		`OnRepoErrorsAlarm AWS/Lambda Errors Sum {"Ref":"OnRepoFunction"}`,
-		"RejectedConsumersAlarm " + ours + " " + telemetry.RejectedConsumers + ` Maximum {"Ref":"AWS::StackName"}`,
-		"UnusableListAlarm " + ours + " " + telemetry.UnusableLists + ` Sum {"Ref":"AWS::StackName"}`,
+		Dimensions                                                             []struct{ Value json.RawMessage }
+		AlarmActions, OKActions                                                json.RawMessage
 	}
-	if !slices.Equal(alarms, want) {
-		t.Errorf("alarms\n%s\nwant\n%s", strings.Join(alarms, "\n"), strings.Join(want, "\n"))
+	const (
+		stack       = `{"Ref":"AWS::StackName"}`
+		ended       = "in 300 s, missing is notBreaching" // what is over shows in no later figure
+		asLastFound = "in 300 s, missing is ignore"
+		foundLately = "in 1 of 30 times 3600 s, missing is notBreaching" // in the longest time between two looks
+	)
+	want := map[string]string{
+		"FailedRepositoriesAlarm":   telemetry.Namespace + " " + onrepo.MetricName(reconcile.Failed) + " of " + stack + ": Sum above 0 " + foundLately,
+		"OnAccountDeadLettersAlarm": `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnAccountDeadLetterQueue","QueueName"]}: Maximum above 0 ` + ended,
+		"OnAccountErrorsAlarm":      `AWS/Lambda Errors of {"Ref":"OnAccountFunction"}: Sum above 0 ` + ended,
+		"OnRepoDeadLettersAlarm":    `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnRepoDeadLetterQueue","QueueName"]}: Maximum above 0 ` + ended,
+		"OnRepoErrorsAlarm":         `AWS/Lambda Errors of {"Ref":"OnRepoFunction"}: Sum above 0 ` + ended,
+		"RejectedConsumersAlarm":    telemetry.Namespace + " " + telemetry.RejectedConsumers + " of " + stack + ": Maximum above 0 " + foundLately,
+		"UnusableListAlarm":         telemetry.Namespace + " " + telemetry.UnusableLists + " of " + stack + ": Maximum above 0 " + asLastFound,
+	}
+	comparisons := map[string]string{"GreaterThanThreshold": "above", "LessThanThreshold": "below"}
+	each(t, translated(t), "AWS::CloudWatch::Alarm", len(want), func(name string, a alarm) {
+		if len(a.Dimensions) != 1 {
+			t.Fatalf("%s: %+v", name, a)
+		}
+		periods := ""
+		if a.EvaluationPeriods > 1 {
+			periods = fmt.Sprintf("%d times ", a.EvaluationPeriods)
+		}
+		if a.DatapointsToAlarm > 0 {
+			periods = fmt.Sprintf("%d of ", a.DatapointsToAlarm) + periods
+		}
+		got := fmt.Sprintf("%s %s of %s: %s %s %g in %s%d s, missing is %s", a.Namespace, a.MetricName, compact(t, a.Dimensions[0].Value),
+			a.Statistic, comparisons[a.ComparisonOperator], a.Threshold, periods, a.Period, a.TreatMissingData)
+		if got != want[name] {
+			t.Errorf("%s is\n%s, want\n%s", name, got, want[name])
+		}
+		const notify = `{"Fn::If":["WithAlarmTopic",[{"Ref":"AlarmTopicArn"}],{"Ref":"AWS::NoValue"}]}`
+		if compact(t, a.AlarmActions) != notify || compact(t, a.OKActions) != notify {
+			t.Errorf("%s tells %s, and %s when it is over", name, a.AlarmActions, a.OKActions)
+		}
+	})
+}
+
+// The alarms count on a look at every repository a day.
+func TestTheScheduleIsDaily(t *testing.T) {
+	allowed := regexp.MustCompile(translated(t).Parameters["Schedule"].AllowedPattern)
+	for schedule, want := range map[string]bool{
+		"rate(6 hours)":             true,
+		"rate(1 day)":               true,
+		"rate(24 hours)":            true,
+		"rate(90 minutes)":          true,
+		"cron(0 5 * * ? *)":         true,
+		"cron(0/15 8-17 ? * * *)":   true,
+		"rate(1 hours)":             false,
+		"rate(25 hours)":            false,
+		"rate(2 days)":              false,
+		"rate(1500 minutes)":        false,
+		"cron(0 5 ? * MON-FRI *)":   false,
+		"cron(0 5 1 * ? *)":         false,
+		"cron(0 5 * * ? 2027)":      false,
+		"cron(0 5 * 1 ? *)":         false,
+		"at(2027-01-01T00:00:00)":   false,
+		"cron(0 5 * * ? *) or more": false,
+	} {
+		if allowed.MatchString(schedule) != want {
+			t.Errorf("%s is allowed: %t, want %t", schedule, !want, want)
+		}
 	}
 }
 
