@@ -130,12 +130,14 @@ func TestAlarms(t *testing.T) {
 	)
 	want := map[string]string{
 		"FailedRepositoriesAlarm":   telemetry.Namespace + " " + onrepo.MetricName(reconcile.Failed) + " of " + stack + ": Sum above 0 " + foundLately,
+		"NoRolloutAlarm":            telemetry.Namespace + " " + telemetry.Requested + " of " + stack + ": SampleCount below 1 in 26 times 3600 s, missing is breaching",
 		"OnAccountDeadLettersAlarm": `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnAccountDeadLetterQueue","QueueName"]}: Maximum above 0 ` + ended,
 		"OnAccountErrorsAlarm":      `AWS/Lambda Errors of {"Ref":"OnAccountFunction"}: Sum above 0 ` + ended,
 		"OnRepoDeadLettersAlarm":    `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnRepoDeadLetterQueue","QueueName"]}: Maximum above 0 ` + ended,
 		"OnRepoErrorsAlarm":         `AWS/Lambda Errors of {"Ref":"OnRepoFunction"}: Sum above 0 ` + ended,
 		"RejectedConsumersAlarm":    telemetry.Namespace + " " + telemetry.RejectedConsumers + " of " + stack + ": Maximum above 0 " + foundLately,
 		"UnusableListAlarm":         telemetry.Namespace + " " + telemetry.UnusableLists + " of " + stack + ": Maximum above 0 " + asLastFound,
+		"WaitingRequestsAlarm":      `AWS/SQS ApproximateAgeOfOldestMessage of {"Fn::GetAtt":["RequestQueue","QueueName"]}: Maximum above 21600 ` + ended,
 	}
 	comparisons := map[string]string{"GreaterThanThreshold": "above", "LessThanThreshold": "below"}
 	each(t, translated(t), "AWS::CloudWatch::Alarm", len(want), func(name string, a alarm) {

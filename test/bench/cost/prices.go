@@ -13,6 +13,6 @@ const (
 	perDashboard  = 3.00         // the same page
 	months        = 3            // that logs are kept, by LogRetentionDays' default
 	metrics       = 12           // at most: those that nothing is counted in cost nothing
-	alarms        = 7            // in template.yaml
+	alarms        = 9            // in template.yaml
 	dashboards    = 1            // in template.yaml
 )
