@@ -8,8 +8,11 @@ FUZZ_TIME  ?= 30s
 SEEDS      ?= 100000
 BENCH      ?=
 
-# The processor that the functions are built for is the one that samconfig.toml deploys.
-ARCHITECTURE ?= $(strip $(shell sed -n 's/^[^\#]*Architecture=[^a-z]*\([a-z0-9_]*\).*/\1/p' samconfig.toml | sort -u))
+# The processor that the functions are built for is the one that samconfig.toml deploys, in the section that SAM is told.
+ARCHITECTURE ?= $(sort $(shell awk -v section='[$(CONFIG_ENV).' ' \
+  { sub(/\#.*/, "") } \
+  /^\[/ { here = index($$0, section) == 1 } \
+  here && sub(/.*Architecture=[^a-z]*/, "") { sub(/[^a-z0-9_].*/, ""); print }' samconfig.toml))
 GOARCH_arm64  := arm64
 GOARCH_x86_64 := amd64
 
@@ -74,6 +77,6 @@ tools:
 
 # sam build calls these, with ARTIFACTS_DIR.
 build-OnRepoFunction build-OnAccountFunction: build-On%Function:
-	@test -n "$(GOARCH_$(ARCHITECTURE))" || { echo "set ARCHITECTURE to arm64 or x86_64: samconfig.toml says '$(ARCHITECTURE)'" >&2; exit 1; }
+	@test -n "$(GOARCH_$(ARCHITECTURE))" || { echo "$(CONFIG_ENV) of samconfig.toml says Architecture '$(ARCHITECTURE)': set it to arm64 or x86_64 there" >&2; exit 1; }
 	GOOS=linux GOARCH=$(GOARCH_$(ARCHITECTURE)) CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags '-s -w' \
 	  -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/on$(shell echo $* | tr A-Z a-z)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +47,53 @@ func TestBuild(t *testing.T) {
 		defer file.Close()
 		if file.Section(".symtab") != nil || file.Section(".debug_info") != nil {
 			t.Errorf("%s is not stripped", function)
+		}
+	}
+}
+
+// The build and the deployment read the same section of samconfig.toml.
+func TestTheBuildReadsTheSectionThatIsDeployed(t *testing.T) {
+	const samconfig = `version = 0.1
+[default.deploy.parameters]
+parameter_overrides = [
+  # "Architecture=x86_64",
+  "Architecture=arm64", # not x86_64
+]
+[production.global.parameters]
+stack_name = "ecr-pull-policy"
+[production.deploy.parameters]
+parameter_overrides = "Mode=\"observe\" Architecture=\"x86_64\" Pace=\"2\""
+[productive.deploy.parameters]
+parameter_overrides = ["Architecture=arm64"]
+[undecided.deploy.parameters]
+parameter_overrides = ["Mode=observe"]
+[quarrelling.build.parameters]
+parameter_overrides = ["Architecture=arm64"]
+[quarrelling.deploy.parameters]
+parameter_overrides = ["Architecture=x86_64"]
+`
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "samconfig.toml"), []byte(samconfig), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := filepath.Abs("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ argument, want string }{
+		{"CONFIG_ENV=default", "GOARCH=arm64 "},
+		{"CONFIG_ENV=production", "GOARCH=amd64 "},
+		{"CONFIG_ENV=undecided", "GOARCH= "},
+		{"CONFIG_ENV=quarrelling", "GOARCH= "},
+		{"CONFIG_ENV=missing", "GOARCH= "},
+		{"ARCHITECTURE=x86_64", "GOARCH=amd64 "},
+		{"SEEDS=1", "GOARCH=arm64 "}, // the section default
+	} {
+		build := exec.CommandContext(t.Context(), "make", "--no-print-directory", "--dry-run", "-f", makefile, "-C", dir,
+			"build-OnRepoFunction", "ARTIFACTS_DIR=bin", c.argument)
+		output, err := build.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), c.want) {
+			t.Errorf("%s: %v, want %s in\n%s", c.argument, err, c.want, output)
 		}
 	}
 }
