@@ -56,7 +56,6 @@ func run(ctx context.Context) (err error) {
 	say.heading("What to do next")
 	say.text("make test              run all tests on the same local AWS")
 	say.text("make help              see the other targets")
-	say.text("sam build && sam deploy --guided")
-	say.text("                       deploy to the account that owns your registry; README.md says the rest")
+	say.text("make deploy            deploy to the account that owns your registry; README.md says the rest")
 	return nil
 }

@@ -1,4 +1,5 @@
-// Command serve keeps a local AWS with sample data running, until Ctrl-C, for sam local invoke and the AWS CLI.
+// Command serve keeps a local AWS with sample data running, until Ctrl-C, for the command line, the AWS CLI and sam local
+// invoke.
 package main
 
 import (
@@ -13,15 +14,11 @@ import (
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
-
-// environmentFile is what sam local invoke takes as --env-vars.
-const environmentFile = ".local/env.json"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -41,28 +38,44 @@ func serve(ctx context.Context) error {
 	if err := addSampleData(ctx, local); err != nil {
 		return err
 	}
-	path, err := writeEnvironment(local)
+	environment, err := writeEnvironment(local)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(path)
-	fmt.Printf(`A local AWS is running; Ctrl-C stops it. It has the repositories team-a/api and team-b/web, without policies,
-and the account list %[1]s.
-
-In another terminal, with Docker:
-
-  ARCHITECTURE=%[3]s sam build --parameter-overrides Architecture=%[3]s
-  sam local invoke OnRepoFunction --event events/create-repository.json --env-vars %[2]s \
-    --docker-network host --region %[4]s --parameter-overrides Architecture=%[3]s
-
-Or with the AWS CLI:
-
-  export AWS_ENDPOINT_URL=%[5]s AWS_REGION=%[4]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-  aws ecr get-repository-policy --repository-name team-a/api --query policyText --output text
-`, local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"], environmentFile,
-		architecture(), local.Region, local.Endpoint)
+	fmt.Print(instructions(local, environment))
 	<-ctx.Done()
 	return nil
+}
+
+// instructions say what to do with a local AWS. Environment is the file that writeEnvironment wrote.
+func instructions(local *localaws.AWS, environment string) string {
+	return fmt.Sprintf(`A local AWS is running; Ctrl-C stops it. It has the account list %[1]s, and
+the repositories team-a/api and team-b/web, which have no policy yet. In another terminal, to talk to it and not to AWS:
+
+  export AWS_ENDPOINT_URL=%[5]s AWS_DEFAULT_REGION=%[4]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+  unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
+
+See what the list would change, change it, and look:
+
+  make cli
+  bin/ecr-pull-policy plan
+  bin/ecr-pull-policy apply
+  .venv/bin/aws ecr get-repository-policy --repository-name team-a/api --query policyText --output text
+
+Nobody tells the functions what you do with the AWS CLI: there are no events of ECR and SSM here. Request a look:
+
+  .venv/bin/aws ecr create-repository --repository-name team-b/new
+  .venv/bin/aws events put-events --entries '[{"Source": "ecr-pull-policy", "DetailType": "Repository Reconcile Requested",
+    "Detail": "{\"repositories\": [\"team-b/new\"]}"}]'
+  .venv/bin/aws ecr get-repository-policy --repository-name team-b/new --query policyText --output text
+
+With Docker, run a function on an event of events/:
+
+  ARCHITECTURE=%[3]s .venv/bin/sam build --parameter-overrides Architecture=%[3]s
+  .venv/bin/sam local invoke OnRepoFunction --event events/create-repository.json --env-vars %[2]s \
+    --docker-network host --region %[4]s --parameter-overrides Architecture=%[3]s
+`, local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"], environment,
+		architecture(), local.Region, local.Endpoint)
 }
 
 // architecture is that of this machine, as the template names it.
@@ -76,14 +89,14 @@ func architecture() string {
 // addSampleData makes what the samples in events/ speak of.
 func addSampleData(ctx context.Context, local *localaws.AWS) error {
 	for _, name := range []string{"team-a/api", "team-b/web"} {
-		if _, err := local.ECR.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name}); err != nil {
-			return fmt.Errorf("create repository %s: %w", name, err)
+		if err := local.AddRepository(ctx, name); err != nil {
+			return err
 		}
 	}
 	_, err := local.SSM.PutParameter(ctx, &ssm.PutParameterInput{
 		Name:  aws.String(local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"]),
 		Value: aws.String("111111111111,222222222222"),
-		Type:  ssmtypes.ParameterTypeStringList,
+		Type:  ssmtypes.ParameterTypeString,
 	})
 	if err != nil {
 		return fmt.Errorf("write the account list: %w", err)
@@ -91,7 +104,8 @@ func addSampleData(ctx context.Context, local *localaws.AWS) error {
 	return nil
 }
 
-// writeEnvironment writes the environment of the functions, as the stack gives it, and where the local AWS is.
+// writeEnvironment writes the environment of the functions, as the stack gives it, and where the local AWS is, into a file
+// that goes with the local AWS. It is what sam local invoke takes as --env-vars.
 func writeEnvironment(local *localaws.AWS) (path string, err error) {
 	functions := map[string]map[string]string{}
 	for name, function := range local.Stack.Functions {
@@ -106,9 +120,9 @@ func writeEnvironment(local *localaws.AWS) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	path = filepath.Join(root, environmentFile)
+	path = filepath.Join(local.WorkDir, "env.json")
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return "", fmt.Errorf("write the functions' environment: %w", err)
 	}
-	return path, nil
+	return filepath.Rel(root, path)
 }
