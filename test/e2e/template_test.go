@@ -247,13 +247,17 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 		},
 	}
 	each(t, translated(t), "AWS::IAM::Role", 2, func(name string, role struct {
-		ManagedPolicyArns json.RawMessage
-		Policies          []struct {
+		ManagedPolicyArns, PermissionsBoundary json.RawMessage
+		Policies                               []struct {
 			PolicyDocument struct{ Statement []json.RawMessage }
 		}
 	}) {
 		if role.ManagedPolicyArns != nil || len(role.Policies) != 1 {
 			t.Fatalf("%s: %+v", name, role)
+		}
+		const boundary = `{"Fn::If":["WithBoundary",{"Ref":"PermissionsBoundaryArn"},{"Ref":"AWS::NoValue"}]}`
+		if compact(t, role.PermissionsBoundary) != boundary {
+			t.Errorf("%s is bounded by %s", name, role.PermissionsBoundary)
 		}
 		var got []string
 		for _, raw := range role.Policies[0].PolicyDocument.Statement {
