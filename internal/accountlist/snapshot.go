@@ -16,7 +16,7 @@ import (
 
 const (
 	errMissing = listError("the parameter does not exist: nothing changes because of it; write a list, or none to revoke everybody")
-	errSecure  = listError("the parameter is a SecureString: make it a StringList or a String")
+	errSecure  = listError("the parameter is a SecureString: make it a String")
 )
 
 type listError string

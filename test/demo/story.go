@@ -136,7 +136,7 @@ func (s *story) aBrokenListIsRefused() error {
 
 // write writes the account list and waits until all is done.
 func (s *story) write(list string) (before, after map[string]string, err error) {
-	s.say.command("aws ssm put-parameter --overwrite --type StringList --name %s --value '%s'", accountList, list)
+	s.say.command("aws ssm put-parameter --overwrite --type String --name %s --value '%s'", accountList, list)
 	if before, err = s.policies(); err != nil {
 		return nil, nil, err
 	}

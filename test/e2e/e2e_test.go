@@ -66,7 +66,7 @@ func (r registry) repository(name, document string) {
 func (r registry) list(name, value string) {
 	r.t.Helper()
 	_, err := r.SSM.PutParameter(r.t.Context(), &ssm.PutParameterInput{
-		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeStringList, Overwrite: aws.Bool(true)})
+		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
 	r.must(err)
 }
 

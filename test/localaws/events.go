@@ -278,7 +278,7 @@ func (a *AWS) PutList(ctx context.Context, name, value string) error {
 	put, err := a.SSM.PutParameter(ctx, &ssm.PutParameterInput{
 		Name:      &name,
 		Value:     &value,
-		Type:      ssmtypes.ParameterTypeStringList,
+		Type:      ssmtypes.ParameterTypeString,
 		Tier:      ssmtypes.ParameterTierIntelligentTiering,
 		Overwrite: aws.Bool(true),
 	})
@@ -303,7 +303,7 @@ func (a *AWS) DeleteList(ctx context.Context, name string) error {
 func (a *AWS) publishParameterChange(ctx context.Context, name, operation string) error {
 	arn := fmt.Sprintf("arn:aws:ssm:%s:%s:parameter%s", a.Region, Account, name)
 	event, err := newEvent(a.Region, "aws.ssm", "Parameter Store Change", []string{arn},
-		parameterChange{Name: name, Type: string(ssmtypes.ParameterTypeStringList), Operation: operation})
+		parameterChange{Name: name, Type: string(ssmtypes.ParameterTypeString), Operation: operation})
 	if err != nil {
 		return err
 	}
