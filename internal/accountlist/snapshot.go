@@ -41,6 +41,11 @@ type List struct {
 	value     string
 }
 
+// namespaceOf returns the repository name that a list is named after; empty for the account list, which is the root.
+func namespaceOf(root, name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
+}
+
 // Covers tells whether the list applies to a repository: the account list to all of them, the list of a namespace
 // to the repository of that name and to those below it.
 func (l List) Covers(repository string) bool {
@@ -107,11 +112,19 @@ func (s Snapshot) Changed(repository string) time.Time {
 	return newest
 }
 
+// List returns the list with that parameter name. If it is missing, that is its problem.
+func (s Snapshot) List(name string) List {
+	if list, ok := s.lists[name]; ok {
+		return list
+	}
+	return List{Name: name, Problem: errMissing, namespace: namespaceOf(s.root, name)}
+}
+
 // All returns the lists in the order of their names, the account list even if it is missing.
 func (s Snapshot) All() []List {
 	all := slices.Collect(maps.Values(s.lists))
 	if _, ok := s.lists[s.root]; !ok {
-		all = append(all, List{Name: s.root, Problem: errMissing})
+		all = append(all, s.List(s.root))
 	}
 	slices.SortFunc(all, func(a, b List) int { return strings.Compare(a.Name, b.Name) })
 	return all

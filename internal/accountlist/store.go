@@ -78,20 +78,8 @@ func (s *Store) read(ctx context.Context, names []string) (Snapshot, error) {
 	return Snapshot{}, fmt.Errorf("read lists: %w %d times", errMoved, maxReads)
 }
 
-// ReadNamespace reads the one list with that parameter name. ok is false if the name is no list's.
-func (s *Store) ReadNamespace(ctx context.Context, name string) (list List, ok bool, err error) {
-	if name != s.root && !strings.HasPrefix(name, s.root+"/") {
-		return List{}, false, nil
-	}
-	snapshot, err := s.read(ctx, []string{name})
-	if err != nil {
-		return List{}, false, err
-	}
-	if list, found := snapshot.lists[name]; found {
-		return list, true, nil
-	}
-	return List{Name: name, namespace: s.namespace(name), Problem: errMissing}, true, nil
-}
+// Has tells whether a parameter of that name is a list, or would be if it existed.
+func (s *Store) Has(name string) bool { return name == s.root || strings.HasPrefix(name, s.root+"/") }
 
 // Moved tells whether any list that the snapshot was made of has changed since: a version, a value, one more list
 // or one less.
@@ -125,11 +113,6 @@ func (s *Store) path(repository string) []string {
 		path = append(path, name)
 	}
 	return path
-}
-
-// namespace returns the repository name that a list is named after; empty for the account list.
-func (s *Store) namespace(listName string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(listName, s.root), "/")
 }
 
 // fetch reads the parameters with those names, or more, as they are now. Missing ones are left out.
@@ -198,7 +181,7 @@ func (s *Store) resolve(ctx context.Context, names []string, parameters map[stri
 			Name:      name,
 			Version:   p.Version,
 			Modified:  aws.ToTime(p.LastModifiedDate),
-			namespace: s.namespace(name),
+			namespace: namespaceOf(s.root, name),
 			value:     aws.ToString(p.Value),
 		}
 		parsed, err := s.parse(p.Type, aws.ToString(p.Value))

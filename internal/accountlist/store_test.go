@@ -327,23 +327,36 @@ func TestMovedBehindABrokenVersion(t *testing.T) {
 	})
 }
 
-func TestReadNamespace(t *testing.T) {
+func TestList(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root+"/team-a", "222222222222")
-	list, ok, err := store.ReadNamespace(t.Context(), root+"/team-a")
-	if err != nil || !ok || list.Problem != nil {
-		t.Fatalf("got %+v, %t, %v", list, ok, err)
+	snapshot, err := store.ReadAll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := snapshot.List(root + "/team-a")
+	if list.Problem != nil {
+		t.Fatalf("got %+v", list)
 	}
 	for repository, want := range map[string]bool{"team-a": true, "team-a/api": true, "team-ab": false, "x/team-a": false} {
 		if list.Covers(repository) != want {
 			t.Errorf("covers %s: %t, want %t", repository, !want, want)
 		}
 	}
-	if list, ok, _ = store.ReadNamespace(t.Context(), root); !ok || !accountlist.IsMissing(list.Problem) || !list.Covers("anything") {
-		t.Errorf("the missing account list: got %+v, %t", list, ok)
+	if list = snapshot.List(root); !accountlist.IsMissing(list.Problem) || !list.Covers("anything") {
+		t.Errorf("the missing account list: got %+v", list)
 	}
-	if _, ok, _ = store.ReadNamespace(t.Context(), "/other"); ok {
-		t.Error("/other is taken for a list")
+	if list = snapshot.List(root + "/team-b"); !accountlist.IsMissing(list.Problem) || list.Covers("anything") || !list.Covers("team-b/api") {
+		t.Errorf("a missing list of a namespace: got %+v", list)
+	}
+}
+
+func TestHas(t *testing.T) {
+	_, store := newStore()
+	for name, want := range map[string]bool{root: true, root + "/team-a": true, root + "-2": false, "/other": false} {
+		if store.Has(name) != want {
+			t.Errorf("%s is a list: %t, want %t", name, !want, want)
+		}
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 // Lists are the account lists.
 type Lists interface {
-	// ReadNamespace reads one list by the name of its parameter; ok is false if that is no list's.
-	ReadNamespace(ctx context.Context, name string) (list accountlist.List, ok bool, err error)
+	// Has tells whether a parameter of that name is a list, or would be if it existed.
+	Has(name string) bool
 	ReadAll(ctx context.Context) (accountlist.Snapshot, error)
 }
 
@@ -43,27 +43,24 @@ type Reporter interface {
 //
 // It returns how many repositories were requested. After an error some may have been.
 func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report Reporter) (requested int, err error) {
-	list, ok, err := r.Lists.ReadNamespace(ctx, t.Name)
-	if err != nil {
-		return 0, err
-	}
-	if !ok {
+	if !r.Lists.Has(t.Name) {
 		return 0, &trigger.Ignored{Reason: "the parameter " + t.Name + " is no account list"}
 	}
 	lists, err := r.Lists.ReadAll(ctx)
 	if err != nil {
 		return 0, err
 	}
-	report.List(ctx, list)
-	for _, other := range lists.All() {
-		if other.Name != list.Name {
-			report.List(ctx, other)
+	changed := lists.List(t.Name)
+	report.List(ctx, changed) // missing, it is not among the others
+	for _, list := range lists.All() {
+		if list.Name != changed.Name {
+			report.List(ctx, list)
 		}
 	}
-	if list.Consumers == nil {
+	if changed.Consumers == nil {
 		return 0, nil
 	}
-	return r.request(ctx, trigger.KindListChanged, list.Covers)
+	return r.request(ctx, trigger.KindListChanged, changed.Covers)
 }
 
 // Scheduled requests every repository in scope, unless there is no list to follow. It returns what ListChanged does.
