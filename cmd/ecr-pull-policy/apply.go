@@ -29,7 +29,8 @@ func newApply(f *flags) *cobra.Command {
 		Use:   "apply",
 		Short: "Do what plan shows",
 		Long: `Show the plan, ask, and write the policies as the functions do. Needs what plan needs,
-ecr:SetRepositoryPolicy and ecr:DeleteRepositoryPolicy.
+ecr:SetRepositoryPolicy and ecr:DeleteRepositoryPolicy. A stack whose Mode is observe is
+not written to, unless --mode enforce says so.
 
 Ctrl-C stops after the repositories that are being written; run it again to go on. A
 second Ctrl-C stops at once.
@@ -39,6 +40,8 @@ Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
   ecr-pull-policy apply --yes --include 'team-a/**'`,
 		Args: cobra.NoArgs,
 	}
+	f.registerRepositories(command.Flags())
+	f.register(command.Flags(), "mode")
 	l.register(command)
 	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change alike")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
@@ -49,6 +52,10 @@ Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
 		s, store, err := l.connect(command, f)
 		if err != nil {
 			return err
+		}
+		s.introduce(command.OutOrStdout())
+		if s.Observe {
+			return errors.New("the mode is observe, so nothing is written: deploy the stack with Mode=enforce, or say --mode enforce to write all the same")
 		}
 		planned, err := s.plan(command, store, each)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,17 @@ import (
 )
 
 const accountList = "/ecr-pull-policy/accounts"
+
+// watching is CloudFormation's answer about a stack in mode observe.
+const watching = `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>watching</StackName><Parameters>
+<member><ParameterKey>AccountListName</ParameterKey><ParameterValue>/ecr-pull-policy/accounts</ParameterValue></member>
+<member><ParameterKey>GrantStyle</ParameterKey><ParameterValue>principal</ParameterValue></member>
+<member><ParameterKey>LambdaStatement</ParameterKey><ParameterValue>on</ParameterValue></member>
+<member><ParameterKey>ExtraActions</ParameterKey><ParameterValue></ParameterValue></member>
+<member><ParameterKey>Include</ParameterKey><ParameterValue>**</ParameterValue></member>
+<member><ParameterKey>Exclude</ParameterKey><ParameterValue></ParameterValue></member>
+<member><ParameterKey>Mode</ParameterKey><ParameterValue>observe</ParameterValue></member>
+</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`
 
 // newCloud returns an AWS for the program: a stub, and the two calls that it hasn't.
 func newCloud(t *testing.T) *stubaws.AWS {
@@ -25,6 +38,8 @@ func newCloud(t *testing.T) *stubaws.AWS {
 			cloud.ServeHTTP(w, request)
 		case request.FormValue("Action") == "GetCallerIdentity":
 			fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		case request.FormValue("StackName") == "watching":
+			fmt.Fprint(w, watching)
 		case request.FormValue("StackName") == "secret":
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>`)
@@ -72,6 +87,61 @@ func says(t *testing.T, said string, parts ...string) {
 	for _, part := range parts {
 		if !strings.Contains(said, part) {
 			t.Errorf("it doesn't say %q:\n%s", part, said)
+		}
+	}
+}
+
+// A stack that observes is deployed by somebody who wants to look first: nothing is written unless that is said.
+func TestObserve(t *testing.T) {
+	const introduction = "registry 123456789012 in eu-central-1, stack watching (mode observe: it writes nothing), list /ecr-pull-policy/accounts\n\n"
+	for _, c := range []struct {
+		args   []string
+		status int
+		writes int
+		says   []string
+	}{
+		{[]string{"plan"}, exitChanges, 0, []string{introduction, "1 to change"}},
+		{[]string{"apply", "--yes"}, exitFailed, 0, []string{introduction, "the mode is observe, so nothing is written: ", "Mode=enforce", "say --mode enforce"}},
+		{[]string{"apply", "--yes", "--mode", "enforce"}, 0, 1, []string{"stack watching, list", "applied: 1 updated"}},
+		{[]string{"apply", "--yes", "--mode", "force"}, exitFailed, 0, []string{`Mode: "force" is neither enforce nor observe`}},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			cloud := newCloud(t)
+			cloud.CreateRepository("a/api")
+			cloud.PutList(accountList, "111111111111")
+			status, said := call(t.Context(), append(c.args, "--stack", "watching")...)
+			if status != c.status {
+				t.Errorf("exit status %d", status)
+			}
+			says(t, said, c.says...)
+			if got := cloud.Calls()["SetRepositoryPolicy"]; got != c.writes {
+				t.Errorf("%d policies were written, want %d", got, c.writes)
+			}
+		})
+	}
+}
+
+// What plan and apply work on is said before anything else.
+func TestIntroduction(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	file := filepath.Join(t.TempDir(), "accounts.txt")
+	if err := os.WriteFile(file, []byte("222222222222"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"plan"}, "no stack, list /ecr-pull-policy/accounts"},
+		{[]string{"plan", "--accounts", "222222222222"}, "no stack, --accounts in the place of list /ecr-pull-policy/accounts"},
+		{[]string{"apply", "--yes", "--stack", "", "--list", file}, "no stack, --list " + file + " in the place of list /ecr-pull-policy/accounts"},
+	} {
+		var out, errOut bytes.Buffer
+		run(t.Context(), c.args, strings.NewReader(""), &out, &errOut)
+		if want := "registry 123456789012 in eu-central-1, " + c.want + "\n\n"; !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s begins with\n%swant\n%s", c.args, out.String(), want)
 		}
 	}
 }

@@ -34,6 +34,7 @@ Exit status: 0 nothing critical or high, 2 something is, 1 error.`,
   ecr-pull-policy audit --output html > report.html`,
 		Args: cobra.NoArgs,
 	}
+	f.registerRepositories(command.Flags())
 	command.Flags().StringVar(&output, "output", "table", "table, json, csv or html")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		write, err := auditWriter(output)

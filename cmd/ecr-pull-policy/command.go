@@ -17,7 +17,6 @@ of the AWS CLI.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	f.register(command.PersistentFlags())
 	command.AddCommand(newPlan(f), newApply(f), newValidate(f), newRender(f), newAudit(f), newDoctor(f))
 	return command
 }

@@ -25,7 +25,7 @@ import (
 const doctorAttempts = 2
 
 func newDoctor(f *flags) *cobra.Command {
-	return &cobra.Command{
+	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look whether all is in place, and say what to do about what isn't",
 		Long: `Look at the stack, its rules and queues, the CloudTrail trail, the account lists and
@@ -42,7 +42,7 @@ Exit status: 0 no problem, 1 problems.`,
 				return err
 			}
 			s.config.RetryMaxAttempts = doctorAttempts
-			if err := readStack(command.Context(), command, f, s.config); err != nil {
+			if _, err := readStack(command, f, s.config); err != nil {
 				fmt.Fprintln(command.ErrOrStderr(), err) // and what can be looked at without it is
 			}
 			if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
@@ -52,10 +52,12 @@ Exit status: 0 no problem, 1 problems.`,
 			if err := command.Context().Err(); err != nil {
 				return err
 			}
-			fmt.Fprintf(command.OutOrStdout(), "registry %s in %s, stack %s\n\n", home.AccountID, home.Region, f.stack)
+			s.introduce(command.OutOrStdout())
 			return tellFindings(command.OutOrStdout(), findings)
 		},
 	}
+	f.registerRegistry(command.Flags())
+	return command
 }
 
 func (s *session) doctor(c aws.Config) *doctor.Doctor {

@@ -175,7 +175,8 @@ func TestCommands(t *testing.T) {
 	out, _ = w.run(0, "apply", "--yes")
 	contains(t, out, "applied: ", " updated")
 	out, _ = w.run(0, "plan")
-	if out != "1001 repositories: 0 to change, 1000 unchanged, 1 out of scope\n" {
+	if want := "registry 123456789012 in eu-central-1, stack ecr-pull-policy, list " + accountList +
+		"\n\n1001 repositories: 0 to change, 1000 unchanged, 1 out of scope\n"; out != want {
 		t.Errorf("plan says %s", out)
 	}
 	if _, found, err := w.Policy(t.Context(), "shop/scratch"); err != nil || found {
@@ -241,6 +242,7 @@ func (w world) parametersAreTheDefaults() {
 		"LambdaStatement": defaults.LambdaStatement,
 		"ExtraActions":    strings.Join(defaults.ExtraActions, ","),
 		"Include":         strings.Join(defaults.Include, ","),
+		"Mode":            defaults.Mode,
 	} {
 		if parameters[name] != value {
 			w.t.Errorf("the default of %s is %q, in the template %q", name, value, parameters[name])

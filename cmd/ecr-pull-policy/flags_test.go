@@ -13,26 +13,26 @@ import (
 func TestFlagsOverrideTheStack(t *testing.T) {
 	stack := map[string]string{
 		"AccountListName": "/other", "GrantStyle": "condition", "LambdaStatement": "off",
-		"ExtraActions": "", "Include": "team-a/**,team-b/**", "Exclude": "**/scratch",
+		"ExtraActions": "", "Include": "team-a/**,team-b/**", "Exclude": "**/scratch", "Mode": "observe",
 	}
 	f := newFlags()
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
-	f.register(set)
+	f.registerRepositories(set)
 	if err := set.Parse([]string{"--grant-style", "principal", "--exclude", ""}); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.useStack(set, stack); err != nil {
+	if err := f.useStack(stack); err != nil {
 		t.Fatal(err)
 	}
 	want := settings.Parameters{
 		AccountListName: "/other", GrantStyle: "principal", LambdaStatement: "off",
-		ExtraActions: []string{}, Include: []string{"team-a/**", "team-b/**"}, Exclude: []string{},
+		ExtraActions: []string{}, Include: []string{"team-a/**", "team-b/**"}, Exclude: []string{}, Mode: "observe",
 	}
 	if !reflect.DeepEqual(f.parameters, want) {
 		t.Errorf("got  %+v\nwant %+v", f.parameters, want)
 	}
 	delete(stack, "Include")
-	if err := f.useStack(set, stack); err == nil || !strings.Contains(err.Error(), "has no parameter Include") {
+	if err := f.useStack(stack); err == nil || !strings.Contains(err.Error(), "has no parameter Include") {
 		t.Errorf("another application's stack: %v", err)
 	}
 }

@@ -46,12 +46,13 @@ func (l *listFlags) connect(command *cobra.Command, f *flags) (*session, *accoun
 func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Store, error) {
 	var api accountlist.API = ssm.NewFromConfig(s.config)
 	if l.given(command) {
-		text := strings.Join(l.accounts, "\n")
+		text, source := strings.Join(l.accounts, "\n"), "--accounts"
 		if command.Flags().Changed("list") {
 			var err error
 			if text, err = readList(command, l.file); err != nil {
 				return nil, err
 			}
+			source = "--list " + l.file
 		}
 		list, err := policy.ParseList(text, s.Standard.Registry)
 		if err != nil {
@@ -61,6 +62,7 @@ func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Stor
 			return nil, fmt.Errorf("account list: %w", err)
 		}
 		api = accountlist.Instead(api, s.ListName, text)
+		s.instead = source
 	}
 	return accountlist.NewStore(api, s.ListName, s.Standard), nil
 }

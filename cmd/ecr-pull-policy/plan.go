@@ -26,6 +26,7 @@ Exit status: 0 nothing to do, 2 changes, 1 error.`,
   ecr-pull-policy plan --list accounts.txt --all --region eu-west-1`,
 		Args: cobra.NoArgs,
 	}
+	f.registerRepositories(command.Flags())
 	l.register(command)
 	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change alike")
 	command.RunE = func(command *cobra.Command, _ []string) error {
@@ -33,6 +34,7 @@ Exit status: 0 nothing to do, 2 changes, 1 error.`,
 		if err != nil {
 			return err
 		}
+		s.introduce(command.OutOrStdout())
 		planned, err := s.plan(command, store, each)
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ repository need not exist; statements of others that its policy may have are lef
   ecr-pull-policy render team-a/api --list accounts.txt > policy.json`,
 		Args: cobra.ExactArgs(1),
 	}
+	f.registerRepositories(command.Flags())
 	l.register(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		repository := args[0]

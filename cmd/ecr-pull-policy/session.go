@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,22 +24,38 @@ import (
 // session is a registry in AWS, and what the stack decides about it.
 type session struct {
 	settings.Settings
-	config aws.Config
+	config  aws.Config
+	instead string // what is followed in the place of the account list; "" if nothing is
+}
+
+// introduce says which registry it is about, and what decides.
+func (s *session) introduce(out io.Writer) {
+	stack, list := "no stack", "list "+s.ListName
+	switch {
+	case s.Stack != "" && s.Observe:
+		stack = fmt.Sprintf("stack %s (mode observe: it writes nothing)", s.Stack)
+	case s.Stack != "":
+		stack = "stack " + s.Stack
+	}
+	if s.instead != "" {
+		list = fmt.Sprintf("%s in the place of list %s", s.instead, s.ListName)
+	}
+	fmt.Fprintf(out, "registry %s in %s, %s, %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region, stack, list)
 }
 
 // connect finds out which registry the credentials are for, and the settings.
 func connect(command *cobra.Command, f *flags) (*session, error) {
-	ctx := command.Context()
-	s, home, err := reach(ctx, f)
+	s, home, err := reach(command.Context(), f)
 	if err != nil {
 		return nil, err
 	}
+	stack := ""
 	if f.stack != "" {
-		if err := readStack(ctx, command, f, s.config); err != nil {
+		if stack, err = readStack(command, f, s.config); err != nil {
 			return nil, err
 		}
 	}
-	if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
+	if s.Settings, err = f.parameters.Settings(stack, home); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	return s, nil
@@ -65,20 +82,20 @@ func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 	}, nil
 }
 
-// readStack takes the settings from the stack. Without a stack, unless one was named, the template's
-// defaults and the flags stand.
-func readStack(ctx context.Context, command *cobra.Command, f *flags, c aws.Config) error {
-	output, err := cloudformation.NewFromConfig(c).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &f.stack})
+// readStack takes the settings from the stack, and returns its name. Without a stack, unless one was named, the
+// template's defaults and the flags stand.
+func readStack(command *cobra.Command, f *flags, c aws.Config) (name string, err error) {
+	output, err := cloudformation.NewFromConfig(c).DescribeStacks(command.Context(), &cloudformation.DescribeStacksInput{StackName: &f.stack})
 	var answer smithy.APIError
 	if errors.As(err, &answer) && answer.ErrorCode() == "ValidationError" { // CloudFormation's word for: no such stack
-		if command.Flags().Changed("stack") { // a slip of the pen must not have another scope
-			return fmt.Errorf("there is no stack %s in %s (--stack '' uses the template's defaults and the flags)", f.stack, c.Region)
+		if f.given("stack") { // a slip of the pen must not have another scope
+			return "", fmt.Errorf("there is no stack %s in %s (--stack '' uses the template's defaults and the flags)", f.stack, c.Region)
 		}
 		fmt.Fprintf(command.ErrOrStderr(), "There is no stack %s in %s: the template's defaults and the flags stand.\n", f.stack, c.Region)
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return fmt.Errorf("read the settings of stack %s (--stack '' uses the template's defaults and the flags): %w", f.stack, err)
+		return "", fmt.Errorf("read the settings of stack %s (--stack '' uses the template's defaults and the flags): %w", f.stack, err)
 	}
 	parameters := map[string]string{}
 	for _, stack := range output.Stacks {
@@ -86,10 +103,7 @@ func readStack(ctx context.Context, command *cobra.Command, f *flags, c aws.Conf
 			parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
 		}
 	}
-	if parameters["Mode"] == "observe" {
-		fmt.Fprintf(command.ErrOrStderr(), "Stack %s observes: it writes no policy itself.\n", f.stack)
-	}
-	return f.useStack(command.Flags(), parameters)
+	return f.stack, f.useStack(parameters)
 }
 
 // repositories returns the names of the repositories in scope, sorted, and how many others there are.

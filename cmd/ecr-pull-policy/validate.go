@@ -38,6 +38,7 @@ Exit status: 0 valid, 1 invalid.`,
     ecr-pull-policy validate - --grant-style condition --region eu-west-1`,
 		Args: cobra.ExactArgs(1),
 	}
+	f.registerStandard(command.Flags())
 	command.Flags().StringVar(&account, "account-id", "000000000000", "account that owns the registry, which a list need not name")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		region := f.offlineRegion()

@@ -7,8 +7,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Parameters are the parameters of the stack that decide which policy a repository gets, as the template names and
-// CloudFormation writes them.
+// Parameters are the parameters of the stack that decide which policy a repository gets, and whether it does, as the
+// template names and CloudFormation writes them.
 type Parameters struct {
 	AccountListName string
 	GrantStyle      string
@@ -16,6 +16,7 @@ type Parameters struct {
 	ExtraActions    []string
 	Include         []string
 	Exclude         []string
+	Mode            string // enforce or observe
 }
 
 // Defaults returns those of template.yaml.
@@ -25,17 +26,22 @@ func Defaults() Parameters {
 		GrantStyle:      string(policy.GrantPrincipal),
 		LambdaStatement: "on",
 		Include:         []string{"**"},
+		Mode:            string(enforce),
 	}
 }
 
 // Settings checks the parameters for a registry. The error names everything that is wrong with them.
 func (p Parameters) Settings(stack string, registry policy.Registry) (Settings, error) {
 	var lambda toggle
-	err := lambda.UnmarshalText([]byte(p.LambdaStatement))
-	if err != nil {
-		err = fmt.Errorf("LambdaStatement: %w", err)
+	var m mode
+	var errs []error
+	if err := lambda.UnmarshalText([]byte(p.LambdaStatement)); err != nil {
+		errs = append(errs, fmt.Errorf("parameter LambdaStatement: %w", err))
 	}
-	s, checkErr := check(Settings{
+	if err := m.UnmarshalText([]byte(p.Mode)); err != nil {
+		errs = append(errs, fmt.Errorf("parameter Mode: %w", err))
+	}
+	s, err := check(Settings{
 		Stack:    stack,
 		ListName: p.AccountListName,
 		Standard: policy.Standard{
@@ -44,6 +50,7 @@ func (p Parameters) Settings(stack string, registry policy.Registry) (Settings, 
 			Lambda:       bool(lambda),
 			ExtraActions: p.ExtraActions,
 		},
+		Observe: m == observe,
 	}, p.Include, p.Exclude)
-	return s, errors.Join(err, checkErr)
+	return s, errors.Join(append(errs, err)...)
 }
