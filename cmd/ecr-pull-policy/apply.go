@@ -43,7 +43,7 @@ Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
 	f.registerRepositories(command.Flags())
 	f.register(command.Flags(), "mode")
 	l.register(command)
-	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change alike")
+	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change or fail alike")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if !yes && !isTerminal(command.InOrStdin()) {
@@ -69,7 +69,7 @@ Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
 			if err := s.agree(command, len(names), yes); err != nil {
 				return err
 			}
-			if err := s.apply(command, store, names); err != nil {
+			if err := s.apply(command, store, names, each); err != nil {
 				return err
 			}
 		}
@@ -105,7 +105,7 @@ func changing(planned []plan.Repository) []string {
 }
 
 // apply brings the repositories to the standard policy, and says what became of them.
-func (s *session) apply(command *cobra.Command, store *accountlist.Store, names []string) error {
+func (s *session) apply(command *cobra.Command, store *accountlist.Store, names []string, each bool) error {
 	reconciler := &reconcile.Reconciler{
 		Lists:    store,
 		Policies: registry.NewPolicies(ecr.NewFromConfig(s.config)),
@@ -122,7 +122,7 @@ func (s *session) apply(command *cobra.Command, store *accountlist.Store, names 
 	})()
 	left, err := a.run(ctx, reconciler, names)
 	_ = a.progress.Finish()
-	a.tell(newReport(command.OutOrStdout()))
+	a.tell(newReport(command.OutOrStdout()), each)
 	switch {
 	case err != nil:
 		return err
@@ -182,7 +182,8 @@ func (a *application) failed() bool {
 }
 
 // tell writes what failed, which consumers ECR rejects, and the totals.
-func (a *application) tell(r *report) {
+func (a *application) tell(r *report, each bool) {
+	var failed []failure
 	counts := map[reconcile.Outcome]int{}
 	rejected := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(a.results)) {
@@ -192,9 +193,10 @@ func (a *application) tell(r *report) {
 			rejected[arn] = true
 		}
 		if result.Outcome == reconcile.Failed {
-			r.failure(name, result.Err)
+			failed = append(failed, failure{name, result.Err})
 		}
 	}
+	r.failures(failed, each)
 	for _, arn := range slices.Sorted(maps.Keys(rejected)) {
 		fmt.Fprintf(r.out, "%s ECR says that it does not exist; all others got their grants\n", r.red.Sprintf("rejected: %s:", arn))
 	}

@@ -187,6 +187,68 @@ func TestFailuresOfApply(t *testing.T) {
 		"rejected: arn:aws:iam::222222222222:role/gone: ECR says that it does not exist", "applied: 1 updated, 1 failed")
 }
 
+// What fails alike in many repositories is told once.
+func TestManyFailures(t *testing.T) {
+	cloud := newCloud(t)
+	for i := range 500 {
+		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
+	}
+	cloud.CreateRepository("b/full", "c/full")
+	for i, name := range []string{"b/full", "c/full"} {
+		cloud.SetPolicy(name, fmt.Sprintf(`{"Statement":[{"Sid":%q}]}`, strings.Repeat("x", 10_200+i)))
+	}
+	cloud.PutList(accountList, "111111111111")
+	for operation, command := range map[string][]string{
+		"GetRepositoryPolicy": {"plan"},
+		"SetRepositoryPolicy": {"apply", "--yes"},
+	} {
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == operation && strings.Contains(string(call.Body), `"a/`) {
+				return stubaws.Fault{Code: "AccessDeniedException"}
+			}
+			return stubaws.Fault{}
+		}
+		status, said := call(t.Context(), command...)
+		if status != 1 {
+			t.Errorf("%s: exit status %d", command, status)
+		}
+		says(t, said, "a/000: AccessDeniedException: stubaws was told to\n  the same in 499 more: a/001, a/002,", "… and 493 more (--all lists each)\n",
+			"failed: b/full: the policy document would have", "\n  the same in 1 more: c/full\n")
+		if len(said) > 3000 {
+			t.Errorf("%s says %d characters:\n%s", command, len(said), said)
+		}
+		_, said = call(t.Context(), append(command, "--all")...)
+		says(t, said, "failed: a/000:", "failed: a/499:", "failed: c/full:")
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	newCloud(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `<ErrorResponse><Error><Code>ExpiredToken</Code><Message>too late</Message></Error></ErrorResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	configuration := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(configuration, []byte("[profile broken]\ncredential_process = false\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", configuration)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	const signIn = "sign in with aws sso login, or name a profile with --profile or AWS_PROFILE\n"
+	expect := func(want string, args ...string) {
+		t.Helper()
+		if status, said := call(t.Context(), append([]string{"plan"}, args...)...); status != 1 || said != "ecr-pull-policy: "+want {
+			t.Errorf("exit status %d\n%swant\n%s", status, said, want)
+		}
+	}
+	expect("AWS refuses the credentials: ExpiredToken: too late; " + signIn)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	expect("no AWS credentials: " + signIn)
+	expect("get AWS credentials: failed to refresh cached credentials, process provider error: error in credential_process: exit status 1; "+
+		"sign in with aws sso login --profile broken, or name another profile\n", "--profile", "broken")
+}
+
 // Lists that can't be read any more stop it.
 func TestListsGoAway(t *testing.T) {
 	cloud := newCloud(t)

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 )
 
 // Exit statuses.
@@ -48,6 +50,6 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		fmt.Fprintln(errOut, "interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintln(errOut, "ecr-pull-policy:", err)
+	fmt.Fprintln(errOut, "ecr-pull-policy:", awserror.Text(err))
 	return exitFailed
 }

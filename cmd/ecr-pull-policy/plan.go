@@ -28,7 +28,7 @@ Exit status: 0 nothing to do, 2 changes, 1 error.`,
 	}
 	f.registerRepositories(command.Flags())
 	l.register(command)
-	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change alike")
+	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change or fail alike")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		s, store, err := l.connect(command, f)
 		if err != nil {

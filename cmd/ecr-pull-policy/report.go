@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/fatih/color"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // How many names of repositories with the same change are told.
@@ -42,17 +45,14 @@ func (r *report) plan(planned []plan.Repository, outOfScope int, each bool) {
 	for _, group := range groups {
 		r.group(group)
 	}
-	r.failures(planned)
+	r.failures(failures(planned), each)
 	r.totals(planned, outOfScope)
 }
 
 func (r *report) group(group plan.Group) {
 	heading := group.Repositories[0]
 	if n := len(group.Repositories); n > 1 {
-		heading = fmt.Sprintf("the same change in %d repositories: %s", n, some(group.Repositories))
-		if n > namesTold {
-			heading += " (--all lists each)"
-		}
+		heading = fmt.Sprintf("the same change in %d repositories: %s", n, someOfAll(group.Repositories))
 	}
 	fmt.Fprintln(r.out, r.bold.Sprint(heading))
 	for _, statement := range group.Diff {
@@ -72,16 +72,56 @@ func (r *report) line(line plan.Line) {
 	fmt.Fprintln(r.out, colors[line.Sign].Sprintf("    %s %s", line.Sign, line.Text))
 }
 
-func (r *report) failures(planned []plan.Repository) {
+// failure is why nothing can be done, or was done, for a repository.
+type failure struct {
+	repository string
+	err        error
+}
+
+func failures(planned []plan.Repository) []failure {
+	var failed []failure
 	for _, one := range planned {
 		if one.Outcome == plan.Failed {
-			r.failure(one.Name, one.Err)
+			failed = append(failed, failure{one.Name, one.Err})
 		}
+	}
+	return failed
+}
+
+// failures writes what failed and why, the same cause in several repositories once unless each is wanted.
+func (r *report) failures(failed []failure, each bool) {
+	var causes []string // in the order of their first repositories
+	byCause := map[string][]failure{}
+	for _, f := range failed {
+		cause := f.cause()
+		if each {
+			cause = f.repository
+		}
+		if byCause[cause] == nil {
+			causes = append(causes, cause)
+		}
+		byCause[cause] = append(byCause[cause], f)
+	}
+	for _, cause := range causes {
+		first, others := byCause[cause][0], byCause[cause][1:]
+		fmt.Fprintf(r.out, "%s %s\n", r.red.Sprintf("failed: %s:", first.repository), awserror.Text(first.err))
+		if len(others) == 0 {
+			continue
+		}
+		var names []string
+		for _, other := range others {
+			names = append(names, other.repository)
+		}
+		fmt.Fprintf(r.out, "  the same in %d more: %s\n", len(names), someOfAll(names))
 	}
 }
 
-func (r *report) failure(repository string, err error) {
-	fmt.Fprintf(r.out, "%s %v\n", r.red.Sprintf("failed: %s:", repository), err)
+// cause is what failures in several repositories have in common.
+func (f failure) cause() string {
+	if tooLarge := (*policy.SizeError)(nil); errors.As(f.err, &tooLarge) {
+		return "too large" // by how much is each one's own
+	}
+	return strings.ReplaceAll(awserror.Text(f.err), f.repository, "")
 }
 
 func (r *report) totals(planned []plan.Repository, outOfScope int) {
@@ -119,4 +159,12 @@ func some(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s, … and %d more", strings.Join(names[:namesTold], ", "), len(names)-namesTold)
+}
+
+// someOfAll is some, where the flag --all tells the others.
+func someOfAll(names []string) string {
+	if len(names) <= namesTold {
+		return some(names)
+	}
+	return some(names) + " (--all lists each)"
 }

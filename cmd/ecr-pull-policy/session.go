@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
@@ -64,14 +65,21 @@ func connect(command *cobra.Command, f *flags) (*session, error) {
 // reach asks AWS who we are. It takes no permission.
 func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 	c, err := config.LoadDefaultConfig(ctx,
-		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(pace.NewRetryer))
+		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(pace.NewRetryer),
+		config.WithLogger(logging.Nop{})) // what matters to an operator is in the errors
 	if err != nil {
 		return nil, policy.Registry{}, fmt.Errorf("configure the AWS SDK: %w", err)
 	}
 	if c.Region == "" {
 		return nil, policy.Registry{}, errors.New("no Region: name it with --region or AWS_REGION")
 	}
+	if _, err := c.Credentials.Retrieve(ctx); err != nil {
+		return nil, policy.Registry{}, f.noCredentials(err)
+	}
 	caller, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if answer := smithy.APIError(nil); errors.As(err, &answer) {
+		return nil, policy.Registry{}, fmt.Errorf("AWS refuses the credentials: %w; %s", err, f.signIn())
+	}
 	if err != nil {
 		return nil, policy.Registry{}, fmt.Errorf("ask AWS whose credentials these are: %w", err)
 	}
@@ -80,6 +88,22 @@ func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 		Region:    c.Region,
 		AccountID: aws.ToString(caller.Account),
 	}, nil
+}
+
+// noCredentials says why there are none. The last place that the SDK looks at is the metadata of an EC2 instance: if that
+// is what failed, nothing is configured.
+func (f *flags) noCredentials(err error) error {
+	if call := (*smithy.OperationError)(nil); errors.As(err, &call) && call.ServiceID == "ec2imds" {
+		return errors.New("no AWS credentials: " + f.signIn())
+	}
+	return fmt.Errorf("get AWS credentials: %w; %s", err, f.signIn())
+}
+
+func (f *flags) signIn() string {
+	if f.profile != "" {
+		return "sign in with aws sso login --profile " + f.profile + ", or name another profile"
+	}
+	return "sign in with aws sso login, or name a profile with --profile or AWS_PROFILE"
 }
 
 // readStack takes the settings from the stack, and returns its name. Without a stack, unless one was named, the
