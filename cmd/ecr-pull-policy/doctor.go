@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/fatih/color"
@@ -28,8 +28,8 @@ func newDoctor(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look whether all is in place, and say what to do about what isn't",
-		Long: `Look at the stack, its rules and queues, the CloudTrail trail, the account lists and
-the registry policy. Writes nothing. What can't be looked at is a warning.
+		Long: `Look at the stack, its rules, its queues and who empties them, the CloudTrail trail, the
+account lists and the registry policy. Writes nothing. What can't be looked at is a warning.
 
 Exit status: 0 no problem, 1 problems.`,
 		Args: cobra.NoArgs,
@@ -48,7 +48,7 @@ Exit status: 0 no problem, 1 problems.`,
 			if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
 				return fmt.Errorf("settings: %w", err)
 			}
-			findings := s.doctor(s.config).Examine(command.Context())
+			findings := s.doctor(f.profile).Examine(command.Context())
 			if err := command.Context().Err(); err != nil {
 				return err
 			}
@@ -60,13 +60,16 @@ Exit status: 0 no problem, 1 problems.`,
 	return command
 }
 
-func (s *session) doctor(c aws.Config) *doctor.Doctor {
+func (s *session) doctor(profile string) *doctor.Doctor {
+	c := s.config
 	return &doctor.Doctor{
 		Stack:          s.Stack,
 		Registry:       s.Standard.Registry,
+		Profile:        profile,
 		CloudFormation: cloudformation.NewFromConfig(c),
 		EventBridge:    eventbridge.NewFromConfig(c),
 		SQS:            sqs.NewFromConfig(c),
+		Lambda:         lambda.NewFromConfig(c),
 		CloudTrail:     cloudtrail.NewFromConfig(c),
 		ECR:            ecr.NewFromConfig(c),
 		Lists:          accountlist.NewStore(ssm.NewFromConfig(c), s.ListName, s.Standard),
@@ -87,6 +90,9 @@ func tellFindings(out io.Writer, findings []doctor.Finding) error {
 		said := text.WrapSoft(finding.Says, width)
 		if finding.Do != "" {
 			said += "\n" + text.WrapSoft("→ "+finding.Do, width)
+		}
+		for _, command := range finding.Run {
+			said += "\n  " + command // on one line, however long: it is to be pasted
 		}
 		t.AppendRow(table.Row{colors[finding.Severity].Sprint(string(finding.Severity)), finding.Subject, said})
 	}

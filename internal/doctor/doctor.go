@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -26,17 +27,20 @@ type Finding struct {
 	Severity Severity
 	Subject  string // what was looked at: stack, trail, …
 	Says     string
-	Do       string // what to do about it; empty if there is nothing to do
+	Do       string   // what to do about it; empty if there is nothing to do
+	Run      []string // commands with which to do it, to be pasted into a shell as they are
 }
 
 // Doctor examines one stack.
 type Doctor struct {
 	Stack    string // its name
 	Registry policy.Registry
+	Profile  string // of the AWS configuration files, for the commands; "" if none was named
 
 	CloudFormation StackAPI
 	EventBridge    RuleAPI
 	SQS            QueueAPI
+	Lambda         SourceAPI
 	CloudTrail     TrailAPI
 	ECR            RegistryAPI
 	Lists          Lists
@@ -47,6 +51,7 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 	findings, parts := d.stack(ctx)
 	findings = append(findings, d.rules(ctx, parts)...)
 	findings = append(findings, d.queues(ctx, parts)...)
+	findings = append(findings, d.source(ctx, parts)...)
 	findings = append(findings, d.trail(ctx, parts))
 	lists, consumers := d.lists(ctx)
 	findings = append(findings, lists...)
@@ -65,12 +70,18 @@ func problem(subject, do, format string, a ...any) Finding {
 	return Finding{Severity: Problem, Subject: subject, Says: fmt.Sprintf(format, a...), Do: do}
 }
 
+// run adds commands.
+func (f Finding) run(commands ...string) Finding {
+	f.Run = commands
+	return f
+}
+
 // unknown is the finding that something can't be looked at. The action is what IAM has to allow for it.
 func unknown(subject, action string, err error) Finding {
 	if isDenied(err) {
-		return warning(subject, "look with credentials that may call "+action, "not allowed to look: %v", err)
+		return warning(subject, "look with credentials that may call "+action, "not allowed to look: %s", awserror.Text(err))
 	}
-	return warning(subject, "try again; "+action+" is what failed", "could not look: %v", err)
+	return warning(subject, "try again; "+action+" is what failed", "could not look: %s", awserror.Text(err))
 }
 
 // isDenied knows the codes that AWS's services have for the same.

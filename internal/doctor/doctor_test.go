@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
@@ -34,6 +35,8 @@ type patient struct {
 	resources  []string // logical IDs; each is its own physical ID
 	disabled   []string // rules
 	messages   map[string]string
+	atWork     string // how many requests are taken and not done
+	mapping    string // state of the event source mapping
 	trails     []trailtypes.Trail
 	stopped    bool
 	basic      []trailtypes.EventSelector
@@ -41,6 +44,7 @@ type patient struct {
 	scope      string
 	registry   string // policy; "" for none
 	ssm        *stubaws.AWS
+	profile    string
 }
 
 func newPatient() *patient {
@@ -52,9 +56,11 @@ func newPatient() *patient {
 			"OnRepoFunction", "OnAccountFunction",
 			"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
 			"OnRepoFunctionImagePulledThrough", "OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule",
-			"RequestQueue", "OnRepoDeadLetterQueue", "OnAccountDeadLetterQueue",
+			"RequestQueue", "OnRepoDeadLetterQueue", "OnAccountDeadLetterQueue", "OnRepoFunctionRequests",
 		},
 		messages: map[string]string{},
+		atWork:   "0",
+		mapping:  "Enabled",
 		trails:   []trailtypes.Trail{trail("management", "eu-central-1", false)},
 		scope:    "V2",
 		ssm:      stubaws.New("123456789012", "eu-central-1"),
@@ -101,7 +107,13 @@ func (p *patient) GetQueueAttributes(_ context.Context, input *sqs.GetQueueAttri
 	if !ok {
 		n = "0"
 	}
-	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{"ApproximateNumberOfMessages": n}}, p.errors["GetQueueAttributes "+*input.QueueUrl]
+	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{
+		"ApproximateNumberOfMessages": n, "ApproximateNumberOfMessagesNotVisible": p.atWork,
+	}}, p.errors["GetQueueAttributes "+*input.QueueUrl]
+}
+
+func (p *patient) GetEventSourceMapping(context.Context, *lambda.GetEventSourceMappingInput, ...func(*lambda.Options)) (*lambda.GetEventSourceMappingOutput, error) {
+	return &lambda.GetEventSourceMappingOutput{State: &p.mapping}, p.errors["GetEventSourceMapping"]
 }
 
 func (p *patient) DescribeTrails(context.Context, *cloudtrail.DescribeTrailsInput, ...func(*cloudtrail.Options)) (*cloudtrail.DescribeTrailsOutput, error) {
@@ -127,14 +139,14 @@ func (p *patient) GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput
 	return &ecr.GetRegistryPolicyOutput{PolicyText: &p.registry}, p.errors["GetRegistryPolicy"]
 }
 
-// examine returns the findings as lines: severity, subject, what is said, and what to do.
+// examine returns the findings as lines: severity, subject, what is said, what to do, and the commands for it.
 func (p *patient) examine(t *testing.T) []string {
 	t.Helper()
 	registry := policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}
 	standard := policy.Standard{Registry: registry, Style: policy.GrantPrincipal}
 	d := &doctor.Doctor{
-		Stack: "ecr-pull-policy", Registry: registry,
-		CloudFormation: p, EventBridge: p, SQS: p, CloudTrail: p, ECR: p,
+		Stack: "ecr-pull-policy", Registry: registry, Profile: p.profile,
+		CloudFormation: p, EventBridge: p, SQS: p, Lambda: p, CloudTrail: p, ECR: p,
 		Lists: accountlist.NewStore(ssm.NewFromConfig(p.ssm.Config()), list, standard),
 	}
 	var said []string
@@ -142,7 +154,7 @@ func (p *patient) examine(t *testing.T) []string {
 		if (f.Severity == doctor.OK) != (f.Do == "") {
 			t.Errorf("what to do about %+v?", f)
 		}
-		said = append(said, strings.TrimSpace(string(f.Severity)+" "+f.Subject+": "+f.Says+" → "+f.Do))
+		said = append(said, strings.TrimSpace(string(f.Severity)+" "+f.Subject+": "+f.Says+" → "+strings.Join(append([]string{f.Do}, f.Run...), " $ ")))
 	}
 	return said
 }
@@ -164,7 +176,7 @@ func TestFindings(t *testing.T) {
 		change func(*patient)
 		want   string
 	}{
-		"no stack":              {func(p *patient) { p.errors["DescribeStacks"] = coded("ValidationError") }, "problem stack: there is no stack ecr-pull-policy in eu-central-1 → deploy"},
+		"no stack":              {func(p *patient) { p.errors["DescribeStacks"] = coded("ValidationError") }, "problem stack: there is no stack ecr-pull-policy in eu-central-1 → name another with --stack, or deploy it: $ sam build && sam deploy --stack-name ecr-pull-policy --region eu-central-1"},
 		"not allowed":           {func(p *patient) { p.errors["DescribeStacks"] = denied() }, "warning stack: not allowed to look"},
 		"failed update":         {func(p *patient) { p.status = "UPDATE_ROLLBACK_COMPLETE" }, "warning stack: ecr-pull-policy works, but"},
 		"failed creation":       {func(p *patient) { p.status = "ROLLBACK_COMPLETE" }, "problem stack: ecr-pull-policy is ROLLBACK_COMPLETE"},
@@ -174,7 +186,7 @@ func TestFindings(t *testing.T) {
 		"incomplete":            {func(p *patient) { p.resources = p.resources[1:] }, "problem resources: the stack has no OnRepoFunction →"},
 		"resources not allowed": {func(p *patient) { p.errors["ListStackResources"] = denied() }, "warning resources: not allowed to look"},
 
-		"disabled rule":      {func(p *patient) { p.disabled = []string{"RequestRule"} }, "problem rules: the rule RequestRule is disabled → aws events enable-rule --name RequestRule"},
+		"disabled rule":      {func(p *patient) { p.disabled = []string{"RequestRule"} }, "problem rules: the rule RequestRule is disabled → enable it: $ aws events enable-rule --name RequestRule --region eu-central-1"},
 		"deleted rule":       {func(p *patient) { p.errors["DescribeRule RequestRule"] = coded("ResourceNotFoundException") }, "problem rules: the rule RequestRule (RequestRule) does not exist"},
 		"rules not allowed":  {func(p *patient) { p.errors["DescribeRule OnRepoFunctionRepositoryCreated"] = denied() }, "warning rules: not allowed to look: api error AccessDeniedException: said AWS → look with credentials that may call events:DescribeRule"},
 		"EventBridge is ill": {func(p *patient) { p.errors["DescribeRule RequestRule"] = coded("InternalException") }, "warning rules: could not look"},
@@ -183,7 +195,20 @@ func TestFindings(t *testing.T) {
 			p.disabled = []string{"OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough"}
 		}, "ok rules: 5 rules are enabled; those for image pushes are off"},
 
-		"rollout":          {func(p *patient) { p.messages["RequestQueue"] = "12" }, "ok queue: the request queue is there; 12 requests wait in it"},
+		"rollout": {func(p *patient) { p.messages["RequestQueue"], p.atWork = "12", "2" },
+			"ok queue: 12 requests wait in the request queue, 2 are at work or wait for another try"},
+		"nobody at work": {func(p *patient) { p.messages["RequestQueue"] = "12" },
+			"warning queue: 12 requests wait in the request queue, and none is at work → look again in a minute"},
+		"stopped": {func(p *patient) { p.mapping = "Disabled" },
+			"problem queue: nothing takes requests out of the request queue: onrepo's event source mapping is disabled → " +
+				"enable it: $ aws lambda update-event-source-mapping --enabled --uuid OnRepoFunctionRequests --region eu-central-1"},
+		"starting":           {func(p *patient) { p.mapping = "Enabling" }, "warning queue: onrepo's event source mapping is enabling → wait"},
+		"deleted source":     {func(p *patient) { p.errors["GetEventSourceMapping"] = coded("ResourceNotFoundException") }, "problem queue: nothing takes requests"},
+		"source not allowed": {func(p *patient) { p.errors["GetEventSourceMapping"] = denied() }, "warning queue: not allowed to look: api error AccessDeniedException: said AWS → look with credentials that may call lambda:GetEventSourceMapping"},
+		"no source": {func(p *patient) {
+			p.resources = slices.DeleteFunc(p.resources, func(id string) bool { return id == "OnRepoFunctionRequests" })
+		},
+			"problem resources: the stack has no OnRepoFunctionRequests"},
 		"dead letters":     {func(p *patient) { p.messages["OnRepoDeadLetterQueue"] = "3" }, "problem dead letters: 3 dead letters in OnRepoDeadLetterQueue → docs/operations.md, OnRepoDeadLettersAlarm,"},
 		"deleted queue":    {func(p *patient) { p.errors["GetQueueAttributes RequestQueue"] = coded("QueueDoesNotExist") }, "problem queue: the queue RequestQueue does not exist"},
 		"queue is unknown": {func(p *patient) { p.messages["RequestQueue"] = "many" }, "warning queue: could not look"},
@@ -201,7 +226,12 @@ func TestFindings(t *testing.T) {
 			p.trails = append(p.trails, trail("second", "eu-central-1", false))
 		}, "ok trail: second logs"},
 
-		"missing list":      {func(p *patient) { p.ssm.DeleteParameter(list) }, "problem list: /ecr-pull-policy/accounts does not exist"},
+		"missing list": {func(p *patient) { p.ssm.DeleteParameter(list) }, "problem list: /ecr-pull-policy/accounts does not exist: no repository gets anything from it → " +
+			"write into accounts.txt who may pull, check it, and make it the list: " +
+			"$ ecr-pull-policy validate accounts.txt --account-id 123456789012 --region eu-central-1 " +
+			"$ aws ssm put-parameter --type String --name /ecr-pull-policy/accounts --value file://accounts.txt --region eu-central-1"},
+		"with a profile": {func(p *patient) { p.profile, p.disabled = "it's mine", []string{"RequestRule"} },
+			`problem rules: the rule RequestRule is disabled → enable it: $ aws events enable-rule --name RequestRule --region eu-central-1 --profile 'it'\''s mine'`},
 		"bad list":          {func(p *patient) { p.ssm.PutList(list, "what?") }, "problem list: version 2 of /ecr-pull-policy/accounts can't be used, version 1 stands in"},
 		"bad list, no good": {func(p *patient) { p.ssm.PutList(list+"/team-a", "what?") }, "problem list: /ecr-pull-policy/accounts/team-a can't be used, and no earlier"},
 		"namespaced list":   {func(p *patient) { p.ssm.PutList(list+"/team-a", "none") }, "ok list: /ecr-pull-policy/accounts/team-a, version 1, names nobody"},
@@ -209,8 +239,13 @@ func TestFindings(t *testing.T) {
 			p.ssm.OnCall = func(context.Context, stubaws.Call) stubaws.Fault { return stubaws.Fault{Code: "AccessDeniedException"} }
 		}, "warning list: not allowed"},
 
-		"scope V1":           {func(p *patient) { p.scope = "V1" }, "ok registry policy: its scope is V1"},
-		"scope not allowed":  {func(p *patient) { p.errors["GetAccountSetting"] = denied() }, "warning registry policy: not allowed to look"},
+		"scope V1": {func(p *patient) { p.scope, p.registry = "V1", allow(`"*"`, `"*"`, all, "") }, "ok registry policy: its scope is V1"},
+		"no scope, no policy": {func(p *patient) { p.errors["GetAccountSetting"] = coded("UnsupportedOperationException") },
+			"ok registry policy: there is none"},
+		"scope unknown": {func(p *patient) {
+			p.errors["GetAccountSetting"], p.registry = denied(), allow(`"*"`, `"*"`, all, "")
+		}, "warning registry policy: it lets everybody pull from all repositories if its scope is V2, which can't be told: api error AccessDeniedException: said AWS → " +
+			"see what its scope is: $ aws ecr get-account-setting --name REGISTRY_POLICY_SCOPE --region eu-central-1"},
 		"policy not allowed": {func(p *patient) { p.errors["GetRegistryPolicy"] = denied() }, "warning registry policy: not allowed to look"},
 		"no policy":          {func(p *patient) { p.registry = "[]" }, "warning registry policy: could not look"},
 		"same account": {func(p *patient) { p.registry = allow(`{"AWS":"arn:aws:iam::111111111111:root"}`, `"ecr:*"`, `"*"`, "") },

@@ -32,17 +32,19 @@ func (d *Doctor) lists(ctx context.Context) (findings []Finding, consumers []str
 }
 
 func (d *Doctor) list(list accountlist.List) Finding {
-	const subject = "list"
+	const (
+		subject = "list"
+		mend    = "write a mended list into accounts.txt, check it, and make it the list:"
+	)
 	switch {
 	case accountlist.IsMissing(list.Problem):
-		return problem(subject, "write it: aws ssm put-parameter --name "+list.Name+" --type StringList --value 111111111111",
-			"%s does not exist: no repository gets anything from it", list.Name)
+		return problem(subject, "write into accounts.txt who may pull, check it, and make it the list:",
+			"%s does not exist: no repository gets anything from it", list.Name).run(d.writeList("--type String", list.Name)...)
 	case list.Problem != nil && list.InForce == 0:
-		return problem(subject, "mend it: ecr-pull-policy validate checks a list before you write it",
-			"%s can't be used, and no earlier version can: %v", list.Name, list.Problem)
+		return problem(subject, mend, "%s can't be used, and no earlier version can: %v", list.Name, list.Problem).run(d.writeList("--overwrite", list.Name)...)
 	case list.Problem != nil:
-		return problem(subject, "mend it: ecr-pull-policy validate checks a list before you write it",
-			"version %d of %s can't be used, version %d stands in: %v", list.Version, list.Name, list.InForce, list.Problem)
+		return problem(subject, mend, "version %d of %s can't be used, version %d stands in: %v", list.Version, list.Name, list.InForce, list.Problem).
+			run(d.writeList("--overwrite", list.Name)...)
 	}
 	return ok(subject, "%s, version %d, names %s", list.Name, list.Version, Count(*list.Consumers))
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 )
 
 // RegistryAPI is what the doctor needs of ECR.
@@ -17,23 +19,16 @@ type RegistryAPI interface {
 }
 
 // registryPolicy looks whether the registry policy grants the same as the lists: then taking somebody off a list
-// takes nothing away. Only policies of scope V2 can.
+// takes nothing away. Only policies of scope V2 can: what the scope is matters to such a policy alone, and not every
+// registry says it.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
 func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding {
 	const subject = "registry policy"
-	setting, err := d.ECR.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String("REGISTRY_POLICY_SCOPE")})
-	if err != nil {
-		return unknown(subject, "ecr:GetAccountSetting", err)
-	}
-	scope := aws.ToString(setting.Value)
-	if scope == "V1" {
-		return ok(subject, "its scope is V1: it can't grant pull")
-	}
 	output, err := d.ECR.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
 	switch {
 	case hasCode(err, "RegistryPolicyNotFoundException"):
-		return ok(subject, "there is none (scope %s)", scope)
+		return ok(subject, "there is none")
 	case err != nil:
 		return unknown(subject, "ecr:GetRegistryPolicy", err)
 	}
@@ -42,17 +37,32 @@ func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding
 		return unknown(subject, "ecr:GetRegistryPolicy", err)
 	}
 	both := slices.DeleteFunc(slices.Clone(consumers), func(c string) bool { return !slices.Contains(granted, c) })
-	const do = "have it in one place: take the grant out of the registry policy, or the consumers off the lists"
-	switch {
-	case slices.Contains(granted, everybody):
-		return problem(subject, "take the grant to everybody out of it: aws ecr get-registry-policy", "it lets everybody pull from all repositories, whatever the lists say")
-	case len(both) > 0:
-		return warning(subject, do, "it lets %s pull from all repositories already: taking them off a list would take nothing away", strings.Join(both, ", "))
+	who := strings.Join(both, ", ")
+	if slices.Contains(granted, everybody) {
+		who = "everybody"
 	}
-	return ok(subject, "it grants pull on all repositories to nobody on the lists (scope %s)", scope)
+	if who == "" {
+		return ok(subject, "it grants pull on all repositories to nobody on the lists")
+	}
+	setting, err := d.ECR.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(policyScope)})
+	switch {
+	case err != nil:
+		return warning(subject, "see what its scope is:", "it lets %s pull from all repositories if its scope is V2, which can't be told: %s", who, awserror.Text(err)).
+			run(d.here("aws ecr get-account-setting --name " + policyScope))
+	case aws.ToString(setting.Value) == "V1":
+		return ok(subject, "its scope is V1: it can't grant pull")
+	case slices.Contains(granted, everybody):
+		return problem(subject, "take the grant to everybody out of it:", "it lets everybody pull from all repositories, whatever the lists say").
+			run(d.here("aws ecr get-registry-policy --query policyText --output text"))
+	}
+	return warning(subject, "have it in one place: take the grant out of the registry policy, or the consumers off the lists",
+		"it lets %s pull from all repositories already: taking them off a list would take nothing away", who)
 }
 
-const everybody = "*"
+const (
+	everybody   = "*"
+	policyScope = "REGISTRY_POLICY_SCOPE"
+)
 
 // pullers returns whom a registry policy lets pull from all repositories, as account lists name them.
 func pullers(document string) ([]string, error) {

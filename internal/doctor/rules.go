@@ -30,15 +30,15 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 		rule, err := d.EventBridge.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name})
 		switch {
 		case hasCode(err, "ResourceNotFoundException"):
-			findings = append(findings, problem(subject, "somebody deleted it outside of the stack: remove the stack and deploy it again; repository policies stay",
-				"the rule %s (%s) does not exist", logicalID, name))
+			findings = append(findings, problem(subject, redeploy, "the rule %s (%s) does not exist", logicalID, name))
 		case isDenied(err):
 			return append(findings, unknown(subject, "events:DescribeRule", err)) // all others would say the same
 		case err != nil:
 			findings = append(findings, unknown(subject, "events:DescribeRule", err))
 		case rule.State == types.RuleStateDisabled && !p.pushEvents && isPushRule(logicalID):
 		case rule.State == types.RuleStateDisabled:
-			findings = append(findings, problem(subject, "aws events enable-rule --name "+name, "the rule %s is disabled", logicalID))
+			findings = append(findings, problem(subject, "enable it:", "the rule %s is disabled", logicalID).
+				run(d.here("aws events enable-rule --name "+quote(name))))
 		default:
 			enabled++
 		}

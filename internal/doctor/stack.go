@@ -16,8 +16,6 @@ type StackAPI interface {
 	ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
 }
 
-const deploy = "deploy it: sam build && sam deploy"
-
 // parts are what a stack is made of, as far as it is known.
 type parts struct {
 	known      bool
@@ -40,7 +38,10 @@ func queues() []string {
 	return []string{requestQueue, "OnRepoDeadLetterQueue", "OnAccountDeadLetterQueue"}
 }
 
-const requestQueue = "RequestQueue"
+const (
+	requestQueue  = "RequestQueue"
+	requestSource = "OnRepoFunctionRequests" // the event source mapping of the request queue
+)
 
 // stack looks whether the stack is there and complete.
 func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
@@ -48,23 +49,24 @@ func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
 	described, err := d.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.Stack})
 	switch {
 	case hasCode(err, "ValidationError"): // which is how CloudFormation says that there is none
-		return []Finding{problem(subject, deploy+", or name another with --stack", "there is no stack %s in %s", d.Stack, d.Registry.Region)}, parts{}
+		return []Finding{problem(subject, "name another with --stack, or deploy it:", "there is no stack %s in %s", d.Stack, d.Registry.Region).run(d.deploy())}, parts{}
 	case err != nil:
 		return []Finding{unknown(subject, "cloudformation:DescribeStacks", err)}, parts{}
 	case len(described.Stacks) == 0:
-		return []Finding{problem(subject, deploy, "there is no stack %s", d.Stack)}, parts{}
+		return []Finding{problem(subject, "deploy it:", "there is no stack %s", d.Stack).run(d.deploy())}, parts{}
 	}
 	stack := described.Stacks[0]
 	findings := []Finding{d.status(stack)}
 	p := parts{pushEvents: parameter(stack, "PushEvents") != "off"}
 	if parameter(stack, "Mode") == "observe" {
-		findings = append(findings, warning("mode", "deploy with Mode=enforce when you like what plan says", "the stack observes: it writes no policy"))
+		findings = append(findings, warning("mode", "deploy with Mode=enforce when you like what this says:", "the stack observes: it writes no policy").
+			run(d.here("ecr-pull-policy plan --stack "+quote(d.Stack))))
 	}
 	if p.ids, err = d.resources(ctx); err != nil {
 		return append(findings, unknown("resources", "cloudformation:ListStackResources", err)), p
 	}
 	p.known = true
-	return append(findings, p.complete()), p
+	return append(findings, d.complete(p)), p
 }
 
 // status says what the stack's status means. A stack that is being made or removed has none of the endings.
@@ -73,7 +75,7 @@ func (d *Doctor) status(stack types.Stack) Finding {
 	status := string(stack.StackStatus)
 	switch {
 	case strings.HasPrefix(status, "DELETE"):
-		return problem(subject, deploy, "%s is %s", d.Stack, status)
+		return problem(subject, "deploy it:", "%s is %s", d.Stack, status).run(d.deploy())
 	case status == "UPDATE_ROLLBACK_COMPLETE":
 		return warning(subject, "see why in the stack's events, and deploy again", "%s works, but its last update failed: %s", d.Stack, status)
 	case strings.Contains(status, "ROLLBACK"), strings.HasSuffix(status, "FAILED"):
@@ -110,15 +112,15 @@ func (d *Doctor) resources(ctx context.Context) (map[string]string, error) {
 	return ids, nil
 }
 
-func (p parts) complete() Finding {
+func (d *Doctor) complete(p parts) Finding {
 	var missing []string
-	for _, logicalID := range slices.Concat(functions(), rules(), queues()) {
+	for _, logicalID := range slices.Concat(functions(), rules(), queues(), []string{requestSource}) {
 		if p.ids[logicalID] == "" {
 			missing = append(missing, logicalID)
 		}
 	}
 	if len(missing) > 0 {
-		return problem("resources", "is it another application's stack? Otherwise "+deploy, "the stack has no %s", strings.Join(missing, ", "))
+		return problem("resources", "is it another application's stack? Otherwise deploy it:", "the stack has no %s", strings.Join(missing, ", ")).run(d.deploy())
 	}
 	return ok("resources", "both functions, the rules and the queues are in the stack")
 }

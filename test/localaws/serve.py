@@ -1,10 +1,11 @@
-"""Runs moto's server, with its arguments. One thing is mended before: moto describes the parameters of a stack that
-are lists as Python writes lists."""
+"""Runs moto's server, with its arguments. Two things are mended before: moto describes the parameters of a stack that
+are lists as Python writes lists, and feeds a mapped queue to the function in Docker."""
 
 import sys
 
 from moto.cloudformation.models import Stack
 from moto.server import main
+from moto.sqs.models import Queue
 
 written = Stack.parameter_list.fget
 
@@ -18,4 +19,7 @@ def parameter_list(stack):
 
 
 Stack.parameter_list = property(parameter_list)
+# The mapping is there to be looked at. That the queue is emptied into the function is played in Go.
+Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, mappings: None)
+
 sys.exit(main())

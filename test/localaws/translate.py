@@ -27,8 +27,8 @@ PLAYED = {
     "AWS::Lambda::EventInvokeConfig": ["DestinationConfig", "FunctionName", "MaximumRetryAttempts"],
 }
 
-# moto would feed a mapped queue to the function in Docker, and has neither retries nor the alarms of a dashboard.
-NOT_FOR_MOTO = {"AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig", "AWS::CloudWatch::Dashboard"}
+# moto has neither retries nor the alarms of a dashboard.
+NOT_FOR_MOTO = {"AWS::Lambda::EventInvokeConfig", "AWS::CloudWatch::Dashboard"}
 
 
 class NoManagedPolicies:
