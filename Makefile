@@ -67,7 +67,7 @@ fuzz: tools ## fuzz each target for FUZZ_TIME (30s)
 	done
 
 clean: ## remove everything that the other targets made
-	rm -rf .aws-sam .local .venv coverage.out
+	rm -rf .aws-sam .local .venv bin coverage.out
 
 tools:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/)" >&2; exit 1; }

@@ -35,7 +35,7 @@ not written to, unless --mode enforce says so.
 Ctrl-C stops after the repositories that are being written; run it again to go on. A
 second Ctrl-C stops at once.
 
-Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
+Exit status: 0 all is done, or you said no, 1 something failed, 130 interrupted.`,
 		Example: `  ecr-pull-policy apply
   ecr-pull-policy apply --yes --include 'team-a/**'`,
 		Args: cobra.NoArgs,
@@ -66,10 +66,7 @@ Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
 			if l.given(command) {
 				fmt.Fprintf(command.ErrOrStderr(), "A stack that is deployed follows %s, and undoes what differs from it.\n", s.ListName)
 			}
-			if err := s.agree(command, len(names), yes); err != nil {
-				return err
-			}
-			if err := s.apply(command, store, names, each); err != nil {
+			if err := s.write(command, store, names, each, yes); err != nil {
 				return err
 			}
 		}
@@ -81,17 +78,20 @@ Exit status: 0 all is done, 1 something failed, 130 interrupted.`,
 	return command
 }
 
-// agree asks whether to write, unless that was said.
-func (s *session) agree(command *cobra.Command, n int, yes bool) error {
-	if yes {
-		return nil
+// write asks whether to write, unless that was said, and does it. A no is no error.
+func (s *session) write(command *cobra.Command, store *accountlist.Store, names []string, each, yes bool) error {
+	if !yes {
+		agreed, err := confirm(command, fmt.Sprintf("Write the policies of %s in %s, %s?",
+			repositories(len(names)), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
+		if err != nil {
+			return err
+		}
+		if !agreed {
+			fmt.Fprintln(command.ErrOrStderr(), "Nothing was written.")
+			return nil
+		}
 	}
-	yes, err := confirm(command, fmt.Sprintf("Write the policies of %s in %s, %s?",
-		repositories(n), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
-	if err == nil && !yes {
-		err = errors.New("nothing was written")
-	}
-	return err
+	return s.apply(command, store, names, each)
 }
 
 func changing(planned []plan.Repository) []string {

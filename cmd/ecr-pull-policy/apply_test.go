@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
@@ -332,6 +334,10 @@ func TestErrors(t *testing.T) {
 		"nobody to ask":         {[]string{"apply"}, "say --yes"},
 		"nothing to render":     {[]string{"render", "a/api", "--accounts", "none"}, "let nobody pull a/api"},
 		"doctor without stack":  {[]string{"doctor", "--stack", ""}, "name the stack"},
+		"no pattern":            {[]string{"plan", "--include", ""}, "a pattern of the repositories in scope is empty: write ** for all of them"},
+		"an empty pattern":      {[]string{"plan", "--include", "team-a/**,"}, "a pattern of the repositories in scope is empty"},
+		"no name":               {[]string{"render", "Team A"}, `"Team A" is not a repository name: `},
+		"list of 9,000":         {[]string{"plan", "--accounts", "111111111111#" + strings.Repeat("x", 9000)}, "--accounts: has 9013 characters, and a parameter holds at most 8192"},
 		"list that doesn't fit": {[]string{"plan", "--accounts", accounts(400)}, "ECR's limit is 10240"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -345,6 +351,39 @@ func TestErrors(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	if _, said := call(t.Context(), "plan"); !strings.Contains(said, "no Region") {
 		t.Errorf("without a Region: %s", said)
+	}
+}
+
+// Who is asked and says no wrote nothing, and nothing failed.
+func TestAnswers(t *testing.T) {
+	for answer, want := range map[string]struct {
+		writes int
+		says   string
+	}{
+		"no\n":  {0, "Only yes goes ahead: Nothing was written.\n"},
+		"":      {0, "Nothing was written.\n"},
+		"yes\n": {1, "applied: 1 updated"},
+	} {
+		cloud := newCloud(t)
+		cloud.CreateRepository("a/api")
+		cloud.PutList(accountList, "111111111111")
+		var out output
+		command := &cobra.Command{}
+		command.SetContext(t.Context())
+		command.SetIn(strings.NewReader(answer))
+		command.SetOut(&out)
+		command.SetErr(&out)
+		s, store, err := (&listFlags{}).connect(command, newFlags())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.write(command, store, []string{"a/api"}, false, false); err != nil {
+			t.Errorf("%q: %v", answer, err)
+		}
+		says(t, out.String(), "Write the policies of 1 repository in 123456789012, eu-central-1?", want.says)
+		if got := cloud.Calls()["SetRepositoryPolicy"]; got != want.writes {
+			t.Errorf("%q: %d policies were written, want %d", answer, got, want.writes)
+		}
 	}
 }
 

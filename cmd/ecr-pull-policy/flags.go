@@ -86,14 +86,14 @@ func (f *flags) useStack(parameters map[string]string) error {
 	return nil
 }
 
-// offlineRegion returns the Region without a call or a configuration file.
-func (f *flags) offlineRegion() string {
+// offlineRegion returns the Region without a call or a configuration file, and whether it is given.
+func (f *flags) offlineRegion() (region string, given bool) {
 	for _, region := range []string{f.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")} {
 		if region != "" {
-			return region
+			return region, true
 		}
 	}
-	return "us-east-1"
+	return "us-east-1", false
 }
 
 // partitionOf returns the partition that a Region is in.

@@ -6,12 +6,21 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// How many characters a parameter of each tier holds.
+//
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+const (
+	standardTier = 4096
+	advancedTier = 8192
 )
 
 // listFlags say which list to use in the place of the one in SSM.
@@ -58,6 +67,9 @@ func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Stor
 		if err != nil {
 			return nil, err
 		}
+		if err := checkLength(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", source, err)
+		}
 		if err := s.Standard.Fits(list.Consumers); err != nil {
 			return nil, fmt.Errorf("account list: %w", err)
 		}
@@ -80,6 +92,14 @@ func readList(command *cobra.Command, file string) (string, error) {
 		return "", fmt.Errorf("read account list: %w", err)
 	}
 	return string(text), nil
+}
+
+// checkLength refuses a list that no parameter holds. Every list is a parameter of its own.
+func checkLength(list string) error {
+	if n := utf8.RuneCountInString(list); n > advancedTier {
+		return fmt.Errorf("has %d characters, and a parameter holds at most %d: shorten its comments, or name an organization", n, advancedTier)
+	}
+	return nil
 }
 
 // readLists reads every list there is, and says what is wrong with them. It is an error if none can be used.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tidwall/pretty"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -25,6 +26,9 @@ repository need not exist; statements of others that its policy may have are lef
 	l.register(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		repository := args[0]
+		if err := trigger.CheckRepositoryName(repository); err != nil {
+			return err
+		}
 		s, store, err := l.connect(command, f)
 		if err != nil {
 			return err

@@ -10,18 +10,13 @@ import (
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// How many characters a parameter of each tier holds.
-//
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
-const (
-	standardTier = 4096
-	advancedTier = 8192
-)
+const accountID = "account-id" // flag of validate
 
 func newValidate(f *flags) *cobra.Command {
 	var account string
@@ -29,23 +24,24 @@ func newValidate(f *flags) *cobra.Command {
 		Use:   "validate FILE|-",
 		Short: "Check an account list, and show the policy that it makes",
 		Long: `Check an account list before it is written: every problem with its line and column, or
-the policy that the list makes and its size against ECR's limit. Calls nobody, so the
-stack's settings are those of the flags.
+the policy that the list makes and its size against ECR's limit. Calls nobody: say with
+the flags what the stack's parameters say, where they aren't the template's defaults.
 
 Exit status: 0 valid, 1 invalid.`,
 		Example: `  ecr-pull-policy validate accounts.txt
   aws ssm get-parameter --name /ecr-pull-policy/accounts --query Parameter.Value --output text |
-    ecr-pull-policy validate - --grant-style condition --region eu-west-1`,
+    ecr-pull-policy validate - --account-id 123456789012 --region eu-west-1 --grant-style condition`,
 		Args: cobra.ExactArgs(1),
 	}
 	f.registerStandard(command.Flags())
-	command.Flags().StringVar(&account, "account-id", "000000000000", "account that owns the registry, which a list need not name")
+	command.Flags().StringVar(&account, accountID, "000000000000", "account that owns the registry: a list need not name it, and can't name it alone")
 	command.RunE = func(command *cobra.Command, args []string) error {
-		region := f.offlineRegion()
+		region, given := f.offlineRegion()
 		s, err := f.parameters.Settings(f.stack, policy.Registry{Partition: partitionOf(region), Region: region, AccountID: account})
 		if err != nil {
 			return fmt.Errorf("settings: %w", err)
 		}
+		fmt.Fprint(command.ErrOrStderr(), f.assumptions(command.Flags(), s.Standard, given))
 		text, err := readList(command, args[0])
 		if err != nil {
 			return err
@@ -53,6 +49,33 @@ Exit status: 0 valid, 1 invalid.`,
 		return validate(command.OutOrStdout(), command.ErrOrStderr(), args[0], text, s.Standard)
 	}
 	return command
+}
+
+// assumptions says which flags that bear on the result were not given.
+func (f *flags) assumptions(set *pflag.FlagSet, standard policy.Standard, regionGiven bool) string {
+	var assumed []string
+	for _, a := range []struct {
+		flag, value string
+		given       bool
+	}{
+		{"region", standard.Registry.Region, regionGiven},
+		{accountID, standard.Registry.AccountID, set.Changed(accountID)},
+		{"grant-style", f.parameters.GrantStyle, f.given("grant-style")},
+		{"lambda-statement", f.parameters.LambdaStatement, f.given("lambda-statement")},
+		{"extra-actions", "''", f.given("extra-actions")},
+	} {
+		if !a.given {
+			assumed = append(assumed, "--"+a.flag+" "+a.value)
+		}
+	}
+	said := ""
+	if len(assumed) > 0 {
+		said = "note: assumed " + strings.Join(assumed, " ") + "\n"
+	}
+	if !set.Changed(accountID) {
+		said += "note: a list that names the registry's own account alone is no list; without its --account-id that isn't seen\n"
+	}
+	return said
 }
 
 func validate(out, errOut io.Writer, file, text string, standard policy.Standard) error {
@@ -63,10 +86,8 @@ func validate(out, errOut io.Writer, file, text string, standard policy.Standard
 	if err != nil {
 		return err
 	}
-	length := utf8.RuneCountInString(text)
-	if length > advancedTier {
-		return refuse(errOut, file, []policy.Problem{{Reason: fmt.Sprintf(
-			"has %d characters, and a parameter holds at most %d: shorten its comments, or name an organization", length, advancedTier)}})
+	if err := checkLength(text); err != nil {
+		return refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
 	change, err := standard.Merge("", []*policy.Consumers{&list.Consumers})
 	if err != nil {
@@ -77,7 +98,7 @@ func validate(out, errOut io.Writer, file, text string, standard policy.Standard
 	for _, notice := range list.Notices {
 		fmt.Fprintln(out, "note:", notice)
 	}
-	if length > standardTier {
+	if length := utf8.RuneCountInString(text); length > standardTier {
 		fmt.Fprintf(out, "note: %d characters take a parameter of the advanced tier\n", length)
 	}
 	return tellPolicy(out, change.Document, standard)

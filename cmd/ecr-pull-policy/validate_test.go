@@ -41,11 +41,16 @@ func TestValidate(t *testing.T) {
 		"a long comment": {"111111111111 # " + strings.Repeat("x", 5000), nil, 0, []string{"advanced tier"}},
 		"every problem": {"11111111111, *\n  lambda.amazonaws.com", nil, 1, []string{
 			`-:1:1: "11111111111": an account ID has 12 digits`, `-:1:14: "*": would let every AWS account pull`, `-:2:3: "lambda.amazonaws.com": is a service`}},
-		"empty":           {" \n", nil, 1, []string{"-: names nobody"}},
-		"too many":        {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
-		"too long":        {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter holds at most 8192"}},
-		"unknown setting": {"111111111111", []string{"--grant-style", "open"}, 1, []string{`unknown grant style "open"`}},
-		"unknown flag":    {"111111111111", []string{"--nope"}, 1, []string{"unknown flag: --nope"}},
+		"nothing assumed": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", ""}, 0, []string{
+			"valid: "}},
+		"own account alone": {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: names the registry's own account alone"}},
+		"flag of others":    {"111111111111", []string{"--stack", "other"}, 1, []string{"unknown flag: --stack; ecr-pull-policy validate --help lists the flags"}},
+		"profile":           {"111111111111", []string{"--profile", "other"}, 1, []string{"unknown flag: --profile"}},
+		"empty":             {" \n", nil, 1, []string{"-: names nobody"}},
+		"too many":          {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
+		"too long":          {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter holds at most 8192"}},
+		"unknown setting":   {"111111111111", []string{"--grant-style", "open"}, 1, []string{`unknown grant style "open"`}},
+		"unknown flag":      {"111111111111", []string{"--nope"}, 1, []string{"unknown flag: --nope"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, errOut := offline(t, c.list, append([]string{"validate", "-"}, c.args...)...)
@@ -57,10 +62,38 @@ func TestValidate(t *testing.T) {
 					t.Errorf("it doesn't say %q:\n%s%s", part, out, errOut)
 				}
 			}
+			if name == "nothing assumed" && errOut != "" {
+				t.Errorf("it says %s", errOut)
+			}
 			if c.want != 0 && out != "" {
 				t.Errorf("an error on the standard output: %s", out)
 			}
 		})
+	}
+}
+
+func TestAssumptions(t *testing.T) {
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	const alone = "note: a list that names the registry's own account alone is no list; without its --account-id that isn't seen\n"
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "note: assumed --region us-east-1 --account-id 000000000000 --grant-style principal --lambda-statement on --extra-actions ''\n" + alone},
+		{[]string{"--region", "eu-west-1", "--grant-style", "condition"}, "note: assumed --account-id 000000000000 --lambda-statement on --extra-actions ''\n" + alone},
+		{[]string{"--account-id", "123456789012"}, "note: assumed --region us-east-1 --grant-style principal --lambda-statement on --extra-actions ''\n"},
+	} {
+		status, _, errOut := offline(t, "111111111111", append([]string{"validate", "-"}, c.args...)...)
+		if status != 0 || errOut != c.want {
+			t.Errorf("%s: exit status %d\n%swant\n%s", c.args, status, errOut, c.want)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if status, out, _ := offline(t, "", "--version"); status != 0 || !strings.HasPrefix(out, "ecr-pull-policy version ") || !strings.Contains(out, " go1.") {
+		t.Errorf("exit status %d: %s", status, out)
 	}
 }
 
@@ -69,7 +102,7 @@ func TestValidateFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("what?\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status, _, errOut := offline(t, "", "validate", file); status != 1 || !strings.HasPrefix(errOut, file+":1:1: ") {
+	if status, _, errOut := offline(t, "", "validate", file); status != 1 || !strings.Contains(errOut, "\n"+file+":1:1: ") {
 		t.Errorf("%d: %s", status, errOut)
 	}
 	if status, _, errOut := offline(t, "", "validate", file+"x"); status != 1 || !strings.Contains(errOut, "no such file") {

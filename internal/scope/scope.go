@@ -4,6 +4,7 @@ package scope
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -13,9 +14,12 @@ import (
 type Scope struct{ include, exclude []string }
 
 // New returns the repositories that match a pattern of include and none of exclude. The error names every pattern
-// that is malformed.
+// that is malformed, and says if one of include is missing. An empty pattern of exclude matches nothing.
 func New(include, exclude []string) (Scope, error) {
 	var errs []error
+	if len(include) == 0 || slices.Contains(include, "") {
+		errs = append(errs, errors.New("a pattern of the repositories in scope is empty: write ** for all of them"))
+	}
 	for _, pattern := range append(include[:len(include):len(include)], exclude...) {
 		if !doublestar.ValidatePattern(pattern) {
 			errs = append(errs, fmt.Errorf("pattern %q is malformed: use *, **, ? and [a-z]", pattern))

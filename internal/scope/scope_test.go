@@ -42,6 +42,17 @@ func TestMalformedPatterns(t *testing.T) {
 	}
 }
 
+func TestEmptyPatterns(t *testing.T) {
+	for _, include := range [][]string{nil, {""}, {"**", ""}} {
+		if _, err := scope.New(include, nil); err == nil || !strings.Contains(err.Error(), "is empty: write **") {
+			t.Errorf("include %q: %v", include, err)
+		}
+	}
+	if _, err := scope.New([]string{"**"}, []string{""}); err != nil {
+		t.Error(err)
+	}
+}
+
 func split(patterns string) []string {
 	if patterns == "" {
 		return nil

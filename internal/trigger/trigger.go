@@ -65,7 +65,7 @@ func ForRepositories(message []byte, account string) (Repositories, error) {
 		return Repositories{}, err
 	}
 	for _, name := range t.Names {
-		if err := checkRepositoryName(name); err != nil {
+		if err := CheckRepositoryName(name); err != nil {
 			return Repositories{}, fmt.Errorf("%s event: %w", t.Kind, err)
 		}
 	}
