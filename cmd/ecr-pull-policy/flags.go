@@ -21,14 +21,14 @@ type flags struct {
 func newFlags() *flags {
 	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults()}
 	f.all.StringVar(&f.profile, "profile", "", "profile of the AWS configuration files")
-	f.all.StringVar(&f.region, "region", "", "Region of the registry")
+	f.all.StringVar(&f.region, "region", "", "Region of the registry, in the place of AWS_REGION")
 	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "stack whose parameters to use; empty for none")
 
 	p := &f.parameters
 	f.all.StringVar(&p.AccountListName, "list-name", p.AccountListName, "SSM parameter that lists who may pull")
-	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "principal or condition")
+	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "principal (names each account) or condition (shorter, for many accounts)")
 	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "on or off: whether functions of the listed accounts may run the images")
-	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "pull-side actions beyond the three that a pull needs")
+	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "pull-side actions beyond the three that a pull needs, such as ecr:DescribeImages")
 	f.all.StringSliceVar(&p.Include, "include", p.Include, "patterns of the repositories in scope")
 	f.all.StringSliceVar(&p.Exclude, "exclude", p.Exclude, "patterns of the repositories out of scope")
 	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce or observe: whether to write")

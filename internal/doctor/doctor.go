@@ -50,8 +50,8 @@ type Doctor struct {
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	findings, parts := d.stack(ctx)
 	findings = append(findings, d.rules(ctx, parts)...)
-	findings = append(findings, d.queues(ctx, parts)...)
 	findings = append(findings, d.source(ctx, parts)...)
+	findings = append(findings, d.queues(ctx, parts)...)
 	findings = append(findings, d.trail(ctx, parts))
 	lists, consumers := d.lists(ctx)
 	findings = append(findings, lists...)
