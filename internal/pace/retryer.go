@@ -18,11 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// A retry comes after up to 0.2 s, 0.4 s, 0.8 s, and then up to a second: the last of them some ten seconds after the
-// first attempt. The pace is what keeps calls from being throttled, and one that waits longer keeps a request from its end.
+// A retry comes after up to 0.1 s, 0.2 s, 0.4 s, 0.8 s, and then up to a second: the last of them some eight seconds after
+// the first attempt. The pace is what keeps calls from being throttled, and one that waits longer keeps a request from its end.
 const (
 	maxAttempts  = 20
-	firstBackoff = 200 * time.Millisecond
+	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = time.Second
 )
 
