@@ -251,6 +251,22 @@ func TestCredentials(t *testing.T) {
 		"sign in with aws sso login --profile broken, or name another profile\n", "--profile", "broken")
 }
 
+// Who waits learns soon that AWS can't be reached.
+func TestUnreachable(t *testing.T) {
+	newCloud(t)
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls++
+		panic(http.ErrAbortHandler) // without an answer
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	const want = "ecr-pull-policy: ask AWS whose credentials these are: EOF\n"
+	if status, said := call(t.Context(), "plan"); status != 1 || said != want || calls > fewAttempts {
+		t.Errorf("exit status %d after %d calls\n%swant\n%s", status, calls, said, want)
+	}
+}
+
 // The commands that doctor says are for the profile and the Region that it looked at.
 func TestDoctorCommands(t *testing.T) {
 	newCloud(t)

@@ -21,9 +21,6 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 )
 
-// A look that fails may be told: no need to wait as long as the functions do.
-const doctorAttempts = 2
-
 func newDoctor(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
@@ -41,7 +38,7 @@ Exit status: 0 no problem, 1 problems.`,
 			if err != nil {
 				return err
 			}
-			s.config.RetryMaxAttempts = doctorAttempts
+			s.config.RetryMaxAttempts = fewAttempts
 			if _, err := readStack(command, f, s.config); err != nil {
 				fmt.Fprintln(command.ErrOrStderr(), err) // and what can be looked at without it is
 			}

@@ -22,6 +22,9 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
+// How often is tried what somebody waits for who can try again: the functions are more patient.
+const fewAttempts = 2
+
 // session is a registry in AWS, and what the stack decides about it.
 type session struct {
 	settings.Settings
@@ -76,7 +79,8 @@ func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 	if _, err := c.Credentials.Retrieve(ctx); err != nil {
 		return nil, policy.Registry{}, f.noCredentials(err)
 	}
-	caller, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	client := sts.NewFromConfig(c, func(o *sts.Options) { o.RetryMaxAttempts = fewAttempts })
+	caller, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if answer := smithy.APIError(nil); errors.As(err, &answer) {
 		return nil, policy.Registry{}, fmt.Errorf("AWS refuses the credentials: %w; %s", err, f.signIn())
 	}
