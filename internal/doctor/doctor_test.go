@@ -209,7 +209,7 @@ func TestFindings(t *testing.T) {
 			p.resources = slices.DeleteFunc(p.resources, func(id string) bool { return id == "OnRepoFunctionRequests" })
 		},
 			"problem resources: the stack has no OnRepoFunctionRequests"},
-		"dead letters":     {func(p *patient) { p.messages["OnRepoDeadLetterQueue"] = "3" }, "problem dead letters: 3 dead letters in OnRepoDeadLetterQueue → docs/operations.md, OnRepoDeadLettersAlarm,"},
+		"dead letters":     {func(p *patient) { p.messages["OnRepoDeadLetterQueue"] = "3" }, "problem dead letters: dead letters in OnRepoDeadLetterQueue: 3 → docs/operations.md, OnRepoDeadLettersAlarm,"},
 		"deleted queue":    {func(p *patient) { p.errors["GetQueueAttributes RequestQueue"] = coded("QueueDoesNotExist") }, "problem queue: the queue RequestQueue does not exist"},
 		"queue is unknown": {func(p *patient) { p.messages["RequestQueue"] = "many" }, "warning queue: could not look"},
 

@@ -66,7 +66,7 @@ func (d *Doctor) queue(ctx context.Context, logicalID, url string) Finding {
 		return ok(subject, "%d requests wait in the request queue, %d are at work or wait for another try", waiting, taken)
 	case waiting > 0:
 		return problem(subject, "docs/operations.md, "+logicalID[:len(logicalID)-len("Queue")]+"sAlarm, says what they are and how to redrive them",
-			"%d dead letters in %s", waiting, logicalID)
+			"dead letters in %s: %d", logicalID, waiting)
 	}
 	return ok(subject, "none in %s", logicalID)
 }

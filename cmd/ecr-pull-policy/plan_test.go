@@ -1,0 +1,16 @@
+package main
+
+import "testing"
+
+// An invalid list is told, and the version that stands in is planned.
+func TestVersionThatStandsIn(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	cloud.PutList(accountList, "1111")
+	status, said := call(t.Context(), "plan")
+	if status != exitChanges {
+		t.Errorf("exit status %d", status)
+	}
+	says(t, said, "can't be used in version 2, and version 1 stands in", "+ account 111111111111")
+}

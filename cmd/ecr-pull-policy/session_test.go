@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What plan and apply work on is said before anything else.
+func TestIntroduction(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	file := filepath.Join(t.TempDir(), "accounts.txt")
+	if err := os.WriteFile(file, []byte("222222222222"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"plan"}, "no stack, list /ecr-pull-policy/accounts"},
+		{[]string{"plan", "--accounts", "222222222222"}, "no stack, --accounts in the place of list /ecr-pull-policy/accounts"},
+		{[]string{"apply", "--yes", "--stack", "", "--list", file}, "no stack, --list " + file + " in the place of list /ecr-pull-policy/accounts"},
+	} {
+		var out, errOut bytes.Buffer
+		run(t.Context(), c.args, strings.NewReader(""), &out, &errOut)
+		if want := "registry 123456789012 in eu-central-1, " + c.want + "\n\n"; !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s begins with\n%swant\n%s", c.args, out.String(), want)
+		}
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	newCloud(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `<ErrorResponse><Error><Code>ExpiredToken</Code><Message>too late</Message></Error></ErrorResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	configuration := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(configuration, []byte("[profile broken]\ncredential_process = false\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", configuration)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	const signIn = "sign in with aws sso login, or name a profile with --profile or AWS_PROFILE\n"
+	expect := func(want string, args ...string) {
+		t.Helper()
+		if status, said := call(t.Context(), append([]string{"plan"}, args...)...); status != 1 || said != "ecr-pull-policy: "+want {
+			t.Errorf("exit status %d\n%swant\n%s", status, said, want)
+		}
+	}
+	expect("AWS refuses the credentials: ExpiredToken: too late; " + signIn)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	expect("no AWS credentials: " + signIn)
+	expect("get AWS credentials: failed to refresh cached credentials, process provider error: error in credential_process: exit status 1; "+
+		"sign in with aws sso login --profile broken, or name another profile\n", "--profile", "broken")
+}
+
+// Who waits learns soon that AWS can't be reached.
+func TestUnreachable(t *testing.T) {
+	newCloud(t)
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls++
+		panic(http.ErrAbortHandler) // without an answer
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	const want = "ecr-pull-policy: ask AWS whose credentials these are: EOF\n"
+	if status, said := call(t.Context(), "plan"); status != 1 || said != want || calls > fewAttempts {
+		t.Errorf("exit status %d after %d calls\n%swant\n%s", status, calls, said, want)
+	}
+}
