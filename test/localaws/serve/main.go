@@ -38,21 +38,31 @@ func serve(ctx context.Context) error {
 	if err := addSampleData(ctx, local); err != nil {
 		return err
 	}
-	environment, err := writeEnvironment(local)
-	if err != nil {
-		return err
+	fmt.Print(instructions(local))
+	if address, ok := bridgeAddress(); ok {
+		endpoint, stop, err := forward(address, local.Endpoint)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		environment, err := writeEnvironment(local, endpoint)
+		if err != nil {
+			return err
+		}
+		fmt.Print(containerInstructions(local, environment))
+	} else {
+		fmt.Print("\nFor sam local invoke, start Docker, and then this again.\n")
 	}
-	fmt.Print(instructions(local, environment))
 	<-ctx.Done()
 	return nil
 }
 
-// instructions say what to do with a local AWS. Environment is the file that writeEnvironment wrote.
-func instructions(local *localaws.AWS, environment string) string {
+// instructions say what to do with a local AWS.
+func instructions(local *localaws.AWS) string {
 	return fmt.Sprintf(`A local AWS is running; Ctrl-C stops it. It has the account list %[1]s, and
 the repositories team-a/api and team-b/web, which have no policy yet. In another terminal, to talk to it and not to AWS:
 
-  export AWS_ENDPOINT_URL=%[5]s AWS_DEFAULT_REGION=%[4]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+  export AWS_ENDPOINT_URL=%[2]s AWS_DEFAULT_REGION=%[3]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
   unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
 
 See what the list would change, change it, and look:
@@ -68,14 +78,18 @@ Nobody tells the functions what you do with the AWS CLI: there are no events of 
   .venv/bin/aws events put-events --entries '[{"Source": "ecr-pull-policy", "DetailType": "Repository Reconcile Requested",
     "Detail": "{\"repositories\": [\"team-b/new\"]}"}]'
   .venv/bin/aws ecr get-repository-policy --repository-name team-b/new --query policyText --output text
+`, local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"], local.Endpoint, local.Region)
+}
 
-With Docker, run a function on an event of events/:
+// containerInstructions say how to run a function in Docker. Environment is the file that writeEnvironment wrote.
+func containerInstructions(local *localaws.AWS, environment string) string {
+	return fmt.Sprintf(`
+Run a function in Docker, on an event of events/:
 
-  ARCHITECTURE=%[3]s .venv/bin/sam build --parameter-overrides Architecture=%[3]s
-  .venv/bin/sam local invoke OnRepoFunction --event events/create-repository.json --env-vars %[2]s \
-    --docker-network host --region %[4]s --parameter-overrides Architecture=%[3]s
-`, local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"], environment,
-		architecture(), local.Region, local.Endpoint)
+  ARCHITECTURE=%[2]s .venv/bin/sam build --parameter-overrides Architecture=%[2]s
+  .venv/bin/sam local invoke OnRepoFunction --event events/create-repository.json --env-vars %[1]s \
+    --region %[3]s --parameter-overrides Architecture=%[2]s
+`, environment, architecture(), local.Region)
 }
 
 // architecture is that of this machine, as the template names it.
@@ -104,13 +118,13 @@ func addSampleData(ctx context.Context, local *localaws.AWS) error {
 	return nil
 }
 
-// writeEnvironment writes the environment of the functions, as the stack gives it, and where the local AWS is, into a file
-// that goes with the local AWS. It is what sam local invoke takes as --env-vars.
-func writeEnvironment(local *localaws.AWS) (path string, err error) {
+// writeEnvironment writes the environment of the functions, as the stack gives it, and where they find the local AWS, into
+// a file that goes with the local AWS. It is what sam local invoke takes as --env-vars.
+func writeEnvironment(local *localaws.AWS, endpoint string) (path string, err error) {
 	functions := map[string]map[string]string{}
 	for name, function := range local.Stack.Functions {
 		functions[name] = maps.Clone(function.Environment)
-		functions[name]["AWS_ENDPOINT_URL"] = local.Endpoint
+		functions[name]["AWS_ENDPOINT_URL"] = endpoint
 	}
 	text, err := json.MarshalIndent(functions, "", "  ")
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,7 @@ func TestInstructions(t *testing.T) {
 	}
 	t.Chdir(root)
 	var locals []*localaws.AWS
-	var files []string
+	var files, endpoints []string
 	for range 2 {
 		local, err := localaws.Start(t.Context(), localaws.Options{Progress: t.Output()})
 		if err != nil {
@@ -31,23 +32,38 @@ func TestInstructions(t *testing.T) {
 		if err := addSampleData(t.Context(), local); err != nil {
 			t.Fatal(err)
 		}
-		environment, err := writeEnvironment(local)
+		endpoint, stop, err := forward(net.IPv4(127, 0, 0, 1), local.Endpoint)
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer stop()
+		environment, err := writeEnvironment(local, endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		endpoints = append(endpoints, endpoint)
 		locals, files = append(locals, local), append(files, environment)
 	}
-	for i, local := range locals {
+	for i, endpoint := range endpoints {
 		text, err := os.ReadFile(files[i])
 		var functions map[string]map[string]string
-		if err != nil || json.Unmarshal(text, &functions) != nil || functions[localaws.OnRepo]["AWS_ENDPOINT_URL"] != local.Endpoint {
+		if err != nil || json.Unmarshal(text, &functions) != nil || functions[localaws.OnRepo]["AWS_ENDPOINT_URL"] != endpoint {
 			t.Errorf("%s: %s, %v", files[i], text, err)
 		}
 	}
 
-	output := paste(t, instructions(locals[0], files[0]))
+	output := paste(t, instructions(locals[0]))
 	if granted := strings.Count(output, `"Sid":"EcrPullPolicyAccounts"`); granted != 2 {
 		t.Errorf("%d policies grant, want one that was applied and one that was requested:\n%s", granted, output)
+	}
+	if said := containerInstructions(locals[0], files[0]); !strings.Contains(said, "--env-vars "+files[0]) {
+		t.Error(said)
+	}
+	// Functions in containers don't find AWS where it is for this machine.
+	command := exec.CommandContext(t.Context(), "bash", "-c", ".venv/bin/aws ecr describe-repositories --repository-names team-a/api")
+	command.Env = append(locals[0].Environment(), "AWS_ENDPOINT_URL="+endpoints[0])
+	if output, err := command.CombinedOutput(); err != nil || !strings.Contains(string(output), "team-a/api") {
+		t.Errorf("%v\n%s", err, output)
 	}
 	if err := locals[0].Close(); err != nil {
 		t.Error(err)
@@ -57,7 +73,7 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
-// paste runs the commands of the instructions but those of make and SAM.
+// paste runs the commands of the instructions but those of make.
 func paste(t *testing.T, instructions string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "ecr-pull-policy")
@@ -76,7 +92,7 @@ func paste(t *testing.T, instructions string) string {
 			script.WriteString(strings.TrimSpace(command) + " || test $? = 2\n")
 		case strings.HasSuffix(command, " apply\n"):
 			script.WriteString(strings.TrimSpace(command) + " --yes\n")
-		case strings.Contains(command, "sam "), strings.HasPrefix(command, "  --docker"), strings.HasPrefix(command, "make "):
+		case strings.HasPrefix(command, "make "):
 		default:
 			script.WriteString(command)
 		}
