@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -66,15 +67,15 @@ func TestCredentials(t *testing.T) {
 // Who waits learns soon that AWS can't be reached.
 func TestUnreachable(t *testing.T) {
 	newCloud(t)
-	calls := 0
+	var calls atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		calls++
+		calls.Add(1)
 		panic(http.ErrAbortHandler) // without an answer
 	}))
 	t.Cleanup(server.Close)
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
 	const want = "ecr-pull-policy: ask AWS whose credentials these are: EOF\n"
-	if status, said := call(t.Context(), "plan"); status != 1 || said != want || calls > fewAttempts {
-		t.Errorf("exit status %d after %d calls\n%swant\n%s", status, calls, said, want)
+	if status, said := call(t.Context(), "plan"); status != 1 || said != want || calls.Load() > fewAttempts {
+		t.Errorf("exit status %d after %d calls\n%swant\n%s", status, calls.Load(), said, want)
 	}
 }
