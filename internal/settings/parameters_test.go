@@ -27,6 +27,20 @@ func TestParametersAreThoseOfTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestListNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"/accounts": true, "/a/b/c/d/e": true,
+		"": false, "/": false, "accounts": false, "/bad name": false, "/accounts/": false, "/a/b/c/d/e/f": false, "/" + strings.Repeat("a", 200): false,
+	} {
+		p := settings.Defaults()
+		p.AccountListName = name
+		_, err := p.Settings("", policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"})
+		if (err == nil) != want {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestWrongParameters(t *testing.T) {
 	p := settings.Defaults()
 	p.LambdaStatement, p.GrantStyle, p.Include, p.Mode = "yes", "open", []string{"team-[a"}, "watch"

@@ -4,6 +4,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/caarlos0/env/v11"
 
@@ -96,8 +97,16 @@ func FromEnvironment() (Settings, error) {
 func check(s Settings, include, exclude []string) (Settings, error) {
 	var err error
 	s.Scope, err = scope.New(include, exclude)
-	if err := errors.Join(s.Standard.Validate(), err); err != nil {
+	if err := errors.Join(checkListName(s.ListName), s.Standard.Validate(), err); err != nil {
 		return Settings{}, err
 	}
 	return s, nil
+}
+
+// checkListName refuses what template.yaml does. With an empty name, every parameter of the account would be a list.
+func checkListName(name string) error {
+	if len(name) > 200 || !regexp.MustCompile(`^(/[a-zA-Z0-9_.-]+){1,5}$`).MatchString(name) {
+		return fmt.Errorf("%q is not the name of an account list: it begins with a slash and has at most five parts, as /ecr-pull-policy/accounts", name)
+	}
+	return nil
 }
