@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -37,7 +38,7 @@ func FromEnvironment() (aws.Config, error) {
 	c := aws.Config{
 		Region:        e.Region,
 		Credentials:   credentials.NewStaticCredentialsProvider(e.AccessKeyID, e.SecretAccessKey, e.SessionToken),
-		HTTPClient:    awshttp.NewBuildableClient(),
+		HTTPClient:    NewHTTPClient(),
 		Retryer:       pace.NewRetryer,
 		ConfigSources: []any{serviceEndpoints{}},
 	}
@@ -45,6 +46,15 @@ func FromEnvironment() (aws.Config, error) {
 		c.BaseEndpoint = &e.Endpoint
 	}
 	return c, nil
+}
+
+// callTimeout is how long one attempt of a call may take: AWS answers within a second or never.
+const callTimeout = 10 * time.Second
+
+// NewHTTPClient returns a client that gives an attempt up when there is no answer. The SDK's own would wait until the
+// deadline of the invocation, or for ever on the command line.
+func NewHTTPClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(callTimeout)
 }
 
 // serviceEndpoints are the variables that say where one service is: AWS_ENDPOINT_URL_ECR, say.

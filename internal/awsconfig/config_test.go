@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -45,6 +46,9 @@ func TestFromEnvironment(t *testing.T) {
 	options := ecr.NewFromConfig(c).Options()
 	if options.Region != "eu-central-1" || options.BaseEndpoint != nil {
 		t.Errorf("Region %q, endpoint %q", options.Region, aws.ToString(options.BaseEndpoint))
+	}
+	if client, ok := options.HTTPClient.(*awshttp.BuildableClient); !ok || client.GetTimeout() <= 0 {
+		t.Errorf("%T waits for ever", options.HTTPClient)
 	}
 	if _, paced := options.Retryer.(*pace.Retryer); !paced {
 		t.Errorf("calls are retried by %T", options.Retryer)
