@@ -57,7 +57,7 @@ Exit status: 0 all is done, or you said no, 1 something failed, 130 interrupted.
 		if s.Observe {
 			return errors.New("the mode is observe, so nothing is written: deploy the stack with Mode=enforce, or say --mode enforce to write all the same")
 		}
-		planned, err := s.plan(command, store, each)
+		planned, usable, err := s.plan(command, store, each)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ Exit status: 0 all is done, or you said no, 1 something failed, 130 interrupted.
 				return err
 			}
 		}
-		if count(planned)[plan.Failed] > 0 {
+		if count(planned)[plan.Failed] > 0 || !usable {
 			return exit(exitFailed)
 		}
 		return nil

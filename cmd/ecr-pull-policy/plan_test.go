@@ -9,7 +9,7 @@ func TestVersionThatStandsIn(t *testing.T) {
 	cloud.PutList(accountList, "111111111111")
 	cloud.PutList(accountList, "1111")
 	status, said := call(t.Context(), "plan")
-	if status != exitChanges {
+	if status != exitFailed {
 		t.Errorf("exit status %d", status)
 	}
 	says(t, said, "can't be used in version 2, and version 1 stands in", "+ account 111111111111")

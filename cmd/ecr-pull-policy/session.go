@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -16,6 +18,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
@@ -68,7 +71,7 @@ func connect(command *cobra.Command, f *flags) (*session, error) {
 // reach asks AWS who we are. It takes no permission.
 func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 	c, err := config.LoadDefaultConfig(ctx,
-		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(pace.NewRetryer),
+		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(pace.NewRetryer), config.WithHTTPClient(awsconfig.NewHTTPClient()),
 		config.WithLogger(logging.Nop{})) // what matters to an operator is in the errors
 	if err != nil {
 		return nil, policy.Registry{}, fmt.Errorf("configure the AWS SDK: %w", err)
@@ -81,10 +84,10 @@ func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 	}
 	client := sts.NewFromConfig(c, func(o *sts.Options) { o.RetryMaxAttempts = fewAttempts })
 	caller, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if answer := smithy.APIError(nil); errors.As(err, &answer) {
+	switch {
+	case refused(err):
 		return nil, policy.Registry{}, fmt.Errorf("AWS refuses the credentials: %w; %s", err, f.signIn())
-	}
-	if err != nil {
+	case err != nil:
 		return nil, policy.Registry{}, fmt.Errorf("ask AWS whose credentials these are: %w", err)
 	}
 	return &session{config: c}, policy.Registry{
@@ -92,6 +95,16 @@ func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
 		Region:    c.Region,
 		AccountID: aws.ToString(caller.Account),
 	}, nil
+}
+
+// refused tells whether STS itself says no: a proxy or a wrong endpoint answers 403 too, but not in STS's words.
+//
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+func refused(err error) bool {
+	const undecoded = "UnknownError" // the SDK's code for such an answer
+	var answer smithy.APIError
+	var response *awshttp.ResponseError
+	return errors.As(err, &answer) && answer.ErrorCode() != undecoded && errors.As(err, &response) && response.HTTPStatusCode() == http.StatusForbidden
 }
 
 // noCredentials says why there are none. The last place that the SDK looks at is the metadata of an EC2 instance: if that

@@ -64,6 +64,19 @@ func TestCredentials(t *testing.T) {
 		"sign in with aws sso login --profile broken, or name another profile\n", "--profile", "broken")
 }
 
+// Whatever else answers in the place of AWS says nothing about the credentials.
+func TestAnswersThatAreNotOfAWS(t *testing.T) {
+	newCloud(t)
+	for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		t.Cleanup(server.Close)
+		t.Setenv("AWS_ENDPOINT_URL", server.URL)
+		if _, said := call(t.Context(), "plan"); !strings.HasPrefix(said, "ecr-pull-policy: ask AWS whose credentials these are: ") {
+			t.Errorf("%d: %s", status, said)
+		}
+	}
+}
+
 // Who waits learns soon that AWS can't be reached.
 func TestUnreachable(t *testing.T) {
 	newCloud(t)
