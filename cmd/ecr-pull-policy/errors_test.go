@@ -23,7 +23,7 @@ func TestErrors(t *testing.T) {
 		"doctor without stack":  {[]string{"doctor", "--stack", ""}, "name the stack"},
 		"no pattern":            {[]string{"plan", "--include", ""}, "a pattern of the repositories in scope is empty: write ** for all of them"},
 		"an empty pattern":      {[]string{"plan", "--include", "team-a/**,"}, "a pattern of the repositories in scope is empty"},
-		"no name":               {[]string{"render", "Team A"}, `"Team A" is not a repository name: `},
+		"no name":               {[]string{"render", "Team A"}, `"Team A": invalid repository name; `},
 		"list of 9,000":         {[]string{"plan", "--accounts", "111111111111#" + strings.Repeat("x", 9000)}, "--accounts: has 9013 characters, and a parameter holds at most 8192"},
 		"list that doesn't fit": {[]string{"plan", "--accounts", accounts(400)}, "ECR's limit is 10240"},
 	} {

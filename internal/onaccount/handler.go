@@ -60,7 +60,7 @@ func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, 
 func (h *Handler) event(ctx context.Context, event json.RawMessage, report *report) (requested int, err error) {
 	t, err := trigger.ForLists(event, h.Account)
 	if err != nil {
-		return 0, fmt.Errorf("event refused: %w", err)
+		return 0, fmt.Errorf("event rejected: %w", err)
 	}
 	switch t := t.(type) {
 	case trigger.ListChanged:

@@ -72,8 +72,11 @@ func (h *Handler) message(ctx context.Context, message trigger.Message, queued b
 		return nil
 	}
 	if err != nil {
-		report.refusedEvent()
-		return fmt.Errorf("event refused: %w", err)
+		report.rejectedEvent()
+		return fmt.Errorf("event rejected: %w", err)
+	}
+	for _, invalid := range t.Invalid { // a retry couldn't help
+		report.rejectedName(ctx, t, invalid)
 	}
 	err = h.Reconciler.Run(ctx, t, report.of(t))
 	unfinished, ok := err.(*reconcile.Unfinished)

@@ -205,10 +205,10 @@ func TestPartialBatchResponse(t *testing.T) {
 			failed = append(failed, fmt.Sprint(line["message"], ": ", line["error"]))
 		}
 	}
-	if len(failed) != 2 || failed[0] != "m1: throttled" || !strings.Contains(failed[1], "event refused") {
+	if len(failed) != 2 || failed[0] != "m1: throttled" || !strings.Contains(failed[1], "event rejected") {
 		t.Errorf("lines of failures %q", failed)
 	}
-	if last := lines[len(lines)-1]; last["RefusedEvents"] != 1.0 {
+	if last := lines[len(lines)-1]; last["RejectedEvents"] != 1.0 {
 		t.Errorf("last line %v, want one event rejected", last)
 	}
 }

@@ -26,7 +26,13 @@ func newReport(log *slog.Logger) *report {
 	return &report{log: log, outcomes: map[reconcile.Outcome]int{}, metrics: telemetry.Metrics{}, rejected: map[string]bool{}}
 }
 
-func (r *report) refusedEvent() { r.metrics[telemetry.RefusedEvents]++ }
+func (r *report) rejectedEvent() { r.metrics[telemetry.RejectedEvents]++ }
+
+// rejectedName writes the line of a name that no repository can have.
+func (r *report) rejectedName(ctx context.Context, t trigger.Repositories, reason error) {
+	r.metrics[telemetry.RejectedNames]++
+	r.log.WarnContext(ctx, "repository name rejected", "trigger", t.Kind, "error", reason.Error())
+}
 
 // rejectedConsumers returns the ARNs of the consumers that ECR says don't exist, sorted.
 func (r *report) rejectedConsumers() []string { return slices.Sorted(maps.Keys(r.rejected)) }

@@ -18,7 +18,9 @@ const Namespace = "ecr-pull-policy"
 const (
 	UnusableLists     = "UnusableLists"     // lists that are missing, invalid or too large, of all there are
 	RejectedConsumers = "RejectedConsumers" // accounts, roles and users in a list that ECR says don't exist
-	RefusedEvents     = "RefusedEvents"     // events that are malformed
+	RejectedEvents    = "RejectedEvents"    // events that are malformed
+	RejectedNames     = "RejectedNames"     // names in other events that aren't valid names of repositories
+	RestoredPolicies  = "RestoredPolicies"  // policies whose managed statements someone else changed, and that were restored
 	Requested         = "Requested"         // repositories that a rollout asked for
 
 	// PropagationSeconds is the time from the change of a list to the last policy written because of it.

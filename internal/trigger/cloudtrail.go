@@ -4,13 +4,18 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
-// cloudTrailDetail is the part of a CloudTrail record that says which repository a call concerned. Calls by ECR
-// itself (pull through cache, replication, create on push) come as service events: without parameters and
-// response, the name in serviceEventDetails or only in resources.
+// Kinds of Repositories that come from CloudTrail: the names of the calls.
+const (
+	kindCreated      = "CreateRepository"
+	kindSetPolicy    = "SetRepositoryPolicy"
+	kindDeletePolicy = "DeleteRepositoryPolicy"
+)
+
+// cloudTrailDetail is the part of a CloudTrail record that names the repository and the caller of a call to ECR. Calls
+// by ECR itself (pull through cache, replication, create on push) come as service events: without parameters and
+// response, the repository in serviceEventDetails or only in resources.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/logging-using-cloudtrail.html
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
@@ -31,15 +36,24 @@ type cloudTrailDetail struct {
 	} `json:"responseElements"`
 	ServiceEventDetails struct {
 		RepositoryName string `json:"repositoryName"`
+		RepositoryARN  string `json:"repositoryArn"`
 	} `json:"serviceEventDetails"`
 	Resources []struct {
 		ARN string `json:"ARN"`
 	} `json:"resources"`
+	UserIdentity struct {
+		ARN            string `json:"arn"`
+		SessionContext struct {
+			SessionIssuer struct {
+				ARN string `json:"arn"`
+			} `json:"sessionIssuer"`
+		} `json:"sessionContext"`
+	} `json:"userIdentity"`
 }
 
-func cloudTrail(event events.EventBridgeEvent, account string) (Repositories, error) {
-	var detail cloudTrailDetail
-	if err := decodeDetail(event, &detail); err != nil {
+func cloudTrail(event envelope, account string) (Repositories, error) {
+	detail, err := detailOf[cloudTrailDetail](event)
+	if err != nil {
 		return Repositories{}, err
 	}
 	switch detail.EventSource {
@@ -48,7 +62,7 @@ func cloudTrail(event events.EventBridgeEvent, account string) (Repositories, er
 		return Repositories{}, ignored("a call to %q, not to ECR", detail.EventSource)
 	}
 	switch detail.EventName {
-	case "CreateRepository", "SetRepositoryPolicy", "DeleteRepositoryPolicy":
+	case kindCreated, kindSetPolicy, kindDeletePolicy:
 	default:
 		return Repositories{}, ignored("%q changes no repository policy", detail.EventName)
 	}
@@ -62,20 +76,21 @@ func cloudTrail(event events.EventBridgeEvent, account string) (Repositories, er
 	if name == "" {
 		return Repositories{}, fmt.Errorf("%s event names no repository", detail.EventName)
 	}
-	return Repositories{
-		Kind:    detail.EventName,
-		Names:   []string{name},
-		Created: detail.EventName == "CreateRepository",
-	}, nil
+	t := Repositories{Kind: detail.EventName, Names: []string{name}, Created: detail.EventName == kindCreated}
+	if t.ChangedPolicy() {
+		t.ChangedBy = detail.caller()
+	}
+	return t, nil
 }
 
-// repository returns the name of the repository and, if the record says it, its registry.
+// repository returns the name of the repository and, if the record has it, its registry.
 func (d cloudTrailDetail) repository() (name, registry string) {
-	var arnName, arnRegistry string
+	arnName, arnRegistry := parseRepositoryARN(d.ServiceEventDetails.RepositoryARN)
 	for _, resource := range d.Resources {
-		if arnName, arnRegistry = parseRepositoryARN(resource.ARN); arnName != "" {
+		if arnName != "" {
 			break
 		}
+		arnName, arnRegistry = parseRepositoryARN(resource.ARN)
 	}
 	name = cmp.Or(d.ResponseElements.Repository.RepositoryName, d.RequestParameters.RepositoryName,
 		d.ServiceEventDetails.RepositoryName, arnName)
@@ -84,7 +99,17 @@ func (d cloudTrailDetail) repository() (name, registry string) {
 	return name, registry
 }
 
-// parseRepositoryARN takes arn:PARTITION:ecr:REGION:REGISTRY:repository/NAME apart.
+// caller returns the ARN of the role that called, or of the user or root, which have no session.
+func (d cloudTrailDetail) caller() string {
+	const longest = 700 // an IAM role's ARN has a path of up to 512 characters and a name of up to 64
+	arn := cmp.Or(d.UserIdentity.SessionContext.SessionIssuer.ARN, d.UserIdentity.ARN)
+	if len(arn) > longest {
+		arn = strings.ToValidUTF8(arn[:longest], "") + "…"
+	}
+	return arn
+}
+
+// parseRepositoryARN splits arn:PARTITION:ecr:REGION:REGISTRY:repository/NAME. The name is empty if arn is another.
 func parseRepositoryARN(arn string) (name, registry string) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[2] != "ecr" {

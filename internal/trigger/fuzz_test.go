@@ -8,14 +8,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
-// AWS's own pattern for repository names, less its rule that no two separators follow each other.
-var repositoryName = regexp.MustCompile(`^([a-z0-9]([a-z0-9._-]*[a-z0-9])?/)*[a-z0-9]([a-z0-9._-]*[a-z0-9])?$`)
+// AWS's own pattern for repository names.
+var repositoryName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
-// FuzzEvent: whatever anybody publishes, the functions get valid names, not more than a request may have, or an error.
+// FuzzEvent: whatever is published, the functions get valid names, a request not more than it can have, or an error.
 func FuzzEvent(f *testing.F) {
 	for _, pattern := range []string{"../../events/*.json", "../../events/ignored/*.json"} {
 		paths, err := filepath.Glob(pattern)
@@ -39,6 +40,9 @@ func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"Records":[{"body":` + string(mustJSON(f, strings.Repeat("[", 100_000))) + `}]}`))
 	f.Add([]byte(`{"Records":[{"body":"{\"requestPayload\":{\"requestPayload\":{}}}"},{"body":""}]}`))
 	f.Add([]byte(`{"source":"aws.ecr","detail-type":"AWS API Call via CloudTrail","detail":{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository","resources":[{"ARN":"arn:aws:ecr:x:123456789012:repository/"}]}}`))
+	f.Add([]byte(`{"source":"aws.replication.ecr","detail-type":"AWS Service Event via CloudTrail","detail":{"eventSource":"replication.ecr.amazonaws.com","eventName":"CreateRepository","serviceEventDetails":{"repositoryArn":"arn:aws:ecr:x:123456789012:repository/a--b"}}}`))
+	f.Add([]byte(`{"source":"aws.ecr","detail-type":"AWS API Call via CloudTrail","detail":{"eventSource":"ecr.amazonaws.com","eventName":"SetRepositoryPolicy","requestParameters":{"repositoryName":"a.b"},"userIdentity":{"arn":` + string(mustJSON(f, strings.Repeat("ä", 1000))) + `}}}`))
+	f.Add([]byte(`{"source":"aws.ecr","detail-type":"ECR Scan Resource Change","detail":{"repositories":[{"repository-name":"a..b"},{"repository-arn":"arn:aws:ecr:x:123456789012:repository/a__b"},{"repository-arn":"arn:aws:ecr:x:210987654321:repository/a_b"}]}}`))
 	f.Add([]byte(`null`))
 
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -61,14 +65,39 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
+// FuzzRepositoryName: a name is valid if it is so by AWS's pattern and length.
+func FuzzRepositoryName(f *testing.F) {
+	for _, name := range []string{"a", "ab", "a/b", "a--b", "a---b", "a__b", "a___b", "a..b", "a._b", "a-_b", "a/-b", "a-/b", "/ab", "ab/", "a//b", "Ab", "a\n", "ä1", ""} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		want := len(name) >= 2 && len(name) <= 256 && repositoryName.MatchString(name)
+		if err := trigger.CheckRepositoryName(name); (err == nil) != want {
+			t.Errorf("%q: %v, want valid: %t", name, err, want)
+		}
+	})
+}
+
 func checkRepositories(t *testing.T, got trigger.Repositories) {
 	t.Helper()
-	if n := len(got.Names); n == 0 || n > trigger.MaxRequestNames || got.Kind == "" {
+	request := got.Kind == trigger.KindRequest || got.Kind == trigger.KindListChanged || got.Kind == trigger.KindScheduled
+	if n := len(got.Names); n == 0 || request && n+len(got.Invalid) > trigger.MaxRequestNames || got.Kind == "" {
 		t.Errorf("%d names, kind %q", n, got.Kind)
+	}
+	if len(got.ChangedBy) > 710 || !utf8.ValidString(got.ChangedBy) {
+		t.Errorf("%d bytes of a caller: %q", len(got.ChangedBy), got.ChangedBy)
+	}
+	if p := got.Principals; p != trigger.PrincipalsUnknown && p != trigger.PrincipalsExist && p != trigger.PrincipalsRejected {
+		t.Errorf("principals %q", p)
 	}
 	for _, name := range got.Names {
 		if len(name) < 2 || len(name) > 256 || !repositoryName.MatchString(name) {
-			t.Errorf("%q is no repository name", name)
+			t.Errorf("%q isn't a valid repository name", name)
+		}
+	}
+	for _, err := range got.Invalid {
+		if !strings.Contains(err.Error(), "invalid repository name") {
+			t.Errorf("a name is rejected: %v", err)
 		}
 	}
 }

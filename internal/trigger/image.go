@@ -1,8 +1,6 @@
 package trigger
 
-import (
-	"github.com/aws/aws-lambda-go/events"
-)
+import "cmp"
 
 // imageActionDetail is that of image pushes and replications. ECR sends them without any CloudTrail trail.
 //
@@ -13,9 +11,9 @@ type imageActionDetail struct {
 	RepositoryName string `json:"repository-name"`
 }
 
-func imageAction(event events.EventBridgeEvent, kind, actionType string) (Repositories, error) {
-	var detail imageActionDetail
-	if err := decodeDetail(event, &detail); err != nil {
+func imageAction(event envelope, kind, actionType string) (Repositories, error) {
+	detail, err := detailOf[imageActionDetail](event)
+	if err != nil {
 		return Repositories{}, err
 	}
 	if detail.ActionType != actionType || detail.Result != "SUCCESS" {
@@ -29,13 +27,43 @@ type pullThroughCacheDetail struct {
 	RepositoryName string `json:"repository-name"`
 }
 
-func pullThroughCacheAction(event events.EventBridgeEvent) (Repositories, error) {
-	var detail pullThroughCacheDetail
-	if err := decodeDetail(event, &detail); err != nil {
+func pullThroughCacheAction(event envelope) (Repositories, error) {
+	detail, err := detailOf[pullThroughCacheDetail](event)
+	if err != nil {
 		return Repositories{}, err
 	}
 	if detail.SyncStatus != "SUCCESS" {
 		return Repositories{}, ignored("pull through cache action with sync-status %q", detail.SyncStatus)
 	}
 	return Repositories{Kind: "ImagePulledThrough", Names: []string{detail.RepositoryName}}, nil
+}
+
+// scanResourceChangeDetail is that of an event which ECR sends if enhanced scanning is on, without any CloudTrail trail:
+// for new repositories too, AWS says. The only shape that it documents is that of a changed scan frequency.
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced-events.html
+type scanResourceChangeDetail struct {
+	ActionType   string `json:"action-type"`
+	Repositories []struct {
+		Name string `json:"repository-name"`
+		ARN  string `json:"repository-arn"`
+	} `json:"repositories"`
+}
+
+func scanResourceChange(event envelope, account string) (Repositories, error) {
+	detail, err := detailOf[scanResourceChangeDetail](event)
+	if err != nil {
+		return Repositories{}, err
+	}
+	t := Repositories{Kind: "ScanResourceChanged", Created: true}
+	for _, repository := range detail.Repositories {
+		arnName, registry := parseRepositoryARN(repository.ARN)
+		if name := cmp.Or(repository.Name, arnName); name != "" && (registry == "" || registry == account) {
+			t.Names = append(t.Names, name)
+		}
+	}
+	if len(t.Names) == 0 {
+		return Repositories{}, ignored("scan resource change %q names no repository of %s", detail.ActionType, account)
+	}
+	return t, nil
 }

@@ -1,10 +1,6 @@
 package trigger
 
-import (
-	"fmt"
-
-	"github.com/aws/aws-lambda-go/events"
-)
+import "fmt"
 
 // parameterStoreDetail says that a parameter changed, not to what.
 //
@@ -15,9 +11,9 @@ type parameterStoreDetail struct {
 	Exception string `json:"exception"`
 }
 
-func parameterStoreChange(event events.EventBridgeEvent) (ListChanged, error) {
-	var detail parameterStoreDetail
-	if err := decodeDetail(event, &detail); err != nil {
+func parameterStoreChange(event envelope) (ListChanged, error) {
+	detail, err := detailOf[parameterStoreDetail](event)
+	if err != nil {
 		return ListChanged{}, err
 	}
 	if detail.Exception != "" {

@@ -3,8 +3,6 @@ package trigger
 import (
 	"encoding/json"
 	"fmt"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
 // Message is an event as the function received it.
@@ -13,7 +11,7 @@ type Message struct {
 	Event []byte
 }
 
-// Messages takes a function's payload apart: an SQS batch has a message per record, whose body is an event, or
+// Messages splits a function's payload: an SQS batch has a message per record, whose body is an event, or
 // the record of a failed invocation, as Lambda leaves it in the dead-letter queue, with the event in it. Anything
 // else is one event.
 //
@@ -21,7 +19,10 @@ type Message struct {
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 func Messages(payload []byte) (messages []Message, queued bool, err error) {
 	var batch struct {
-		Records []events.SQSMessage `json:"Records"`
+		Records []struct {
+			MessageID string `json:"messageId"`
+			Body      string `json:"body"`
+		} `json:"Records"`
 	}
 	if err := json.Unmarshal(payload, &batch); err != nil {
 		return nil, false, fmt.Errorf("decode payload: %w", err)
@@ -30,7 +31,7 @@ func Messages(payload []byte) (messages []Message, queued bool, err error) {
 		return []Message{{Event: payload}}, false, nil
 	}
 	for _, record := range batch.Records {
-		messages = append(messages, Message{ID: record.MessageId, Event: eventIn([]byte(record.Body))})
+		messages = append(messages, Message{ID: record.MessageID, Event: eventIn([]byte(record.Body))})
 	}
 	return messages, true, nil
 }

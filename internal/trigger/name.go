@@ -5,19 +5,42 @@ import (
 	"strings"
 )
 
-// CheckRepositoryName refuses what cannot be the name of a repository: 2 to 256 lower-case letters, digits and
-// ._-/, each part between slashes starting and ending with a letter or digit. The error says which.
+// CheckRepositoryName rejects what isn't a valid name of a repository. ECR's current API reference documents 2 to 256
+// characters that match
+//
+//	[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
+//
+// so that a__b and a--b are valid, while a..b, a___b and a-_b aren't. Its older pattern, and perhaps some Regions, allow one
+// separator only: ECR then rejects the name itself.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 func CheckRepositoryName(name string) error {
 	const shortest, longest = 2, 256
 	if len(name) < shortest || len(name) > longest {
-		return fmt.Errorf("%.40q is not a repository name: it has %d characters, not %d to %d", name, len(name), shortest, longest)
+		return fmt.Errorf("%.40q: invalid repository name; must have %d to %d characters, found %d", name, shortest, longest, len(name))
 	}
-	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || strings.Trim(part, "._-") != part || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
-			return fmt.Errorf("%.256q is not a repository name: its parts, between slashes, are lower-case letters and digits with . _ - between them", name)
+	for segment := range strings.SplitSeq(name, "/") {
+		if !validSegment(segment) {
+			return fmt.Errorf("%q: invalid repository name; must consist of lowercase letters and digits, separated by /, ., _, __ or hyphens", name)
 		}
 	}
 	return nil
+}
+
+// validSegment reports whether s consists of runs of letters and digits, with one separator between two of them.
+func validSegment(s string) bool {
+	for {
+		rest := strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyz0123456789")
+		if rest == s || rest == "" {
+			return rest != s
+		}
+		s = strings.TrimLeft(rest, "._-")
+		switch separator := rest[:len(rest)-len(s)]; separator {
+		case ".", "_", "__":
+		default:
+			if strings.Trim(separator, "-") != "" {
+				return false
+			}
+		}
+	}
 }

@@ -1,12 +1,8 @@
 package trigger
 
-import (
-	"fmt"
+import "fmt"
 
-	"github.com/aws/aws-lambda-go/events"
-)
-
-// What a request to reconcile repositories looks like on the event bus. Anybody whom IAM lets may publish one.
+// What identifies a request to reconcile repositories on the event bus. Any principal that IAM allows to can publish one.
 const (
 	RequestSource     = "ecr-pull-policy"
 	RequestDetailType = "Repository Reconcile Requested"
@@ -19,27 +15,42 @@ const (
 const (
 	KindListChanged = "ListChanged" // of a rollout after a list changed
 	KindScheduled   = "Scheduled"   // of a rollout of the schedule
-	KindRequest     = "Request"     // of anybody else
+	KindRequest     = "Request"     // of anyone else
+)
+
+// Principals is what a rollout knows of the principals that the lists name. It is a hint, as all that an event carries: it
+// decides how a grant is written, never who gets it.
+type Principals string
+
+const (
+	PrincipalsUnknown  Principals = ""
+	PrincipalsExist    Principals = "exist"    // ECR accepts all of them
+	PrincipalsRejected Principals = "rejected" // ECR rejects at least one
 )
 
 // Request is the detail of the event that asks to reconcile repositories.
 type Request struct {
-	Trigger      string   `json:"trigger,omitempty"` // one of the kinds; it is for logs and metrics alone
-	Repositories []string `json:"repositories"`
+	Trigger      string     `json:"trigger,omitempty"` // one of the kinds; it is for logs and metrics alone
+	Principals   Principals `json:"principals,omitempty"`
+	Repositories []string   `json:"repositories"`
 }
 
-func request(event events.EventBridgeEvent) (Repositories, error) {
-	var detail Request
-	if err := decodeDetail(event, &detail); err != nil {
+func request(event envelope) (Repositories, error) {
+	detail, err := detailOf[Request](event)
+	if err != nil {
 		return Repositories{}, err
 	}
 	if n := len(detail.Repositories); n == 0 || n > MaxRequestNames {
 		return Repositories{}, fmt.Errorf("request names %d repositories: name 1 to %d in detail.repositories", n, MaxRequestNames)
 	}
+	t := Repositories{Kind: KindRequest, Names: detail.Repositories}
 	switch detail.Trigger {
 	case KindListChanged, KindScheduled:
-		return Repositories{Kind: detail.Trigger, Names: detail.Repositories}, nil
-	default:
-		return Repositories{Kind: KindRequest, Names: detail.Repositories}, nil
+		t.Kind = detail.Trigger
 	}
+	switch detail.Principals {
+	case PrincipalsExist, PrincipalsRejected:
+		t.Principals = detail.Principals
+	}
+	return t, nil
 }

@@ -30,9 +30,9 @@ func TestEverySampleForRepositories(t *testing.T) {
 		"create-repository-pull-through-cache": {Kind: "CreateRepository", Names: []string{"team-a/api"}, Created: true},
 		"create-repository-on-push":            {Kind: "CreateRepository", Names: []string{"team-a/api"}, Created: true},
 		"create-repository-replication":        {Kind: "CreateRepository", Names: []string{"team-a/api"}, Created: true},
-		"set-repository-policy":                {Kind: "SetRepositoryPolicy", Names: []string{"team-a/api"}},
-		"set-repository-policy-by-user":        {Kind: "SetRepositoryPolicy", Names: []string{"team-a/api"}},
-		"delete-repository-policy":             {Kind: "DeleteRepositoryPolicy", Names: []string{"team-a/api"}},
+		"set-repository-policy":                {Kind: "SetRepositoryPolicy", Names: []string{"team-a/api"}, ChangedBy: "arn:aws:iam::123456789012:role/deploy"},
+		"set-repository-policy-by-user":        {Kind: "SetRepositoryPolicy", Names: []string{"team-a/api"}, ChangedBy: "arn:aws:iam::123456789012:user/alice"},
+		"delete-repository-policy":             {Kind: "DeleteRepositoryPolicy", Names: []string{"team-a/api"}, ChangedBy: "arn:aws:iam::123456789012:role/deploy"},
 		"image-pushed":                         {Kind: "ImagePushed", Names: []string{"team-a/api"}},
 		"image-replicated":                     {Kind: "ImageReplicated", Names: []string{"team-a/api"}},
 		"image-pulled-through":                 {Kind: "ImagePulledThrough", Names: []string{"team-a/api"}},
@@ -48,7 +48,7 @@ func TestEverySampleForRepositories(t *testing.T) {
 }
 
 func TestEverySampleForLists(t *testing.T) {
-	for name, want := range map[string]any{
+	for name, want := range map[string]trigger.Rollout{
 		"list-created":              trigger.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Create"},
 		"list-updated":              trigger.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Update"},
 		"list-deleted":              trigger.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Delete"},
@@ -64,7 +64,7 @@ func TestEverySampleForLists(t *testing.T) {
 	}
 }
 
-// Rules filter these, and so does the code: a rule may be edited, and anybody may invoke a function.
+// Rules filter these, and so does the code: a rule can be edited, and an event can be passed to the function directly.
 func TestIgnored(t *testing.T) {
 	samples, err := filepath.Glob("../../events/ignored/*.json")
 	if err != nil || len(samples) == 0 {
@@ -106,17 +106,21 @@ func TestMalformed(t *testing.T) {
 			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository"}`), "names no repository"},
 		"foreign ARN only": {event("aws.ecr", "AWS Service Event via CloudTrail",
 			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository","resources":[{"ARN":"arn:aws:s3:::bucket"},{"ARN":"arn:aws:ecr:eu-central-1:123456789012:cache/x"}]}`), "names no repository"},
-		"push without a name": {event("aws.ecr", "ECR Image Action", `{"result":"SUCCESS","action-type":"PUSH"}`), "not a repository name"},
+		"push without a name": {event("aws.ecr", "ECR Image Action", `{"result":"SUCCESS","action-type":"PUSH"}`), "invalid repository name"},
 		"empty request":       {event("ecr-pull-policy", "Repository Reconcile Requested", `{"repositories":[]}`), "names 0 repositories: name 1 to 100"},
 		"request too large":   {request(slices.Repeat([]string{"ab"}, 101)...), "names 101 repositories: name 1 to 100"},
-		"upper case":          {request("Team/api"), "not a repository name"},
-		"path traversal":      {request("team/../api"), "not a repository name"},
-		"empty part":          {request("team//api"), "not a repository name"},
-		"slash at the end":    {request("team/"), "not a repository name"},
-		"dash at the start":   {request("-team/api"), "not a repository name"},
-		"space":               {request("te am"), "not a repository name"},
-		"too short":           {request("a"), "1 characters, not 2 to 256"},
-		"too long":            {request(strings.Repeat("a", 257)), "257 characters, not 2 to 256"},
+		"upper case":          {request("Team/api"), "invalid repository name"},
+		"path traversal":      {request("team/../api"), "invalid repository name"},
+		"empty part":          {request("team//api"), "invalid repository name"},
+		"slash at the end":    {request("team/"), "invalid repository name"},
+		"dash at the start":   {request("-team/api"), "invalid repository name"},
+		"space":               {request("te am"), "invalid repository name"},
+		"two dots":            {request("team..api"), "invalid repository name"},
+		"two separators":      {request("team-_api"), "invalid repository name"},
+		"three underscores":   {request("team___api"), "invalid repository name"},
+		"no valid name":       {request("A", "b", "team.."), `"team.."`},
+		"too short":           {request("a"), "must have 2 to 256 characters, found 1"},
+		"too long":            {request(strings.Repeat("a", 257)), "must have 2 to 256 characters, found 257"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := trigger.ForRepositories([]byte(c.message), account)
@@ -127,6 +131,78 @@ func TestMalformed(t *testing.T) {
 	}
 	if _, err := trigger.ForLists([]byte(event("aws.ssm", "Parameter Store Change", `{"operation":"Update"}`)), account); err == nil {
 		t.Error("a parameter without a name is no error")
+	}
+}
+
+func TestOneInvalidNameIsRejectedAlone(t *testing.T) {
+	event := `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["a--b","team..api","a__b","../x"]}}`
+	got, err := trigger.ForRepositories([]byte(event), account)
+	if err != nil || !slices.Equal(got.Names, []string{"a--b", "a__b"}) || len(got.Invalid) != 2 {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	for i, name := range []string{`"team..api"`, `"../x"`} {
+		if !strings.HasPrefix(got.Invalid[i].Error(), name+": invalid repository name; ") {
+			t.Errorf("got %q", got.Invalid[i])
+		}
+	}
+}
+
+// Shapes that no sample has. Nothing that isn't used makes an event malformed.
+func TestShapes(t *testing.T) {
+	event := func(source, detailType, detail string) string {
+		return fmt.Sprintf(`{"source":%q,"detail-type":%q,"account":%q,"time":"2023-02-29T02:36:48Z","resources":"none","detail":%s}`, source, detailType, account, detail)
+	}
+	const service = "AWS Service Event via CloudTrail"
+	set := func(identity string) string {
+		return event("aws.ecr", "AWS API Call via CloudTrail",
+			`{"eventSource":"ecr.amazonaws.com","eventName":"SetRepositoryPolicy","requestParameters":{"repositoryName":"api"},"userIdentity":`+identity+`}`)
+	}
+	long := "arn:aws:iam::123456789012:user/" + strings.Repeat("x", 1000)
+	request := func(members string) string {
+		return event("ecr-pull-policy", "Repository Reconcile Requested", `{"repositories":["api"]`+members+`}`)
+	}
+	created := trigger.Repositories{Kind: "CreateRepository", Names: []string{"api"}, Created: true}
+	changed := func(by string) trigger.Repositories {
+		return trigger.Repositories{Kind: "SetRepositoryPolicy", Names: []string{"api"}, ChangedBy: by}
+	}
+	for name, c := range map[string]struct {
+		message string
+		want    trigger.Repositories
+	}{
+		"AWS's sample of a pull through cache action": {
+			event("aws.ecr", "ECR Pull Through Cache Action", `{"rule-version":"1","sync-status":"SUCCESS","repository-name":"docker-hub/alpine"}`),
+			trigger.Repositories{Kind: "ImagePulledThrough", Names: []string{"docker-hub/alpine"}}},
+		"source of replication": {
+			event("aws.replication.ecr", service, `{"eventSource":"replication.ecr.amazonaws.com","eventName":"CreateRepository","serviceEventDetails":{"repositoryName":"api"}}`), created},
+		"ARN in serviceEventDetails": {
+			event("aws.ecr", service, `{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository","serviceEventDetails":{"repositoryArn":"arn:aws:ecr:eu-central-1:123456789012:repository/api"}}`), created},
+		"by a role": {set(`{"arn":"arn:aws:sts::123456789012:assumed-role/ci/run","sessionContext":{"sessionIssuer":{"arn":"arn:aws:iam::123456789012:role/ci"}}}`),
+			changed("arn:aws:iam::123456789012:role/ci")},
+		"by root":            {set(`{"type":"Root","arn":"arn:aws:iam::123456789012:root"}`), changed("arn:aws:iam::123456789012:root")},
+		"by a service":       {set(`{"type":"AWSService","invokedBy":"lambda.amazonaws.com"}`), changed("")},
+		"by a long name":     {set(`{"arn":"` + long + `"}`), changed(long[:700] + "…")},
+		"principals exist":   {request(`,"principals":"exist"`), trigger.Repositories{Kind: "Request", Names: []string{"api"}, Principals: trigger.PrincipalsExist}},
+		"principals missing": {request(`,"principals":"rejected","trigger":"ListChanged"`), trigger.Repositories{Kind: "ListChanged", Names: []string{"api"}, Principals: trigger.PrincipalsRejected}},
+		"principals unknown": {request(`,"principals":"all"`), trigger.Repositories{Kind: "Request", Names: []string{"api"}}},
+		"scan resource change by ARN": {
+			event("aws.ecr", "ECR Scan Resource Change", `{"action-type":"CREATE","repositories":[{"repository-arn":"arn:aws:ecr:eu-central-1:123456789012:repository/api"},{"repository-name":"web","repository-arn":"arn:aws:ecr:eu-central-1:210987654321:repository/web"},{}]}`),
+			trigger.Repositories{Kind: "ScanResourceChanged", Names: []string{"api"}, Created: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trigger.ForRepositories([]byte(c.message), account)
+			if err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
+			}
+		})
+	}
+	for name, message := range map[string]string{
+		"ARN of another registry": event("aws.ecr", service,
+			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository","serviceEventDetails":{"repositoryArn":"arn:aws:ecr:eu-central-1:210987654321:repository/api"}}`),
+		"scan resource change without names": event("aws.ecr", "ECR Scan Resource Change", `{"action-type":"CREATE"}`),
+	} {
+		if _, err := trigger.ForRepositories([]byte(message), account); !errors.As(err, new(*trigger.Ignored)) {
+			t.Errorf("%s: got %v, want it ignored", name, err)
+		}
 	}
 }
 
