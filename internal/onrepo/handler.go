@@ -25,7 +25,7 @@ type Handler struct {
 	Stack      string
 	Account    string // that owns the registry
 	Reconciler Reconciler
-	// Request publishes a request for the repositories that a queued request had no time for.
+	// Request publishes a request for the repositories that a run had no time for.
 	Request func(context.Context, trigger.Repositories) error
 	Log     *slog.Logger
 }
@@ -50,7 +50,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 	defer report.close(ctx, h.Stack)
 	response := Response{Outcomes: report.outcomes}
 	for _, message := range messages {
-		err := h.message(ctx, message, queued, report)
+		err := h.message(ctx, message, report)
 		switch {
 		case err == nil:
 		case queued:
@@ -65,7 +65,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 	return response, nil
 }
 
-func (h *Handler) message(ctx context.Context, message trigger.Message, queued bool, report *report) error {
+func (h *Handler) message(ctx context.Context, message trigger.Message, report *report) error {
 	t, err := trigger.ForRepositories(message.Event, h.Account)
 	if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
@@ -79,19 +79,25 @@ func (h *Handler) message(ctx context.Context, message trigger.Message, queued b
 		report.rejectedName(ctx, t, invalid)
 	}
 	err = h.Reconciler.Run(ctx, t, report.of(t))
-	unfinished, ok := err.(*reconcile.Unfinished)
-	if !ok || !queued || len(unfinished.Repositories) == unfinished.Of {
+	var unfinished *reconcile.Unfinished
+	if !errors.As(err, &unfinished) || len(unfinished.Repositories) == unfinished.Of {
 		return err
 	}
-	return h.handBack(ctx, t, unfinished)
+	if requestErr := h.handBack(ctx, t, unfinished); requestErr != nil {
+		return errors.Join(err, requestErr)
+	}
+	if err == error(unfinished) {
+		return nil
+	}
+	return err // others failed
 }
 
-// handBack requests what a run had no time for, so that the next doesn't begin with what is done. It is not for a run
-// that did nothing at all: the queue counts how often a message comes back.
+// handBack requests what a run had no time for, so that the next doesn't begin with what is done, and doesn't wait for
+// what failed. It isn't for a run that finished nothing: the queue counts how often a message comes back.
 func (h *Handler) handBack(ctx context.Context, t trigger.Repositories, unfinished *reconcile.Unfinished) error {
-	t.Names = unfinished.Repositories
-	if err := h.Request(ctx, t); err != nil {
-		return errors.Join(unfinished, err)
+	again := trigger.Repositories{Kind: t.Kind, Names: unfinished.Repositories, Principals: t.Principals}
+	if err := h.Request(ctx, again); err != nil {
+		return err
 	}
 	h.Log.InfoContext(ctx, "requested again", "reason", unfinished.Error())
 	return nil

@@ -37,7 +37,7 @@ func handle(t *testing.T, payload string, f reconciler) (onrepo.Response, []map[
 			if again.Names[0] == "unpublishable" {
 				return errors.New("no bus")
 			}
-			log.WriteString(`{"requested":"` + again.Kind + ` ` + strings.Join(again.Names, " ") + `"}` + "\n")
+			log.WriteString(`{"requested":"` + strings.Join(append([]string{again.Kind, string(again.Principals)}, again.Names...), " ") + `"}` + "\n")
 			return nil
 		},
 		Log: telemetry.NewLogger(&log),
@@ -223,35 +223,64 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestInvalidNamesAreRejectedAlone(t *testing.T) {
+	const request = `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["api","team..api","web","A"]}}`
+	response, lines, err := handle(t, queued(request), func(r trigger.Repositories, report reconcile.Reporter) error {
+		for _, name := range r.Names {
+			report.Repository(t.Context(), reconcile.Result{Repository: name, Outcome: reconcile.Unchanged})
+		}
+		return nil
+	})
+	if err != nil || len(response.BatchItemFailures) != 0 || response.Outcomes[reconcile.Unchanged] != 2 {
+		t.Errorf("got %+v, %v, want the two other repositories handled, and no retry", response, err)
+	}
+	var rejected []string
+	for _, line := range lines {
+		if line["msg"] == "repository name rejected" {
+			rejected = append(rejected, fmt.Sprint(line["error"]))
+		}
+	}
+	if len(rejected) != 2 || !strings.HasPrefix(rejected[0], `"team..api": `) || !strings.HasPrefix(rejected[1], `"A": `) {
+		t.Errorf("rejected %q", rejected)
+	}
+	if last := lines[len(lines)-1]; last[telemetry.RejectedNames] != 2.0 || last[telemetry.RejectedEvents] != nil {
+		t.Errorf("last line %v, want two names rejected and no event", last)
+	}
+}
+
 func TestWhatIsLeftIsRequestedAgain(t *testing.T) {
+	left := func(names ...string) *reconcile.Unfinished { return &reconcile.Unfinished{Repositories: names, Of: 3} }
+	throttled := errors.New("throttled")
 	for name, c := range map[string]struct {
 		err       error
 		requested string
 		fails     bool
 	}{
-		"some are left":      {&reconcile.Unfinished{Repositories: []string{"b1", "c1"}, Of: 3}, "Request b1 c1", false},
-		"all are left":       {&reconcile.Unfinished{Repositories: []string{"a1", "b1", "c1"}, Of: 3}, "", true},
-		"others failed":      {errors.Join(errors.New("throttled"), &reconcile.Unfinished{Repositories: []string{"b1"}, Of: 3}), "", true},
-		"it can't be":        {&reconcile.Unfinished{Repositories: []string{"unpublishable"}, Of: 3}, "", true},
+		"some are left":      {left("b1", "c1"), "Request exist b1 c1", false},
+		"all are left":       {left("a1", "b1", "c1"), "", true},
+		"others failed":      {errors.Join(throttled, left("b1")), "Request exist b1", true},
+		"it can't be":        {left("unpublishable"), "", true},
 		"nothing is missing": {nil, "", false},
+		"all failed":         {throttled, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			const request = `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["a1","b1","c1"],"principals":"exist"}}`
 			run := func(trigger.Repositories, reconcile.Reporter) error { return c.err }
-			response, lines, err := handle(t, queued(sample(t, "reconcile-request")), run)
-			if err != nil || (len(response.BatchItemFailures) == 1) != c.fails {
-				t.Errorf("got %+v, %v", response, err)
-			}
-			requested := ""
-			for _, line := range lines {
-				if names, ok := line["requested"].(string); ok {
-					requested = names
+			requested := func(lines []map[string]any) string {
+				for _, line := range lines {
+					if names, ok := line["requested"].(string); ok {
+						return names
+					}
 				}
+				return ""
 			}
-			if requested != c.requested {
-				t.Errorf("requested %q, want %q", requested, c.requested)
+			response, lines, err := handle(t, queued(request), run)
+			if err != nil || (len(response.BatchItemFailures) == 1) != c.fails || requested(lines) != c.requested {
+				t.Errorf("from the queue: got %+v, %v, requested %q", response, err, requested(lines))
 			}
-			if _, _, err := handle(t, sample(t, "reconcile-request"), run); (err != nil) != (c.err != nil) {
-				t.Errorf("an event that came straight: %v", err)
+			_, lines, err = handle(t, request, run)
+			if (err != nil) != c.fails || requested(lines) != c.requested {
+				t.Errorf("from EventBridge: got %v, requested %q", err, requested(lines))
 			}
 		})
 	}
