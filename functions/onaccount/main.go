@@ -28,6 +28,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 func main() {
@@ -44,10 +45,12 @@ func main() {
 		Stack:   s.Stack,
 		Account: s.Standard.Registry.AccountID,
 		Rollout: &rollout.Rollout{
-			Lists:    accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
-			Names:    func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
-			Requests: func(trigger string) rollout.Publisher { return request.NewPublisher(bus, trigger) },
-			Scope:    s.Scope,
+			Lists: accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
+			Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
+			Requests: func(kind string) rollout.Publisher {
+				return request.NewPublisher(bus, kind, trigger.PrincipalsUnknown)
+			},
+			Scope: s.Scope,
 		},
 		Log: telemetry.NewLogger(os.Stdout),
 	}

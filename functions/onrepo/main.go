@@ -51,7 +51,7 @@ func main() {
 			Observe:  s.Observe,
 		},
 		Request: func(ctx context.Context, t trigger.Repositories) error {
-			return request.NewPublisher(eventbridge.NewFromConfig(config), t.Kind).Publish(ctx, t.Names)
+			return request.NewPublisher(eventbridge.NewFromConfig(config), t.Kind, t.Principals).Publish(ctx, t.Names)
 		},
 		Log: telemetry.NewLogger(os.Stdout),
 	}

@@ -36,16 +36,19 @@ const (
 // Publisher gathers the names of repositories and publishes them, up to 100 in a request and 10 requests in a
 // call. Flush publishes what it still holds.
 type Publisher struct {
-	api     API
-	trigger string
-	names   []string
-	entries []types.PutEventsRequestEntry
-	bytes   int
+	api        API
+	kind       string
+	principals trigger.Principals
+	names      []string
+	entries    []types.PutEventsRequestEntry
+	bytes      int
 }
 
-// NewPublisher returns a publisher that holds nothing yet. trigger says what its requests come of: KindListChanged or
-// KindScheduled of package trigger, or nothing.
-func NewPublisher(api API, trigger string) *Publisher { return &Publisher{api: api, trigger: trigger} }
+// NewPublisher returns a publisher that holds nothing yet. kind is the reason for its requests: KindListChanged or
+// KindScheduled of package trigger, or empty. principals is what is known of the principals in the lists.
+func NewPublisher(api API, kind string, principals trigger.Principals) *Publisher {
+	return &Publisher{api: api, kind: kind, principals: principals}
+}
 
 // Add asks to reconcile one more repository.
 func (p *Publisher) Add(ctx context.Context, repository string) error {
@@ -78,7 +81,7 @@ func (p *Publisher) Flush(ctx context.Context) error {
 
 // closeRequest makes an entry of the gathered names, and a call of the entries if they fill one.
 func (p *Publisher) closeRequest(ctx context.Context) error {
-	detail, err := json.Marshal(trigger.Request{Trigger: p.trigger, Repositories: p.names})
+	detail, err := json.Marshal(trigger.Request{Trigger: p.kind, Principals: p.principals, Repositories: p.names})
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func newPublisher() (*stubaws.AWS, *request.Publisher) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
-	return cloud, request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), "")
+	return cloud, request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), "", trigger.PrincipalsUnknown)
 }
 
 func publish(t *testing.T, p *request.Publisher, n, nameLength int) error {
@@ -107,6 +107,22 @@ func TestEntriesThatStayFailed(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestPrincipals(t *testing.T) {
+	for _, principals := range []trigger.Principals{trigger.PrincipalsUnknown, trigger.PrincipalsExist, trigger.PrincipalsRejected} {
+		cloud := stubaws.New("123456789012", "eu-central-1")
+		publisher := request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), trigger.KindListChanged, principals)
+		if err := publish(t, publisher, 101, 10); err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range cloud.Published() {
+			got, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+			if err != nil || got.Kind != trigger.KindListChanged || got.Principals != principals {
+				t.Errorf("published %q, received %+v, %v", principals, got, err)
+			}
+		}
+	}
 }
 
 func TestRequestIsWhatTheDocsSay(t *testing.T) {

@@ -49,7 +49,7 @@ func newRollout(t *testing.T) (*stubaws.AWS, *rollout.Rollout) {
 		Lists: accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, standard),
 		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, client) },
 		Requests: func(kind string) rollout.Publisher {
-			return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind)
+			return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind, trigger.PrincipalsUnknown)
 		},
 		Scope: repositories,
 	}

@@ -60,10 +60,12 @@ func (w *world) deploy() {
 	w.onAccount = &onaccount.Handler{
 		Account: account,
 		Rollout: &rollout.Rollout{
-			Lists:    w.store(),
-			Names:    func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
-			Requests: func(kind string) rollout.Publisher { return request.NewPublisher(w.bus, kind) },
-			Scope:    w.scope,
+			Lists: w.store(),
+			Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
+			Requests: func(kind string) rollout.Publisher {
+				return request.NewPublisher(w.bus, kind, trigger.PrincipalsUnknown)
+			},
+			Scope: w.scope,
 		},
 		Log: slog.New(slog.DiscardHandler),
 	}
@@ -83,7 +85,7 @@ func (w *world) newEnvironment() *environment {
 			Scope:    w.scope,
 		},
 		Request: func(ctx context.Context, t trigger.Repositories) error {
-			return request.NewPublisher(w.bus, t.Kind).Publish(ctx, t.Names)
+			return request.NewPublisher(w.bus, t.Kind, t.Principals).Publish(ctx, t.Names)
 		},
 		Log: slog.New(slog.DiscardHandler),
 	}}
