@@ -55,7 +55,8 @@ func newPatient() *patient {
 		resources: []string{
 			"OnRepoFunction", "OnAccountFunction",
 			"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
-			"OnRepoFunctionImagePulledThrough", "OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule",
+			"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged",
+			"OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule",
 			"RequestQueue", "OnRepoDeadLetterQueue", "OnAccountDeadLetterQueue", "OnRepoFunctionRequests",
 		},
 		messages: map[string]string{},
@@ -192,7 +193,7 @@ func TestFindings(t *testing.T) {
 		"EventBridge is ill": {func(p *patient) { p.errors["DescribeRule RequestRule"] = coded("InternalException") }, "warning rules: could not look"},
 		"push rules off, as wanted": {func(p *patient) {
 			p.parameters["PushEvents"] = "off"
-			p.disabled = []string{"OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough"}
+			p.disabled = []string{"OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged"}
 		}, "ok rules: 5 rules are enabled; those for image pushes are off"},
 
 		"rollout": {func(p *patient) { p.messages["RequestQueue"], p.atWork = "12", "2" },

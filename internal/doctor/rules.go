@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
@@ -53,5 +52,11 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 	return findings
 }
 
-// isPushRule tells whether a rule is one of those that the parameter PushEvents turns off.
-func isPushRule(logicalID string) bool { return strings.HasPrefix(logicalID, "OnRepoFunctionImage") }
+// isPushRule reports whether the parameter PushEvents turns a rule off.
+func isPushRule(logicalID string) bool {
+	switch logicalID {
+	case "OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged":
+		return true
+	}
+	return false
+}

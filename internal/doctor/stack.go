@@ -30,7 +30,8 @@ func functions() []string { return []string{"OnRepoFunction", "OnAccountFunction
 func rules() []string {
 	return []string{
 		"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
-		"OnRepoFunctionImagePulledThrough", "OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule",
+		"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged",
+		"OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule",
 	}
 }
 

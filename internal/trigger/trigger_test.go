@@ -36,6 +36,7 @@ func TestEverySampleForRepositories(t *testing.T) {
 		"image-pushed":                         {Kind: "ImagePushed", Names: []string{"team-a/api"}},
 		"image-replicated":                     {Kind: "ImageReplicated", Names: []string{"team-a/api"}},
 		"image-pulled-through":                 {Kind: "ImagePulledThrough", Names: []string{"team-a/api"}},
+		"scan-resource-changed":                {Kind: "ScanResourceChanged", Names: []string{"team-a/api", "team-b/web"}, Created: true},
 		"reconcile-request":                    {Kind: "Request", Names: []string{"team-a/api", "team-b/web"}},
 	} {
 		t.Run(name, func(t *testing.T) {

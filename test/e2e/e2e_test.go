@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -174,6 +175,7 @@ func TestEverySample(t *testing.T) {
 		"image-pushed":                         {"OnRepoFunctionImagePushed", onlyTeam},
 		"image-replicated":                     {"OnRepoFunctionImagePushed", onlyTeam},
 		"image-pulled-through":                 {"OnRepoFunctionImagePulledThrough", onlyTeam},
+		"scan-resource-changed":                {"OnRepoFunctionScanResourceChanged", both},
 		"reconcile-request":                    {"RequestRule", both},
 		"reconcile-request-queued":             {"", both},
 		"list-created":                         {"OnAccountFunctionListChanged", both},
@@ -227,6 +229,14 @@ func TestEverySample(t *testing.T) {
 			}
 		})
 	}
+	t.Run("source of replication", func(t *testing.T) { // assumed; no sample of AWS has it
+		r := registry{r.AWS, t}
+		replicated := bytes.Replace(sample(t, "create-repository-replication"), []byte(`"aws.ecr"`), []byte(`"aws.replication.ecr"`), 1)
+		r.must(r.Publish(t.Context(), replicated))
+		if activity := r.settle(); len(activity.Deliveries) != 1 || activity.Deliveries[0].Rule != "OnRepoFunctionRepositoryCreated" {
+			t.Errorf("delivered %+v", activity.Deliveries)
+		}
+	})
 	t.Run("own write", func(t *testing.T) {
 		r := registry{r.AWS, t}
 		own, err := r.OwnWriteEvent(t.Context(), "team-a/api")

@@ -67,7 +67,7 @@ func TestNoEventIsLost(t *testing.T) {
 		RetryPolicy      struct{ MaximumRetryAttempts, MaximumEventAgeInSeconds int }
 		DeadLetterConfig struct{ Arn json.RawMessage }
 	}
-	each(t, tmpl, "AWS::Events::Rule", 7, func(name string, rule struct{ Targets []target }) {
+	each(t, tmpl, "AWS::Events::Rule", 8, func(name string, rule struct{ Targets []target }) {
 		if len(rule.Targets) != 1 {
 			t.Errorf("%s has %d targets", name, len(rule.Targets))
 		}
@@ -204,7 +204,8 @@ func TestQueuePolicies(t *testing.T) {
 	})
 	var rules []string
 	for _, rule := range []string{"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
-		"OnRepoFunctionImagePulledThrough", "OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule"} {
+		"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged",
+		"OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule"} {
 		rules = append(rules, `{"Fn::GetAtt":["`+rule+`","Arn"]}`)
 	}
 	const events = `{"Service":"events.amazonaws.com"} "sqs:SendMessage" {"ArnEquals":{"aws:SourceArn":`
