@@ -285,3 +285,33 @@ func TestWhatIsLeftIsRequestedAgain(t *testing.T) {
 		})
 	}
 }
+
+// A policy that someone else changed is restored, counted, and its line names who it was.
+func TestRestored(t *testing.T) {
+	for name, c := range map[string]struct {
+		sample  string
+		outcome reconcile.Outcome
+		by      any
+		count   any
+	}{
+		"statements changed":   {"set-repository-policy", reconcile.Updated, "arn:aws:iam::123456789012:role/deploy", 1.0},
+		"by a user":            {"set-repository-policy-by-user", reconcile.Updated, "arn:aws:iam::123456789012:user/alice", 1.0},
+		"policy deleted":       {"delete-repository-policy", reconcile.Updated, "arn:aws:iam::123456789012:role/deploy", 1.0},
+		"statements added":     {"set-repository-policy", reconcile.Deleted, "arn:aws:iam::123456789012:role/deploy", 1.0},
+		"unmanaged statements": {"set-repository-policy", reconcile.Unchanged, "arn:aws:iam::123456789012:role/deploy", nil},
+		"observed":             {"set-repository-policy", reconcile.WouldUpdate, "arn:aws:iam::123456789012:role/deploy", nil},
+		"failed":               {"set-repository-policy", reconcile.Failed, "arn:aws:iam::123456789012:role/deploy", nil},
+		"image pushed":         {"image-pushed", reconcile.Updated, nil, nil},
+		"repository created":   {"create-repository", reconcile.Updated, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, lines, err := handle(t, sample(t, c.sample), func(r trigger.Repositories, report reconcile.Reporter) error {
+				report.Repository(t.Context(), reconcile.Result{Repository: r.Names[0], Outcome: c.outcome})
+				return nil
+			})
+			if err != nil || len(lines) != 2 || lines[0]["changedBy"] != c.by || lines[1][telemetry.RestoredPolicies] != c.count {
+				t.Errorf("got %v, %v, want it changed by %v, and %v restored", lines, err, c.by, c.count)
+			}
+		})
+	}
+}

@@ -62,29 +62,35 @@ func MetricName(outcome reconcile.Outcome) string {
 
 // of returns the part of the report that one trigger's run fills.
 func (r *report) of(t trigger.Repositories) reconcile.Reporter {
-	return &triggerReport{report: r, kind: t.Kind}
+	return &triggerReport{report: r, trigger: t}
 }
 
 type triggerReport struct {
 	*report
-	kind string
+	trigger trigger.Repositories
 }
 
 // Repository writes the line of one repository.
 func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result) {
 	r.outcomes[result.Outcome]++
 	wrote := result.Outcome == reconcile.Updated || result.Outcome == reconcile.Deleted
-	if wrote && r.kind == trigger.KindListChanged && !result.ListChanged.IsZero() {
+	if wrote && r.trigger.ChangedPolicy() {
+		r.metrics[telemetry.RestoredPolicies]++
+	}
+	if wrote && r.trigger.Kind == trigger.KindListChanged && !result.ListChanged.IsZero() {
 		r.metrics[telemetry.PropagationSeconds] = max(r.metrics[telemetry.PropagationSeconds], time.Since(result.ListChanged).Seconds())
 	}
 	level := slog.LevelInfo
 	attributes := []slog.Attr{
 		slog.String("repository", result.Repository),
 		slog.String("outcome", string(result.Outcome)),
-		slog.String("trigger", r.kind),
+		slog.String("trigger", r.trigger.Kind),
 		slog.String("listVersion", result.ListVersion),
 		slog.Any("added", nonNil(result.Added)),
 		slog.Any("removed", nonNil(result.Removed)),
+	}
+	if r.trigger.ChangedBy != "" {
+		attributes = append(attributes, slog.String("changedBy", r.trigger.ChangedBy))
 	}
 	for _, arn := range result.Rejected {
 		r.rejected[arn] = true

@@ -99,7 +99,7 @@ func TestCloudWatchAcceptsTheDashboard(t *testing.T) {
 func TestTheDashboardShowsWhatThereIs(t *testing.T) {
 	tmpl := translated(t)
 	_, decoded := readDashboard(t, tmpl)
-	ours := []string{telemetry.UnusableLists, telemetry.RejectedConsumers, telemetry.Requested, telemetry.PropagationSeconds}
+	ours := []string{telemetry.UnusableLists, telemetry.RejectedConsumers, telemetry.RestoredPolicies, telemetry.Requested, telemetry.PropagationSeconds}
 	for _, outcome := range reconcile.Outcomes() {
 		ours = append(ours, onrepo.MetricName(outcome))
 	}
@@ -175,7 +175,7 @@ func logMembers(t *testing.T) map[string]bool {
 	t.Helper()
 	var log bytes.Buffer
 	handler := &onrepo.Handler{Account: localaws.Account, Reconciler: eventful{}, Log: telemetry.NewLogger(&log)}
-	if _, err := handler.Handle(t.Context(), sample(t, "reconcile-request")); err != nil {
+	if _, err := handler.Handle(t.Context(), sample(t, "set-repository-policy")); err != nil {
 		t.Fatal(err)
 	}
 	members := map[string]bool{}

@@ -419,11 +419,46 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// A tool that removes the managed statements is named, and each of its writes leads to one of onrepo's at most.
+func TestRestored(t *testing.T) {
+	r := start(t, nil)
+	r.list(accountList, "111111111111")
+	r.must(r.CreateRepository(t.Context(), "api"))
+	r.settle()
+	const operator = "arn:aws:iam::" + localaws.Account + ":role/operator"
+	for _, write := range []struct {
+		what     string
+		do       func() error
+		restored any
+	}{
+		{"statements removed", func() error { return r.SetPolicy(t.Context(), "api", foreignPolicy) }, 1.0},
+		{"policy deleted", func() error { return r.DeletePolicy(t.Context(), "api") }, 1.0},
+		{"nothing changed", func() error {
+			document, _, err := r.Policy(t.Context(), "api")
+			r.must(err)
+			return r.SetPolicy(t.Context(), "api", document)
+		}, nil},
+	} {
+		r.must(write.do())
+		activity := r.settle()
+		if n := len(activity.Of(localaws.OnRepo)); n != 1 || r.consumers("api") != "111111111111" {
+			t.Errorf("%s: %d invocations, and %q can pull", write.what, n, r.consumers("api"))
+		}
+		if got := metric(activity, localaws.OnRepo, telemetry.RestoredPolicies); got != write.restored {
+			t.Errorf("%s: %v restored, want %v", write.what, got, write.restored)
+		}
+		if got := metric(activity, localaws.OnRepo, "changedBy"); got != operator {
+			t.Errorf("%s: changed by %v, want %s", write.what, got, operator)
+		}
+	}
+}
+
 // What cannot be handled ends in the dead-letter queue of onrepo, and can be redriven from there.
 func TestDeadLetters(t *testing.T) {
 	r := start(t, nil)
 	r.list(accountList, "111111111111")
 	r.must(r.Publish(t.Context(), []byte(`{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["No Such Name"]}}`)))
+	r.must(r.Publish(t.Context(), []byte(`{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["rejected..alone","no-such-repository"]}}`)))
 	r.must(r.Publish(t.Context(), []byte(`{"source":"aws.ecr","detail-type":"ECR Image Action","detail":{"result":"SUCCESS","action-type":"PUSH","repository-name":""}}`)))
 	activity := r.activity()
 	attempts := map[string]int{}

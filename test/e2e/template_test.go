@@ -136,6 +136,7 @@ func TestAlarms(t *testing.T) {
 		"OnRepoDeadLettersAlarm":    `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnRepoDeadLetterQueue","QueueName"]}: Maximum above 0 ` + ended,
 		"OnRepoErrorsAlarm":         `AWS/Lambda Errors of {"Ref":"OnRepoFunction"}: Sum above 0 ` + ended,
 		"RejectedConsumersAlarm":    telemetry.Namespace + " " + telemetry.RejectedConsumers + " of " + stack + ": Maximum above 0 " + foundLately,
+		"RestoredPoliciesAlarm":     telemetry.Namespace + " " + telemetry.RestoredPolicies + " of " + stack + ": Sum above 0 in 3 of 6 times 3600 s, missing is notBreaching",
 		"UnusableListAlarm":         telemetry.Namespace + " " + telemetry.UnusableLists + " of " + stack + ": Maximum above 0 " + asLastFound,
 		"WaitingRequestsAlarm":      `AWS/SQS ApproximateAgeOfOldestMessage of {"Fn::GetAtt":["RequestQueue","QueueName"]}: Maximum above 21600 ` + ended,
 	}

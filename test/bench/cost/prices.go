@@ -12,7 +12,7 @@ const (
 	perAlarm      = 0.10         // the same page
 	perDashboard  = 3.00         // the same page
 	months        = 3            // that logs are kept, by LogRetentionDays' default
-	metrics       = 12           // at most: those that nothing is counted in cost nothing
-	alarms        = 9            // in template.yaml
+	metrics       = 14           // at most: those that nothing is counted in cost nothing
+	alarms        = 10           // in template.yaml
 	dashboards    = 1            // in template.yaml
 )
