@@ -17,8 +17,16 @@ import (
 
 // template is what SAM makes of template.yaml, as far as a local AWS doesn't play it.
 type template struct {
-	Parameters map[string]struct{ AllowedPattern string }
+	Mappings   map[string]map[string]map[string]any
+	Parameters map[string]parameter
 	Resources  map[string]resource
+}
+
+type parameter struct {
+	Type, AllowedPattern string
+	AllowedValues        []any
+	MaxLength            int
+	MaxValue             float64
 }
 
 type resource struct {
@@ -43,7 +51,14 @@ func translated(t *testing.T) template {
 // each calls check for every resource of a type, and fails unless there are n.
 func each[P any](t *testing.T, tmpl template, kind string, n int, check func(name string, properties P)) {
 	t.Helper()
-	found := 0
+	if found := every(t, tmpl, kind, check); found != n {
+		t.Errorf("%d resources are %s, want %d", found, kind, n)
+	}
+}
+
+// every calls check for every resource of a type, and returns how many there are. It fails if there is none.
+func every[P any](t *testing.T, tmpl template, kind string, check func(name string, properties P)) (found int) {
+	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(tmpl.Resources)) {
 		if tmpl.Resources[name].Type != kind {
 			continue
@@ -55,9 +70,10 @@ func each[P any](t *testing.T, tmpl template, kind string, n int, check func(nam
 		}
 		check(name, properties)
 	}
-	if found != n {
-		t.Errorf("%d resources are %s, want %d", found, kind, n)
+	if found == 0 {
+		t.Errorf("no resource is %s", kind)
 	}
+	return found
 }
 
 func TestNoEventIsLost(t *testing.T) {
@@ -164,10 +180,10 @@ func TestAlarms(t *testing.T) {
 	})
 }
 
-// The alarms count on a look at every repository a day.
+// The alarms count on a check of every repository a day.
 func TestTheScheduleIsDaily(t *testing.T) {
-	allowed := regexp.MustCompile(translated(t).Parameters["Schedule"].AllowedPattern)
-	for schedule, want := range map[string]bool{
+	tmpl := translated(t)
+	checkAllowed(t, tmpl, "Schedule", map[string]bool{
 		"rate(6 hours)":             true,
 		"rate(1 day)":               true,
 		"rate(24 hours)":            true,
@@ -184,17 +200,58 @@ func TestTheScheduleIsDaily(t *testing.T) {
 		"cron(0 5 * 1 ? *)":         false,
 		"at(2027-01-01T00:00:00)":   false,
 		"cron(0 5 * * ? *) or more": false,
-	} {
-		if allowed.MatchString(schedule) != want {
-			t.Errorf("%s is allowed: %t, want %t", schedule, !want, want)
+	})
+}
+
+func TestListParameters(t *testing.T) {
+	tmpl := translated(t)
+	const everyAction = "ecr:BatchGetRepositoryScanningConfiguration,ecr:BatchImportUpstreamImage,ecr:DescribeImageScanFindings," +
+		"ecr:DescribeImages,ecr:DescribeRepositories,ecr:GetImageCopyStatus,ecr:GetLifecyclePolicy,ecr:GetRepositoryPolicy," +
+		"ecr:ListImages,ecr:ListTagsForResource"
+	checkAllowed(t, tmpl, "ExtraActions", map[string]bool{
+		"":                                 true,
+		"ecr:DescribeImages":               true,
+		everyAction:                        true,
+		",ecr:ListImages":                  false,
+		"ecr:ListImages,":                  false,
+		"ecr:ListImagesecr:ListImages":     false,
+		"ecr:ListImages, ecr:ListImages":   false,
+		"ecr:PutImage":                     false,
+		"ecr:ListImages,ecr:PutImage":      false,
+		"ecr:ListImagesX":                  false,
+		strings.Repeat(everyAction+",", 3): false,
+	})
+	checkAllowed(t, tmpl, "Include", map[string]bool{"**": true, "team-a/**,shared/*": true, "": false, "a,,b": false, "a, b": false, "a,": false})
+	checkAllowed(t, tmpl, "Exclude", map[string]bool{"": true, "**/scratch-*": true, "a,b": true, ",": false, "a b": false})
+}
+
+// The partition is what AWS says it is.
+func TestEveryPartitionIsTaken(t *testing.T) {
+	tmpl := translated(t)
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc", "aws-next-b"} {
+		checkAllowed(t, tmpl, "PermissionsBoundaryArn", map[string]bool{"arn:" + partition + ":iam::123456789012:policy/boundary": true})
+		checkAllowed(t, tmpl, "AlarmTopicArn", map[string]bool{"arn:" + partition + ":sns:us-iso-east-1:123456789012:alarms": true})
+	}
+}
+
+// checkAllowed fails unless CloudFormation takes just the values that it should: those that the pattern matches as a whole.
+//
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+func checkAllowed(t *testing.T, tmpl template, parameter string, values map[string]bool) {
+	t.Helper()
+	p := tmpl.Parameters[parameter]
+	pattern := regexp.MustCompile(`\A(?:` + p.AllowedPattern + `)\z`)
+	for value, want := range values {
+		if got := pattern.MatchString(value) && len(value) <= p.MaxLength; got != want {
+			t.Errorf("%s may be %q: %t, want %t", parameter, value, got, want)
 		}
 	}
 }
 
-// EventBridge may send to the queues, for the rules of this stack alone.
+// EventBridge may send to each queue for its own rules alone.
 func TestQueuePolicies(t *testing.T) {
 	var policies []string
-	each(t, translated(t), "AWS::SQS::QueuePolicy", 2, func(name string, policy struct {
+	each(t, translated(t), "AWS::SQS::QueuePolicy", 3, func(name string, policy struct {
 		PolicyDocument struct {
 			Statement []struct{ Principal, Action, Condition json.RawMessage }
 		}
@@ -203,16 +260,22 @@ func TestQueuePolicies(t *testing.T) {
 			policies = append(policies, strings.Join([]string{name, compact(t, statement.Principal), compact(t, statement.Action), compact(t, statement.Condition)}, " "))
 		}
 	})
-	var rules []string
-	for _, rule := range []string{"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
-		"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged",
-		"OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule"} {
-		rules = append(rules, `{"Fn::GetAtt":["`+rule+`","Arn"]}`)
+	statement := func(policy string, rules ...string) string {
+		var arns []string
+		for _, rule := range rules {
+			arns = append(arns, `{"Fn::GetAtt":["`+rule+`","Arn"]}`)
+		}
+		source := strings.Join(arns, ",")
+		if len(arns) > 1 {
+			source = "[" + source + "]"
+		}
+		return policy + ` {"Service":"events.amazonaws.com"} "sqs:SendMessage" {"ArnEquals":{"aws:SourceArn":` + source + "}}"
 	}
-	const events = `{"Service":"events.amazonaws.com"} "sqs:SendMessage" {"ArnEquals":{"aws:SourceArn":`
 	want := []string{
-		"DeadLetterQueuePolicy " + events + "[" + strings.Join(rules, ",") + "]}}",
-		"RequestQueuePolicy " + events + rules[len(rules)-1] + "}}",
+		statement("OnAccountDeadLetterQueuePolicy", "OnAccountFunctionListChanged", "OnAccountFunctionSchedule"),
+		statement("OnRepoDeadLetterQueuePolicy", "OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
+			"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged", "RequestRule"),
+		statement("RequestQueuePolicy", "RequestRule"),
 	}
 	if !slices.Equal(policies, want) {
 		t.Errorf("queue policies\n%s\nwant\n%s", strings.Join(policies, "\n"), strings.Join(want, "\n"))
@@ -227,7 +290,8 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 			`{"Fn::Sub":"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${AccountListName}/*"}]`
 		readLists = `ReadAccountLists Allow ["ssm:GetParameters","ssm:GetParametersByPath","ssm:GetParameterHistory"] ` + lists
 		publish   = `PublishRequests Allow "events:PutEvents" {"Fn::Sub":"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"} ` +
-			`if {"StringEquals":{"events:source":"ecr-pull-policy","events:detail-type":"Repository Reconcile Requested"}}`
+			`if {"ForAllValues:StringEquals":{"events:source":"ecr-pull-policy","events:detail-type":"Repository Reconcile Requested"},` +
+			`"Null":{"events:source":"false","events:detail-type":"false"}}`
 		logs = `WriteLogs Allow ["logs:CreateLogStream","logs:PutLogEvents"] {"Fn::GetAtt":["%s","Arn"]}`
 	)
 	want := map[string][]string{

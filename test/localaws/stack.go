@@ -147,30 +147,18 @@ func deploy(ctx context.Context, clients Clients, name string, template []byte, 
 	return stack, nil
 }
 
-// parameters are the template's defaults and what overrides them. moto takes the default of a list for a string,
-// unless it is given as if it were no default.
+// parameters are what overrides the template's defaults.
 func parameters(template []byte, overrides map[string]string) ([]types.Parameter, error) {
-	var declared struct {
-		Parameters map[string]struct {
-			Default text
-		}
-	}
+	var declared struct{ Parameters map[string]json.RawMessage }
 	if err := json.Unmarshal(template, &declared); err != nil {
 		return nil, fmt.Errorf("reading the template's parameters: %w", err)
 	}
-	values := map[string]string{}
-	for name, parameter := range declared.Parameters {
-		values[name] = string(parameter.Default)
-	}
-	for name, value := range overrides {
-		if _, known := values[name]; !known {
-			return nil, fmt.Errorf("the template has no parameter %s, only %s", name,
-				strings.Join(slices.Sorted(maps.Keys(values)), ", "))
-		}
-		values[name] = value
-	}
 	var parameters []types.Parameter
-	for name, value := range values {
+	for name, value := range overrides {
+		if declared.Parameters[name] == nil {
+			return nil, fmt.Errorf("the template has no parameter %s, only %s", name,
+				strings.Join(slices.Sorted(maps.Keys(declared.Parameters)), ", "))
+		}
 		parameters = append(parameters, types.Parameter{ParameterKey: &name, ParameterValue: &value})
 	}
 	return parameters, nil
