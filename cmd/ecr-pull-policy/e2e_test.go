@@ -26,7 +26,7 @@ import (
 
 const (
 	accountList = "/ecr-pull-policy/accounts"
-	many        = 1000 // repositories
+	many        = 1000 // repositories, beside one out of scope and the stack's own
 )
 
 // world is a local AWS, and the program on this machine.
@@ -165,7 +165,7 @@ func TestCommands(t *testing.T) {
 	contains(t, out, "the same change in 999 repositories: shop/service-0000, shop/service-0001,", "… and 993 more",
 		"    + account 111111111111\n", "    + role arn:aws:iam::222222222222:role/deploy\n", "    + action ecr:BatchGetImage\n",
 		"    + functions of account 111111111111\n", "\nshop/service-0999\n", "    + organization o-a1b2c3d4e5\n",
-		"1001 repositories: 1000 to change, 0 unchanged, 1 out of scope\n")
+		"1002 repositories: 1000 to change, 0 unchanged, 2 out of scope\n")
 	if errOut != "" {
 		t.Errorf("plan says %s", errOut)
 	}
@@ -177,7 +177,7 @@ func TestCommands(t *testing.T) {
 	contains(t, out, "applied: ", " updated")
 	out, _ = w.run(0, "plan")
 	if want := "registry 123456789012 in eu-central-1, stack ecr-pull-policy, list " + accountList +
-		"\n\n1001 repositories: 0 to change, 1000 unchanged, 1 out of scope\n"; out != want {
+		"\n\n1002 repositories: 0 to change, 1000 unchanged, 2 out of scope\n"; out != want {
 		t.Errorf("plan says %s", out)
 	}
 	if _, found, err := w.Policy(t.Context(), "shop/scratch"); err != nil || found {
@@ -185,7 +185,7 @@ func TestCommands(t *testing.T) {
 	}
 
 	out, _ = w.runWith(2, "none # at all", "plan", "--list", "-", "--include", "shop/service-000?", "--lambda-statement=on")
-	contains(t, out, "the same change in 10 repositories", "- account 111111111111", "the policy is deleted", "10 to change, 0 unchanged, 991 out of scope")
+	contains(t, out, "the same change in 10 repositories", "- account 111111111111", "the policy is deleted", "10 to change, 0 unchanged, 992 out of scope")
 	out, _ = w.run(2, "plan", "--accounts", "111111111111,333333333333", "--include", "shop/service-000?", "--all")
 	contains(t, out, "shop/service-0007\n  accounts, roles and users (EcrPullPolicyAccounts)\n    - role arn:aws:iam::222222222222:role/deploy\n    + account 333333333333\n")
 	_, errOut = w.run(1, "plan", "--accounts", "1111")
@@ -211,7 +211,7 @@ func TestCommands(t *testing.T) {
 func (w world) audits() {
 	w.t.Helper()
 	out, _ := w.run(0, "audit")
-	contains(w.t, out, "1001 repositories, 1000 with a policy")
+	contains(w.t, out, "1002 repositories, 1000 with a policy")
 
 	w.must(w.SetPolicy(w.t.Context(), "shop/scratch", `{"Version":"2012-10-17","Statement":[{"Sid":"Everybody","Effect":"Allow","Principal":"*","Action":"ecr:*"}]}`))
 	for format, parts := range map[string][]string{

@@ -140,6 +140,11 @@ func readStack(command *cobra.Command, f *flags, c aws.Config) (name string, err
 	}
 	parameters := map[string]string{}
 	for _, stack := range output.Stacks {
+		for _, o := range stack.Outputs {
+			if aws.ToString(o.OutputKey) == "PrincipalCheckRepositoryName" {
+				f.parameters.PrincipalCheckRepository = aws.ToString(o.OutputValue)
+			}
+		}
 		for _, p := range stack.Parameters {
 			parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
 		}

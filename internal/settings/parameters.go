@@ -17,6 +17,9 @@ type Parameters struct {
 	Include         []string
 	Exclude         []string
 	Mode            string // enforce or observe
+
+	// PrincipalCheckRepository is the output of the stack that names its own repository; "" if there is no stack.
+	PrincipalCheckRepository string
 }
 
 // Defaults returns those of template.yaml.
@@ -51,6 +54,8 @@ func (p Parameters) Settings(stack string, registry policy.Registry) (Settings, 
 			ExtraActions: p.ExtraActions,
 		},
 		Observe: m == observe,
+
+		PrincipalCheckRepository: p.PrincipalCheckRepository,
 	}, p.Include, p.Exclude)
 	return s, errors.Join(append(errs, err)...)
 }

@@ -19,6 +19,9 @@ type Settings struct {
 	Standard policy.Standard
 	Scope    scope.Scope
 	Observe  bool // write nothing
+
+	// PrincipalCheckRepository is the stack's own empty repository; "" if there is no stack. It isn't in scope.
+	PrincipalCheckRepository string
 }
 
 type environment struct {
@@ -33,6 +36,8 @@ type environment struct {
 	Include           []string `env:"INCLUDE,notEmpty"`
 	Exclude           []string `env:"EXCLUDE"`
 	Mode              mode     `env:"MODE,required"`
+
+	PrincipalCheckRepository string `env:"PRINCIPAL_CHECK_REPOSITORY,required"`
 }
 
 type (
@@ -86,6 +91,8 @@ func FromEnvironment() (Settings, error) {
 		ListName: e.AccountListName,
 		Standard: standard,
 		Observe:  e.Mode == observe,
+
+		PrincipalCheckRepository: e.PrincipalCheckRepository,
 	}, e.Include, e.Exclude)
 	if err != nil {
 		return Settings{}, fmt.Errorf("read environment: %w", err)
@@ -95,6 +102,9 @@ func FromEnvironment() (Settings, error) {
 
 // check completes settings with their scope. The error names everything that is wrong with them.
 func check(s Settings, include, exclude []string) (Settings, error) {
+	if s.PrincipalCheckRepository != "" {
+		exclude = append(exclude[:len(exclude):len(exclude)], s.PrincipalCheckRepository)
+	}
 	var err error
 	s.Scope, err = scope.New(include, exclude)
 	if err := errors.Join(checkListName(s.ListName), s.Standard.Validate(), err); err != nil {

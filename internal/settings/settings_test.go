@@ -24,6 +24,8 @@ func setEnvironment(t *testing.T, changes map[string]string) {
 		"INCLUDE":             "**",
 		"EXCLUDE":             "",
 		"MODE":                "enforce",
+
+		"PRINCIPAL_CHECK_REPOSITORY": "ecr-pull-policy-principalcheckrepository-abc123",
 	}
 	maps.Copy(environment, changes)
 	for name, value := range environment {
@@ -56,6 +58,9 @@ func TestFromEnvironment(t *testing.T) {
 	}
 	if s.Scope.Contains("a/scratch-1") || !s.Scope.Contains("a/api") {
 		t.Error("scope is not that of the environment")
+	}
+	if s.PrincipalCheckRepository == "" || s.Scope.Contains(s.PrincipalCheckRepository) {
+		t.Errorf("the stack's own repository %q is in scope", s.PrincipalCheckRepository)
 	}
 }
 

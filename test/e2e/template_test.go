@@ -123,7 +123,7 @@ func TestNoEventIsLost(t *testing.T) {
 
 func TestNothingIsLeftBehind(t *testing.T) {
 	for name, resource := range translated(t).Resources {
-		keepsData := resource.Type == "AWS::Logs::LogGroup" || resource.Type == "AWS::SQS::Queue"
+		keepsData := slices.Contains([]string{"AWS::ECR::Repository", "AWS::Logs::LogGroup", "AWS::SQS::Queue"}, resource.Type)
 		if keepsData && resource.DeletionPolicy != "Delete" {
 			t.Errorf("%s stays when the stack is deleted", name)
 		}
@@ -306,6 +306,7 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 		},
 		"OnAccountRole": {
 			`ListRepositories Allow "ecr:DescribeRepositories" ` + repositories,
+			`if Enforcing: CheckPrincipals Allow "ecr:SetRepositoryPolicy" {"Fn::GetAtt":["PrincipalCheckRepository","Arn"]}`,
 			readLists,
 			publish,
 			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnAccountDeadLetterQueue","Arn"]}`,

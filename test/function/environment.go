@@ -37,5 +37,7 @@ func Environment(cloud *stubaws.AWS, url string) map[string]string {
 		"LAMBDA_STATEMENT":      "on",
 		"INCLUDE":               "**",
 		"MODE":                  "enforce",
+
+		"PRINCIPAL_CHECK_REPOSITORY": "ecr-pull-policy-principalcheckrepository-abc123",
 	}
 }

@@ -81,6 +81,9 @@ def for_moto(template):
             del resources[logical_id]
         elif resource["Type"] == "AWS::Lambda::Function":
             resource["Properties"]["Code"] = {"ZipFile": "the real code runs in an emulator"}
+        elif resource["Type"] == "AWS::ECR::Repository":
+            # CloudFormation makes a name in lowercase letters, moto one that ECR rejects.
+            resource["Properties"].setdefault("RepositoryName", {"Fn::Sub": "${AWS::StackName}-" + logical_id.lower()})
     return template
 
 
