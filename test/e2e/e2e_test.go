@@ -237,15 +237,17 @@ func TestEverySample(t *testing.T) {
 			t.Errorf("delivered %+v", activity.Deliveries)
 		}
 	})
-	t.Run("own write", func(t *testing.T) {
-		r := registry{r.AWS, t}
-		own, err := r.OwnWriteEvent(t.Context(), "team-a/api")
-		r.must(err)
-		r.must(r.Publish(t.Context(), own))
-		if activity := r.settle(); len(activity.Deliveries) != 0 {
-			t.Errorf("delivered %+v", activity.Deliveries)
-		}
-	})
+	for _, function := range []string{localaws.OnRepo, localaws.OnAccount} {
+		t.Run("own write of "+function, func(t *testing.T) {
+			r := registry{r.AWS, t}
+			own, err := r.OwnWriteEvent(t.Context(), function, "team-a/api")
+			r.must(err)
+			r.must(r.Publish(t.Context(), own))
+			if activity := r.settle(); len(activity.Deliveries) != 0 {
+				t.Errorf("delivered %+v", activity.Deliveries)
+			}
+		})
+	}
 	for _, name := range sampleNames(t, "ignored") {
 		t.Run("ignored/"+name, func(t *testing.T) {
 			r := registry{r.AWS, t}

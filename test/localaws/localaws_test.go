@@ -100,7 +100,7 @@ func TestRouting(t *testing.T) {
 		t.Errorf("the policy is %s", policy)
 	}
 
-	own, err := aws.OwnWriteEvent(ctx, "shop/web")
+	own, err := aws.OwnWriteEvent(ctx, localaws.OnRepo, "shop/web")
 	check(t, err)
 	check(t, aws.Publish(ctx, own))
 	if activity := settle(t, aws); len(activity.Deliveries) > 0 {
