@@ -14,6 +14,7 @@ import (
 	"iter"
 	"log"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -51,6 +52,9 @@ func main() {
 				return request.NewPublisher(bus, kind, trigger.PrincipalsUnknown)
 			},
 			Scope: s.Scope,
+		},
+		Created: func(ctx context.Context) (time.Time, error) {
+			return registry.CreatedAt(ctx, repositories, s.PrincipalCheckRepository)
 		},
 		Log: telemetry.NewLogger(os.Stdout),
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
@@ -26,8 +27,13 @@ type Handler struct {
 	Stack   string
 	Account string // that owns the registry
 	Rollout Rollout
+	// Created returns when the stack was created.
+	Created func(context.Context) (time.Time, error)
 	Log     *slog.Logger
 }
+
+// graceTime is how long the operator of a new stack has to write the account list before its absence is an alarm.
+const graceTime = 24 * time.Hour
 
 // Response is the result of an invocation, for people to read.
 type Response struct {
@@ -37,7 +43,7 @@ type Response struct {
 
 // Handle handles one event. An error is what retrying could mend: a list that cannot be used is none.
 func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, error) {
-	report := &report{log: h.Log}
+	report := &report{Handler: h, checkedAt: time.Now()}
 	requested, err := h.event(ctx, event, report)
 	response := Response{Requested: requested, UnusableLists: report.unusable}
 	if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) {
@@ -45,9 +51,6 @@ func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, 
 		return response, nil
 	}
 	metrics := telemetry.Metrics{}
-	if report.looked {
-		metrics[telemetry.UnusableLists] = float64(report.unusable)
-	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
 	} else {
@@ -64,6 +67,7 @@ func (h *Handler) event(ctx context.Context, event json.RawMessage, report *repo
 	}
 	switch t := t.(type) {
 	case trigger.ListChanged:
+		report.changed = t.Name
 		return h.Rollout.ListChanged(ctx, t, report)
 	case trigger.Scheduled:
 		return h.Rollout.Scheduled(ctx, report)
@@ -74,16 +78,38 @@ func (h *Handler) event(ctx context.Context, event json.RawMessage, report *repo
 
 // report is what one invocation found.
 type report struct {
-	log      *slog.Logger
-	looked   bool // at the lists
-	unusable int
+	*Handler
+	checkedAt time.Time
+	changed   string // the name of the list that the event is about; "" if it is about none
+	unusable  int
 }
 
-// List writes the lines of one list.
-func (r *report) List(ctx context.Context, list accountlist.List) {
-	r.looked = true
-	if list.Problem != nil {
-		r.unusable++
+// Lists writes the lines of the lists and what was found. While it is too early to say whether the account list should be
+// there, and nothing else is wrong, the alarm stays as it is.
+func (r *report) Lists(ctx context.Context, lists []accountlist.List) {
+	early := false
+	for _, list := range lists {
+		telemetry.LogList(ctx, r.Log, list)
+		switch {
+		case list.Problem == nil:
+		case accountlist.IsMissing(list.Problem) && list.Name != r.changed && r.isNew(ctx):
+			early = true
+		default:
+			r.unusable++
+		}
 	}
-	telemetry.LogList(ctx, r.log, list)
+	if early && r.unusable == 0 {
+		return
+	}
+	telemetry.Finding{Metric: telemetry.UnusableLists, Count: r.unusable, CheckedAt: r.checkedAt}.Log(ctx, r.Log, r.Stack, "account lists checked")
+}
+
+// isNew reports whether the stack was created within the grace time.
+func (r *report) isNew(ctx context.Context) bool {
+	created, err := r.Created(ctx)
+	if err != nil {
+		r.Log.WarnContext(ctx, "age of the stack is unknown", "error", err.Error())
+		return false
+	}
+	return r.checkedAt.Sub(created) < graceTime
 }

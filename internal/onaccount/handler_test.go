@@ -2,18 +2,27 @@ package onaccount_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
+	"maps"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
 // rollouts records what it is asked for, and answers what a test says.
@@ -33,12 +42,13 @@ func (r *rollouts) ListChanged(ctx context.Context, t trigger.ListChanged, repor
 	if r.unusable {
 		list.Problem = errors.New("broken")
 	}
-	report.List(ctx, list)
+	report.Lists(ctx, []accountlist.List{list})
 	return 7, r.err
 }
 
-func (r *rollouts) Scheduled(context.Context, rollout.Reporter) (int, error) {
+func (r *rollouts) Scheduled(ctx context.Context, report rollout.Reporter) (int, error) {
 	r.asked = append(r.asked, "everything")
+	report.Lists(ctx, nil)
 	return 9, r.err
 }
 
@@ -49,7 +59,13 @@ func handle(t *testing.T, r *rollouts, sample string) (onaccount.Response, strin
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	handler := &onaccount.Handler{Stack: "stack", Account: "123456789012", Rollout: r, Log: telemetry.NewLogger(&log)}
+	handler := &onaccount.Handler{
+		Stack:   "stack",
+		Account: "123456789012",
+		Rollout: r,
+		Created: func(context.Context) (time.Time, error) { return time.Time{}, nil },
+		Log:     telemetry.NewLogger(&log),
+	}
 	response, err := handler.Handle(t.Context(), json.RawMessage(event))
 	return response, log.String(), err
 }
@@ -81,34 +97,128 @@ func TestAListThatCannotBeUsedIsNoError(t *testing.T) {
 	}
 }
 
+// metrics returns the last value of each metric in a log, as CloudWatch reads it.
+func metrics(t *testing.T, log string) map[string]float64 {
+	t.Helper()
+	values := map[string]float64{}
+	for line := range strings.Lines(log) {
+		var members map[string]json.RawMessage
+		var embedded struct {
+			CloudWatchMetrics []struct{ Metrics []struct{ Name string } }
+		}
+		if err := json.Unmarshal([]byte(line), &members); err != nil {
+			t.Fatal(err)
+		}
+		if members["_aws"] == nil {
+			continue
+		}
+		if err := json.Unmarshal(members["_aws"], &embedded); err != nil {
+			t.Fatal(err)
+		}
+		for _, metric := range embedded.CloudWatchMetrics[0].Metrics {
+			var value float64
+			if err := json.Unmarshal(members[metric.Name], &value); err != nil {
+				t.Fatalf("%s: %v", metric.Name, err)
+			}
+			values[metric.Name] = value
+		}
+	}
+	return values
+}
+
 // Alarms end with a zero: it has to be there where it was found, and nowhere else.
 func TestMetrics(t *testing.T) {
 	failure := errors.New("throttled")
+	const unusable, found, requested = telemetry.UnusableLists, telemetry.UnusableLists + "Found", telemetry.Requested
+	now := 946684800.0 // 2000-01-01, when a bubble begins
 	for name, c := range map[string]struct {
 		rollouts rollouts
-		want     map[string]any
+		want     map[string]float64
 	}{
-		"all lists can be used": {rollouts{}, map[string]any{telemetry.UnusableLists: 0.0, telemetry.Requested: 7.0}},
-		"one can't":             {rollouts{unusable: true}, map[string]any{telemetry.UnusableLists: 1.0, telemetry.Requested: 7.0}},
-		"can't be requested":    {rollouts{err: failure}, map[string]any{telemetry.UnusableLists: 0.0}},
-		"can't be read":         {rollouts{unreadable: true, err: failure}, map[string]any{}},
+		"all lists can be used": {rollouts{}, map[string]float64{unusable: 0, found: -now, requested: 7}},
+		"one can't":             {rollouts{unusable: true}, map[string]float64{unusable: 1, found: now, requested: 7}},
+		"can't be requested":    {rollouts{err: failure}, map[string]float64{unusable: 0, found: -now}},
+		"can't be read":         {rollouts{unreadable: true, err: failure}, map[string]float64{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, log, _ := handle(t, &c.rollouts, "list-updated")
-			lines := strings.Split(strings.TrimSpace(log), "\n")
-			var last map[string]any
-			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
-				t.Fatal(err)
-			}
-			for _, metric := range []string{telemetry.UnusableLists, telemetry.Requested} {
-				declared := strings.Contains(lines[len(lines)-1], `"Name":"`+metric+`"`)
-				if _, wanted := c.want[metric]; last[metric] != c.want[metric] || declared != wanted {
-					t.Errorf("%s is %v, declared: %t, want %v", metric, last[metric], declared, c.want[metric])
+			synctest.Test(t, func(t *testing.T) {
+				_, log, _ := handle(t, &c.rollouts, "list-updated")
+				if got := metrics(t, log); !maps.Equal(got, c.want) {
+					t.Errorf("got %v, want %v", got, c.want)
 				}
-			}
+			})
 		})
 	}
 }
+
+// A new stack has no list until its operator writes one.
+func TestAMissingListIsAnAlarmWhenItHadTimeToBeWritten(t *testing.T) {
+	const root, namespace = "/ecr-pull-policy/accounts", "/ecr-pull-policy/accounts/team-a"
+	for name, c := range map[string]struct {
+		changed string // by the event; "" for the schedule
+		lists   []string
+		age     time.Duration // of the stack
+		err     error         // instead of its age
+		want    string        // the sign of the finding
+	}{
+		"schedule in a new stack":               {age: time.Hour, want: "none"},
+		"schedule in a stack of a day":          {age: 24 * time.Hour, want: "found"},
+		"schedule in an old stack":              {age: 1000 * time.Hour, want: "found"},
+		"schedule in a stack of unknown age":    {err: errors.New("denied"), want: "found"},
+		"deletion in a new stack":               {changed: root, age: time.Hour, want: "found"},
+		"list of a namespace in a new stack":    {changed: namespace, lists: []string{namespace}, age: time.Hour, want: "none"},
+		"its deletion in a new stack":           {changed: namespace, age: time.Hour, want: "found"},
+		"broken list of a namespace, new stack": {changed: namespace, lists: []string{namespace + " *"}, age: time.Hour, want: "found"},
+		"schedule with a list in a new stack":   {lists: []string{root}, age: time.Hour, want: "not found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cloud := stubaws.New("123456789012", "eu-central-1")
+				for _, list := range c.lists {
+					name, value, _ := strings.Cut(list, " ")
+					cloud.PutList(name, cmp.Or(value, "111111111111"))
+				}
+				standard := policy.Standard{
+					Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
+					Style:    policy.GrantPrincipal,
+				}
+				var log bytes.Buffer
+				handler := &onaccount.Handler{
+					Account: "123456789012",
+					Rollout: &rollout.Rollout{
+						Lists:    accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), root, standard),
+						Names:    func(context.Context) iter.Seq2[[]string, error] { return func(func([]string, error) bool) {} },
+						Requests: func(string) rollout.Publisher { return nothing{} },
+					},
+					Created: func(context.Context) (time.Time, error) { return time.Now().Add(-c.age), c.err },
+					Log:     telemetry.NewLogger(&log),
+				}
+				event := `{"source":"aws.events","detail-type":"Scheduled Event"}`
+				if c.changed != "" {
+					event = `{"source":"aws.ssm","detail-type":"Parameter Store Change","detail":{"name":"` + c.changed + `","operation":"Delete"}}`
+				}
+				if _, err := handler.Handle(t.Context(), json.RawMessage(event)); err != nil {
+					t.Fatal(err)
+				}
+				got := "none"
+				if value, ok := metrics(t, log.String())[telemetry.UnusableLists+"Found"]; ok && value > 0 {
+					got = "found"
+				} else if ok {
+					got = "not found"
+				}
+				if got != c.want {
+					t.Errorf("got %s, want %s: %s", got, c.want, &log)
+				}
+			})
+		})
+	}
+}
+
+// nothing is requested of it.
+type nothing struct{}
+
+func (nothing) Add(context.Context, string) error { return nil }
+func (nothing) Flush(context.Context) error       { return nil }
 
 func TestIgnored(t *testing.T) {
 	r := &rollouts{}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -68,6 +69,18 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", reconcile.ErrRefused, err)
 	}
 	return err
+}
+
+// CreatedAt returns when a repository was created.
+func CreatedAt(ctx context.Context, api ecr.DescribeRepositoriesAPIClient, repository string) (time.Time, error) {
+	output, err := api.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: []string{repository}})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("describe repository %s: %w", repository, err)
+	}
+	if len(output.Repositories) != 1 {
+		return time.Time{}, fmt.Errorf("describe repository %s: got %d repositories", repository, len(output.Repositories))
+	}
+	return aws.ToTime(output.Repositories[0].CreatedAt), nil
 }
 
 // Names yields the names of all repositories of the registry, a page of up to 1,000 at a time. After an error it

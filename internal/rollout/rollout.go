@@ -5,6 +5,7 @@ package rollout
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
@@ -34,8 +35,9 @@ type Rollout struct {
 
 // Reporter is told what a rollout finds.
 type Reporter interface {
-	// List is called for every list there is, whichever changed: only who knows of all can tell that none is unusable.
-	List(context.Context, accountlist.List)
+	// Lists is called once, with every list there is and the one that changed, which may be missing: only a check of all
+	// can find that none is unusable.
+	Lists(context.Context, []accountlist.List)
 }
 
 // ListChanged requests the repositories that one list covers. A list that cannot be used changes nothing; but if an
@@ -51,12 +53,8 @@ func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report
 		return 0, err
 	}
 	changed := lists.List(t.Name)
-	report.List(ctx, changed) // missing, it is not among the others
-	for _, list := range lists.All() {
-		if list.Name != changed.Name {
-			report.List(ctx, list)
-		}
-	}
+	others := slices.DeleteFunc(lists.All(), func(list accountlist.List) bool { return list.Name == changed.Name })
+	report.Lists(ctx, append(others, changed))
 	if changed.Consumers == nil {
 		return 0, nil
 	}
@@ -69,9 +67,7 @@ func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int
 	if err != nil {
 		return 0, err
 	}
-	for _, list := range lists.All() {
-		report.List(ctx, list)
-	}
+	report.Lists(ctx, lists.All())
 	if lists.IsEmpty() {
 		return 0, nil
 	}

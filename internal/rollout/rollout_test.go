@@ -27,9 +27,11 @@ const list = "/ecr-pull-policy/accounts"
 
 type recorder struct{ problems []string }
 
-func (r *recorder) List(_ context.Context, list accountlist.List) {
-	if list.Problem != nil {
-		r.problems = append(r.problems, list.Name)
+func (r *recorder) Lists(_ context.Context, lists []accountlist.List) {
+	for _, list := range lists {
+		if list.Problem != nil {
+			r.problems = append(r.problems, list.Name)
+		}
 	}
 }
 
@@ -87,7 +89,7 @@ func TestListChanged(t *testing.T) {
 		"deleted":           {func(*stubaws.AWS) {}, list, nil, list},
 		"namespace deleted": {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list + "/team-a", nil, list + "/team-a"},
 		"invalid":           {func(a *stubaws.AWS) { a.PutList(list, "*") }, list, nil, list},
-		// The alarm ends when no list is unusable: one that is mended can't tell alone.
+		// The alarm ends when no list is unusable: one that is fixed doesn't show that alone.
 		"another is invalid": {func(a *stubaws.AWS) { a.PutList(list+"/team-b", "*"); a.PutList(list, "111111111111") }, list, everything, list + "/team-b"},
 		// The event of version 1 may come when version 2 is there already.
 		"invalid after a valid one": {func(a *stubaws.AWS) { a.PutList(list, "111111111111"); a.PutList(list, "*") }, list, everything, list},

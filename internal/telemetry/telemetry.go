@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,12 +17,14 @@ const Namespace = "ecr-pull-policy"
 
 // The metrics. Every other one counts the repositories with one outcome.
 const (
-	UnusableLists     = "UnusableLists"     // lists that are missing, invalid or too large, of all there are
-	RejectedConsumers = "RejectedConsumers" // accounts, roles and users in a list that ECR says don't exist
-	RejectedEvents    = "RejectedEvents"    // events that are malformed
-	RejectedNames     = "RejectedNames"     // names in other events that aren't valid names of repositories
-	RestoredPolicies  = "RestoredPolicies"  // policies whose managed statements someone else changed, and that were restored
-	Requested         = "Requested"         // repositories that a rollout asked for
+	UnusableLists      = "UnusableLists"      // a Finding: lists that are missing, invalid or too large
+	RejectedConsumers  = "RejectedConsumers"  // accounts, roles and users in a list that ECR says don't exist
+	RejectedPrincipals = "RejectedPrincipals" // a Finding: accounts, roles and users in a list that don't exist
+	FailedPermanently  = "FailedPermanently"  // repositories that failed and aren't retried
+	RejectedEvents     = "RejectedEvents"     // events that are malformed
+	RejectedNames      = "RejectedNames"      // names in other events that aren't valid names of repositories
+	RestoredPolicies   = "RestoredPolicies"   // policies whose managed statements someone else changed, and that were restored
+	Requested          = "Requested"          // repositories that a rollout requested
 
 	// PropagationSeconds is the time from the change of a list to the last policy written because of it.
 	PropagationSeconds = "PropagationSeconds"
@@ -57,7 +60,7 @@ type metric struct {
 
 // unit returns the unit of a metric, as CloudWatch calls it.
 func unit(name string) string {
-	if name == PropagationSeconds {
+	if name == PropagationSeconds || strings.HasSuffix(name, foundSuffix) {
 		return "Seconds"
 	}
 	return "Count"
@@ -65,6 +68,10 @@ func unit(name string) string {
 
 // Log writes the line that ends an invocation, with the metrics of the stack.
 func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message string, attributes ...slog.Attr) {
+	m.log(ctx, log, time.Now(), stack, message, attributes)
+}
+
+func (m Metrics) log(ctx context.Context, log *slog.Logger, at time.Time, stack, message string, attributes []slog.Attr) {
 	if len(m) > 0 {
 		d := directive{Namespace: Namespace, Dimensions: [][]string{{"Stack"}}}
 		for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -73,7 +80,7 @@ func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message strin
 		}
 		attributes = append(attributes,
 			slog.String("Stack", stack),
-			slog.Any("_aws", embedded{Timestamp: time.Now().UnixMilli(), CloudWatchMetrics: []directive{d}}))
+			slog.Any("_aws", embedded{Timestamp: at.UnixMilli(), CloudWatchMetrics: []directive{d}}))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, message, attributes...)
 }

@@ -10,26 +10,41 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// The bill has as many alarms as the template.
+// The bill has as many metrics of alarms as the template.
 func TestCost(t *testing.T) {
 	translated, err := localaws.Translate(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var template struct {
-		Resources map[string]struct{ Type string }
+		Resources map[string]struct {
+			Type       string
+			Properties struct {
+				Metrics []struct{ MetricStat json.RawMessage }
+			}
+		}
 	}
 	if err := json.Unmarshal(translated, &template); err != nil {
 		t.Fatal(err)
 	}
-	alarms := 0
+	metrics := 0
 	for _, resource := range template.Resources {
-		if resource.Type == "AWS::CloudWatch::Alarm" {
-			alarms++
+		if resource.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		if len(resource.Properties.Metrics) == 0 {
+			metrics++
+		}
+		for _, query := range resource.Properties.Metrics {
+			if query.MetricStat != nil {
+				metrics++
+			}
 		}
 	}
 	bill := readPage(t, filepath.Join(root, "docs", "cost.md")).rows(t, "a month")
-	if !slices.ContainsFunc(bill, func(row []string) bool { return row[0] == "CloudWatch: alarms" && row[1] == fmt.Sprint(alarms) }) {
-		t.Errorf("the template has %d alarms, the bill another number; test/bench/cost counts them too", alarms)
+	if !slices.ContainsFunc(bill, func(row []string) bool {
+		return row[0] == "CloudWatch: metrics of alarms" && row[1] == fmt.Sprint(metrics)
+	}) {
+		t.Errorf("the template's alarms are on %d metrics, in the bill on another number; test/bench/cost counts them too", metrics)
 	}
 }

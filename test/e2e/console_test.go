@@ -99,7 +99,7 @@ func TestCloudWatchAcceptsTheDashboard(t *testing.T) {
 func TestTheDashboardShowsWhatThereIs(t *testing.T) {
 	tmpl := translated(t)
 	_, decoded := readDashboard(t, tmpl)
-	ours := []string{telemetry.UnusableLists, telemetry.RejectedConsumers, telemetry.RestoredPolicies, telemetry.Requested, telemetry.PropagationSeconds}
+	ours := []string{telemetry.UnusableLists, telemetry.RejectedPrincipals, telemetry.RestoredPolicies, telemetry.Requested, telemetry.PropagationSeconds}
 	for _, outcome := range reconcile.Outcomes() {
 		ours = append(ours, onrepo.MetricName(outcome))
 	}

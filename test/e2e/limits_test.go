@@ -240,31 +240,6 @@ func TestLambdaTakesTheFunctions(t *testing.T) {
 	})
 }
 
-// alarm is an alarm on a metric, or on an expression of metrics.
-type alarm struct {
-	AlarmName, AlarmDescription, Namespace, MetricName, Statistic, ComparisonOperator, TreatMissingData string
-	Period, EvaluationPeriods, DatapointsToAlarm                                                        int
-	Threshold                                                                                           float64
-	Dimensions                                                                                          []dimension
-	Metrics                                                                                             []metricQuery
-	AlarmActions, OKActions                                                                             []string
-}
-
-type dimension struct{ Name, Value string }
-
-type metricQuery struct {
-	Id, Expression string
-	ReturnData     *bool
-	MetricStat     *struct {
-		Metric struct {
-			Namespace, MetricName string
-			Dimensions            []dimension
-		}
-		Period int
-		Stat   string
-	}
-}
-
 func TestCloudWatchTakesTheAlarms(t *testing.T) {
 	tmpl := largest(t)
 	r := resolver{t, tmpl}
@@ -272,7 +247,11 @@ func TestCloudWatchTakesTheAlarms(t *testing.T) {
 		// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 		atMost(t, "name of "+name, len(r.physicalName(name)), 255)
 		atMost(t, "description of "+name, len(a.AlarmDescription), 1024)
-		for _, actions := range [][]string{a.AlarmActions, a.OKActions} {
+		for _, raw := range []json.RawMessage{a.AlarmActions, a.OKActions} {
+			var actions []string
+			if err := json.Unmarshal(raw, &actions); err != nil {
+				t.Fatal(err)
+			}
 			atMost(t, "actions of "+name, len(actions), 5)
 			for _, action := range actions {
 				atMost(t, "action of "+name, len(action), 1024)

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
@@ -131,53 +129,136 @@ func TestNothingIsLeftBehind(t *testing.T) {
 }
 
 func TestAlarms(t *testing.T) {
-	type alarm struct {
-		Namespace, MetricName, Statistic, ComparisonOperator, TreatMissingData string
-		Period, EvaluationPeriods, DatapointsToAlarm                           int
-		Threshold                                                              float64
-		Dimensions                                                             []struct{ Value json.RawMessage }
-		AlarmActions, OKActions                                                json.RawMessage
-	}
 	const (
-		stack       = `{"Ref":"AWS::StackName"}`
-		ended       = "in 300 s, missing is notBreaching" // what is over shows in no later figure
-		asLastFound = "in 300 s, missing is ignore"
-		foundLately = "in 1 of 30 times 3600 s, missing is notBreaching" // in the longest time between two looks
+		asLastFound = "maximum + minimum of maximum: %[1]s Maximum, minimum: %[1]s Minimum above 0 in 300 s, missing is ignore"
+		ended       = "above 0 in 300 s, missing is notBreaching" // what is over shows in no later figure
+		ofStack     = ` of {"Ref":"AWS::StackName"}`
 	)
-	want := map[string]string{
-		"FailedRepositoriesAlarm":   telemetry.Namespace + " " + onrepo.MetricName(reconcile.Failed) + " of " + stack + ": Sum above 0 " + foundLately,
-		"NoRolloutAlarm":            telemetry.Namespace + " " + telemetry.Requested + " of " + stack + ": SampleCount below 1 in 26 times 3600 s, missing is breaching",
-		"OnAccountDeadLettersAlarm": `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnAccountDeadLetterQueue","QueueName"]}: Maximum above 0 ` + ended,
-		"OnAccountErrorsAlarm":      `AWS/Lambda Errors of {"Ref":"OnAccountFunction"}: Sum above 0 ` + ended,
-		"OnRepoDeadLettersAlarm":    `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnRepoDeadLetterQueue","QueueName"]}: Maximum above 0 ` + ended,
-		"OnRepoErrorsAlarm":         `AWS/Lambda Errors of {"Ref":"OnRepoFunction"}: Sum above 0 ` + ended,
-		"RejectedConsumersAlarm":    telemetry.Namespace + " " + telemetry.RejectedConsumers + " of " + stack + ": Maximum above 0 " + foundLately,
-		"RestoredPoliciesAlarm":     telemetry.Namespace + " " + telemetry.RestoredPolicies + " of " + stack + ": Sum above 0 in 3 of 6 times 3600 s, missing is notBreaching",
-		"UnusableListAlarm":         telemetry.Namespace + " " + telemetry.UnusableLists + " of " + stack + ": Maximum above 0 " + asLastFound,
-		"WaitingRequestsAlarm":      `AWS/SQS ApproximateAgeOfOldestMessage of {"Fn::GetAtt":["RequestQueue","QueueName"]}: Maximum above 21600 ` + ended,
+	lost := []string{}
+	for _, metric := range []struct{ id, namespace, name, of string }{
+		{"repositoryCreated", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionRepositoryCreated"},
+		{"policyChanged", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionPolicyChanged"},
+		{"imagePushed", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionImagePushed"},
+		{"imagePulledThrough", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionImagePulledThrough"},
+		{"scanResourceChanged", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionScanResourceChanged"},
+		{"requests", "AWS/Events", "InvocationsFailedToBeSentToDlq", "RequestRule"},
+		{"listChanged", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnAccountFunctionListChanged"},
+		{"schedule", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnAccountFunctionSchedule"},
+		{"onRepo", "AWS/Lambda", "DestinationDeliveryFailures", "OnRepoFunction"},
+		{"onAccount", "AWS/Lambda", "DestinationDeliveryFailures", "OnAccountFunction"},
+	} {
+		lost = append(lost, fmt.Sprintf(`%s: %s %s of {"Ref":"%s"} Sum`, metric.id, metric.namespace, metric.name, metric.of))
 	}
-	comparisons := map[string]string{"GreaterThanThreshold": "above", "LessThanThreshold": "below"}
+	want := map[string]string{
+		"FailedRepositoriesAlarm": "FILL(failed, 0) of failed: " + telemetry.Namespace + " " + telemetry.FailedPermanently + ofStack +
+			" Sum above 0 in 1 of 30 times 3600 s, missing is notBreaching", // in the longest time between two checks
+		"LostEventsAlarm": "SUM(METRICS()) of " + strings.Join(lost, ", ") + " " + ended,
+		"MissedScheduleAlarm": `FILL(runs, 0) of runs: AWS/Events Invocations of {"Ref":"OnAccountFunctionSchedule"} Sum below 1 in 26 times 3600 s, ` +
+			"missing is ignore",
+		"OnAccountDeadLettersAlarm": `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnAccountDeadLetterQueue","QueueName"]} Maximum ` + ended,
+		"OnAccountErrorsAlarm":      `AWS/Lambda Errors of {"Ref":"OnAccountFunction"} Sum ` + ended,
+		"OnRepoDeadLettersAlarm":    `AWS/SQS ApproximateNumberOfMessagesVisible of {"Fn::GetAtt":["OnRepoDeadLetterQueue","QueueName"]} Maximum ` + ended,
+		"OnRepoErrorsAlarm":         `AWS/Lambda Errors of {"Ref":"OnRepoFunction"} Sum ` + ended,
+		"RejectedPrincipalsAlarm":   fmt.Sprintf(asLastFound, telemetry.Namespace+" "+telemetry.RejectedPrincipals+"Found"+ofStack),
+		"RestoredPoliciesAlarm":     telemetry.Namespace + " " + telemetry.RestoredPolicies + ofStack + " Sum above 0 in 3 of 6 times 3600 s, missing is notBreaching",
+		"UnusableListAlarm":         fmt.Sprintf(asLastFound, telemetry.Namespace+" "+telemetry.UnusableLists+"Found"+ofStack),
+		"WaitingRequestsAlarm": `AWS/SQS ApproximateAgeOfOldestMessage of {"Fn::GetAtt":["RequestQueue","QueueName"]} Maximum ` +
+			strings.ReplaceAll(ended, "above 0", "above 21600"),
+	}
 	each(t, translated(t), "AWS::CloudWatch::Alarm", len(want), func(name string, a alarm) {
-		if len(a.Dimensions) != 1 {
-			t.Fatalf("%s: %+v", name, a)
-		}
-		periods := ""
-		if a.EvaluationPeriods > 1 {
-			periods = fmt.Sprintf("%d times ", a.EvaluationPeriods)
-		}
-		if a.DatapointsToAlarm > 0 {
-			periods = fmt.Sprintf("%d of ", a.DatapointsToAlarm) + periods
-		}
-		got := fmt.Sprintf("%s %s of %s: %s %s %g in %s%d s, missing is %s", a.Namespace, a.MetricName, compact(t, a.Dimensions[0].Value),
-			a.Statistic, comparisons[a.ComparisonOperator], a.Threshold, periods, a.Period, a.TreatMissingData)
-		if got != want[name] {
+		if got := a.describe(t); got != want[name] {
 			t.Errorf("%s is\n%s, want\n%s", name, got, want[name])
 		}
 		const notify = `{"Fn::If":["WithAlarmTopic",[{"Ref":"AlarmTopicArn"}],{"Ref":"AWS::NoValue"}]}`
 		if compact(t, a.AlarmActions) != notify || compact(t, a.OKActions) != notify {
-			t.Errorf("%s tells %s, and %s when it is over", name, a.AlarmActions, a.OKActions)
+			t.Errorf("%s notifies %s, and %s when it is over", name, a.AlarmActions, a.OKActions)
 		}
 	})
+}
+
+// What EventBridge loses of any rule is an alarm.
+func TestEveryRuleIsWatched(t *testing.T) {
+	tmpl := translated(t)
+	watched := map[string]bool{}
+	each(t, tmpl, "AWS::CloudWatch::Alarm", 10, func(name string, a alarm) {
+		for _, query := range a.Metrics {
+			if query.MetricStat != nil && name == "LostEventsAlarm" {
+				watched[compact(t, query.MetricStat.Metric.Dimensions[0].Value)] = true
+			}
+		}
+	})
+	every(t, tmpl, "AWS::Events::Rule", func(name string, _ struct{}) {
+		if !watched[`{"Ref":"`+name+`"}`] {
+			t.Errorf("LostEventsAlarm doesn't watch %s", name)
+		}
+	})
+}
+
+// alarm is an alarm on a metric, or on an expression of metrics.
+type alarm struct {
+	alarmMetric
+	Period                                          int
+	Statistic, ComparisonOperator, TreatMissingData string
+	AlarmDescription                                string
+	EvaluationPeriods, DatapointsToAlarm            int
+	Threshold                                       float64
+	Metrics                                         []metricQuery
+	AlarmActions, OKActions                         json.RawMessage
+}
+
+type alarmMetric struct {
+	Namespace, MetricName string
+	Dimensions            []struct {
+		Name  string
+		Value json.RawMessage
+	}
+}
+
+type metricQuery struct {
+	Id, Expression string
+	ReturnData     *bool
+	MetricStat     *struct {
+		Metric alarmMetric
+		Period int
+		Stat   string
+	}
+}
+
+// describe says what an alarm is about, in a line.
+func (a alarm) describe(t *testing.T) string {
+	t.Helper()
+	comparisons := map[string]string{"GreaterThanThreshold": "above", "LessThanThreshold": "below"}
+	about, period := "", a.Period
+	if len(a.Metrics) == 0 {
+		about = a.alarmMetric.describe(t) + " " + a.Statistic
+	} else {
+		var metrics []string
+		for _, query := range a.Metrics {
+			if query.MetricStat == nil {
+				about = query.Expression
+				continue
+			}
+			metrics = append(metrics, query.Id+": "+query.MetricStat.Metric.describe(t)+" "+query.MetricStat.Stat)
+			period = query.MetricStat.Period
+		}
+		about += " of " + strings.Join(metrics, ", ")
+	}
+	periods := ""
+	if a.EvaluationPeriods > 1 {
+		periods = fmt.Sprintf("%d times ", a.EvaluationPeriods)
+	}
+	if a.DatapointsToAlarm > 0 {
+		periods = fmt.Sprintf("%d of ", a.DatapointsToAlarm) + periods
+	}
+	return fmt.Sprintf("%s %s %g in %s%d s, missing is %s", about, comparisons[a.ComparisonOperator], a.Threshold, periods, period, a.TreatMissingData)
+}
+
+func (m alarmMetric) describe(t *testing.T) string {
+	t.Helper()
+	if len(m.Dimensions) != 1 {
+		t.Fatalf("%+v", m)
+	}
+	return m.Namespace + " " + m.MetricName + " of " + compact(t, m.Dimensions[0].Value)
 }
 
 // The alarms count on a check of every repository a day.

@@ -67,7 +67,8 @@ func (w *world) deploy() {
 			},
 			Scope: w.scope,
 		},
-		Log: slog.New(slog.DiscardHandler),
+		Created: func(context.Context) (time.Time, error) { return time.Time{}, nil },
+		Log:     slog.New(slog.DiscardHandler),
 	}
 }
 

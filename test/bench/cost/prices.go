@@ -9,10 +9,10 @@ const (
 	perLogByte    = 0.50 / 1e9   // https://aws.amazon.com/cloudwatch/pricing/
 	perKeptByte   = 0.03 / 1e9   // a month; the same page
 	perMetric     = 0.30         // the same page
-	perAlarm      = 0.10         // the same page
+	perAlarm      = 0.10         // for each metric that an alarm is on; the same page
 	perDashboard  = 3.00         // the same page
 	months        = 3            // that logs are kept, by LogRetentionDays' default
-	metrics       = 14           // at most: those that nothing is counted in cost nothing
-	alarms        = 10           // in template.yaml
+	metrics       = 17           // at most: those without figures cost nothing
+	alarmMetrics  = 21           // in template.yaml
 	dashboards    = 1            // in template.yaml
 )

@@ -72,7 +72,7 @@ func (m month) bill() []item {
 		{"SQS: calls", polls, 0, polls * perSQSCall},
 		{"CloudWatch: GB logged", m.logBytes / 1e9, 2, m.logBytes * (perLogByte + months*perKeptByte)},
 		{"CloudWatch: metrics", metrics, 0, metrics * perMetric},
-		{"CloudWatch: alarms", alarms, 0, alarms * perAlarm},
+		{"CloudWatch: metrics of alarms", alarmMetrics, 0, alarmMetrics * perAlarm},
 		{"CloudWatch: dashboard", dashboards, 0, dashboards * perDashboard},
 	}
 }
