@@ -26,6 +26,8 @@ type environment struct {
 	SecretAccessKey string `env:"AWS_SECRET_ACCESS_KEY,notEmpty"`
 	SessionToken    string `env:"AWS_SESSION_TOKEN"`
 	Endpoint        string `env:"AWS_ENDPOINT_URL"`
+	FIPS            bool   `env:"AWS_USE_FIPS_ENDPOINT"`
+	DualStack       bool   `env:"AWS_USE_DUALSTACK_ENDPOINT"`
 }
 
 // FromEnvironment returns the configuration that the environment of a function gives. The credentials in it are as long
@@ -40,7 +42,7 @@ func FromEnvironment() (aws.Config, error) {
 		Credentials:   credentials.NewStaticCredentialsProvider(e.AccessKeyID, e.SecretAccessKey, e.SessionToken),
 		HTTPClient:    NewHTTPClient(),
 		Retryer:       pace.NewRetryer,
-		ConfigSources: []any{serviceEndpoints{}},
+		ConfigSources: []any{serviceEndpoints{}, endpointVariants{fips: e.FIPS, dualStack: e.DualStack}},
 	}
 	if e.Endpoint != "" {
 		c.BaseEndpoint = &e.Endpoint
@@ -66,4 +68,25 @@ type serviceEndpoints struct{}
 func (serviceEndpoints) GetServiceBaseEndpoint(_ context.Context, service string) (endpoint string, found bool, err error) {
 	endpoint = os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
 	return endpoint, endpoint != "", nil
+}
+
+// endpointVariants are the variables that choose FIPS and dual-stack endpoints.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
+type endpointVariants struct{ fips, dualStack bool }
+
+// GetUseFIPSEndpoint is what the SDK's clients ask a source of configuration.
+func (v endpointVariants) GetUseFIPSEndpoint(context.Context) (state aws.FIPSEndpointState, found bool, err error) {
+	if v.fips {
+		return aws.FIPSEndpointStateEnabled, true, nil
+	}
+	return aws.FIPSEndpointStateDisabled, true, nil
+}
+
+// GetUseDualStackEndpoint is what the SDK's clients ask a source of configuration.
+func (v endpointVariants) GetUseDualStackEndpoint(context.Context) (state aws.DualStackEndpointState, found bool, err error) {
+	if v.dualStack {
+		return aws.DualStackEndpointStateEnabled, true, nil
+	}
+	return aws.DualStackEndpointStateDisabled, true, nil
 }

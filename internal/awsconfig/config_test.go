@@ -1,6 +1,8 @@
 package awsconfig_test
 
 import (
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -8,6 +10,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
@@ -82,6 +85,68 @@ func TestEndpoints(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// recorder is an HTTP client that keeps the host of a request and sends none.
+type recorder struct{ host string }
+
+func (r *recorder) Do(request *http.Request) (*http.Response, error) {
+	r.host = request.URL.Host
+	return nil, errors.New("not sent")
+}
+
+func TestEndpointVariants(t *testing.T) {
+	for _, test := range []struct {
+		name, region     string
+		fips, dualStack  string
+		ecr, ssm, events string
+	}{
+		{"undeclared", "us-east-1", "", "", "api.ecr.us-east-1.amazonaws.com", "ssm.us-east-1.amazonaws.com", "events.us-east-1.amazonaws.com"},
+		{"standard", "us-east-1", "false", "false", "api.ecr.us-east-1.amazonaws.com", "ssm.us-east-1.amazonaws.com", "events.us-east-1.amazonaws.com"},
+		{"FIPS", "us-east-1", "true", "false", "api.ecr-fips.us-east-1.amazonaws.com", "ssm-fips.us-east-1.amazonaws.com", "events-fips.us-east-1.amazonaws.com"},
+		{"dual-stack", "us-east-1", "false", "true", "ecr.us-east-1.api.aws", "ssm.us-east-1.api.aws", "events.us-east-1.api.aws"},
+		{"both", "us-east-1", "true", "true", "ecr-fips.us-east-1.api.aws", "ssm-fips.us-east-1.api.aws", "events-fips.us-east-1.api.aws"},
+		{"China", "cn-north-1", "", "", "api.ecr.cn-north-1.amazonaws.com.cn", "ssm.cn-north-1.amazonaws.com.cn", "events.cn-north-1.amazonaws.com.cn"},
+		{"European Sovereign Cloud", "eusc-de-east-1", "", "", "api.ecr.eusc-de-east-1.amazonaws.eu", "ssm.eusc-de-east-1.amazonaws.eu", "events.eusc-de-east-1.amazonaws.eu"},
+		{"isolated", "us-iso-east-1", "", "", "api.ecr.us-iso-east-1.c2s.ic.gov", "ssm.us-iso-east-1.c2s.ic.gov", "events.us-iso-east-1.c2s.ic.gov"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			setEnvironment(t, map[string]string{
+				"AWS_REGION": test.region, "AWS_USE_FIPS_ENDPOINT": test.fips, "AWS_USE_DUALSTACK_ENDPOINT": test.dualStack,
+			})
+			c, err := awsconfig.FromEnvironment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := &recorder{}
+			c.HTTPClient, c.Retryer = client, func() aws.Retryer { return aws.NopRetryer{} }
+			for want, call := range map[string]func() error{
+				test.ecr: func() error {
+					_, err := ecr.NewFromConfig(c).DescribeRepositories(t.Context(), nil)
+					return err
+				},
+				test.ssm: func() error {
+					_, err := ssm.NewFromConfig(c).GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{"/accounts"}})
+					return err
+				},
+				test.events: func() error {
+					_, err := eventbridge.NewFromConfig(c).PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{}}})
+					return err
+				},
+			} {
+				if err := call(); err == nil || client.host != want {
+					t.Errorf("called %s, want %s: %v", client.host, want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAWrongVariantIsAnError(t *testing.T) {
+	setEnvironment(t, map[string]string{"AWS_USE_FIPS_ENDPOINT": "perhaps"})
+	if _, err := awsconfig.FromEnvironment(); err == nil || !strings.Contains(err.Error(), "perhaps") {
+		t.Errorf("got %v", err)
 	}
 }
 

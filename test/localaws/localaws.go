@@ -179,6 +179,8 @@ func (a *AWS) Environment() []string {
 		"AWS_REGION=" + a.Region,
 		"AWS_DEFAULT_REGION=" + a.Region,
 		"AWS_ENDPOINT_URL=" + a.Endpoint,
+		"AWS_USE_FIPS_ENDPOINT=false", // it has no others, and the SDK takes none with an endpoint of one's own
+		"AWS_USE_DUALSTACK_ENDPOINT=false",
 		"AWS_ACCESS_KEY_ID=" + accessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
 		"AWS_EC2_METADATA_DISABLED=true",
