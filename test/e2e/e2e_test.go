@@ -294,7 +294,14 @@ func TestLists(t *testing.T) {
 	}
 	write := func(value string) func() error { return func() error { return r.PutList(ctx, accountList, value) } }
 
-	step("no list yet", func() error { return r.Tick(ctx) }, "")
+	unusable := func(what string, activity localaws.Activity, want any) {
+		t.Helper()
+		if got := metric(activity, localaws.OnAccount, telemetry.UnusableLists); got != want {
+			t.Errorf("%s: %v lists are unusable, want %v", what, got, want)
+		}
+	}
+
+	unusable("a new stack has a day to get a list", step("no list yet", func() error { return r.Tick(ctx) }, ""), nil)
 	first := step("first list", write("111111111111, 222222222222"), "111111111111 222222222222")
 	if metric(first, localaws.OnRepo, telemetry.PropagationSeconds) == nil {
 		t.Error("no metric of how long the list took to arrive")
@@ -307,16 +314,11 @@ func TestLists(t *testing.T) {
 		"none and one": "none,222222222222",
 		"too large":    manyAccounts(300),
 	} {
-		activity := step(what, write(value), "222222222222")
-		if got := metric(activity, localaws.OnAccount, telemetry.UnusableLists); got != 1.0 {
-			t.Errorf("%s: %v lists are unusable", what, got)
-		}
+		unusable(what, step(what, write(value), "222222222222"), 1.0)
 	}
-	if got := metric(step("mended", write("222222222222"), "222222222222"), localaws.OnAccount, telemetry.UnusableLists); got != 0.0 {
-		t.Errorf("mended: %v lists are unusable, so that the alarm stays on", got)
-	}
-	step("deleted", func() error { return r.DeleteList(ctx, accountList) }, "222222222222")
-	step("the schedule, without a list", func() error { return r.Tick(ctx) }, "222222222222")
+	unusable("fixed", step("fixed", write("222222222222"), "222222222222"), 0.0)
+	unusable("deleted", step("deleted", func() error { return r.DeleteList(ctx, accountList) }, "222222222222"), 1.0)
+	unusable("that alarm stays", step("the schedule, without a list", func() error { return r.Tick(ctx) }, "222222222222"), nil)
 	activity := step("written anew", write("333333333333"), "333333333333")
 	if got := outcomes(activity); !slices.Equal(got, []string{"bare updated", "foreign updated"}) {
 		t.Errorf("outcomes %q", got)
