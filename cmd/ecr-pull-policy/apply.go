@@ -174,7 +174,7 @@ func (a *application) Unusable(context.Context, accountlist.List) {}
 
 func (a *application) failed() bool {
 	for _, result := range a.results {
-		if result.Outcome == reconcile.Failed || len(result.Rejected) > 0 {
+		if result.Outcome == reconcile.Failed {
 			return true
 		}
 	}
@@ -185,21 +185,14 @@ func (a *application) failed() bool {
 func (a *application) tell(r *report, each bool) {
 	var failed []failure
 	counts := map[reconcile.Outcome]int{}
-	rejected := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(a.results)) {
 		result := a.results[name]
 		counts[result.Outcome]++
-		for _, arn := range result.Rejected {
-			rejected[arn] = true
-		}
 		if result.Outcome == reconcile.Failed {
 			failed = append(failed, failure{name, result.Err})
 		}
 	}
 	r.failures(failed, each)
-	for _, arn := range slices.Sorted(maps.Keys(rejected)) {
-		fmt.Fprintf(r.out, "%s ECR says that it does not exist; all others got their grants\n", r.red.Sprintf("rejected: %s:", arn))
-	}
 	var said []string
 	for _, outcome := range reconcile.Outcomes() {
 		if n := counts[outcome]; n > 0 {

@@ -13,9 +13,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // auditConcurrency is how many policies are read side by side.
@@ -113,11 +111,10 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 		group.Go(func() error {
 			defer func() { _ = progress.Add(1) }()
 			text, err := policies.Policy(ctx, name)
-			if errors.Is(err, reconcile.ErrNoRepository) {
+			if errors.Is(err, registry.ErrNotFound) {
 				return nil // it is gone since it was listed
 			}
-			granted := func(depth int) policy.Consumers { return s.Standard.Grants(text, depth) }
-			read[i] = &audit.Document{Repository: name, Text: text, Err: err, Lists: lists.Consumers(name, granted), OutOfScope: !s.Scope.Contains(name)}
+			read[i] = &audit.Document{Repository: name, Text: text, Err: err, Lists: lists.Listed(name), OutOfScope: !s.Scope.Contains(name)}
 			return ctx.Err()
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/tidwall/pretty"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
-	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 func newRender(f *flags) *cobra.Command {
@@ -40,7 +39,7 @@ repository need not exist; statements of others that its policy may have are lef
 		if lists.Version(repository) == "" {
 			return errors.New("no list for " + repository + " can be used")
 		}
-		change, err := s.Standard.Merge("", lists.Consumers(repository, func(int) policy.Consumers { return policy.Consumers{} }))
+		change, err := s.Standard.Merge("", lists.Listed(repository))
 		if err != nil {
 			return fmt.Errorf("make policy of %s: %w", repository, err)
 		}

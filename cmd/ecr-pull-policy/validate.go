@@ -89,7 +89,7 @@ func validate(out, errOut io.Writer, file, text string, standard policy.Standard
 	if err := checkLength(text); err != nil {
 		return refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
-	change, err := standard.Merge("", []*policy.Consumers{&list.Consumers})
+	change, err := standard.Merge("", []policy.Listed{{Consumers: &list.Consumers}})
 	if err != nil {
 		return refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}

@@ -5,6 +5,7 @@
 //	internal/trigger      … decoded into the name of a list
 //	internal/rollout      … which is checked; the repositories that it covers are listed and requested
 //	internal/accountlist  … according to the lists in SSM
+//	internal/principals   … whose principals that don't exist are found
 //	internal/registry     … from ECR
 //	internal/request      … on EventBridge, a hundred at a time
 package main
@@ -24,6 +25,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
@@ -42,17 +44,26 @@ func main() {
 		log.Fatal(err)
 	}
 	repositories, bus := ecr.NewFromConfig(config), eventbridge.NewFromConfig(config)
+	changes := &rollout.Rollout{
+		Lists: accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
+		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
+		Requests: func(kind string, known trigger.Principals) rollout.Publisher {
+			return request.NewPublisher(bus, kind, known)
+		},
+		Standard: s.Standard,
+		Scope:    s.Scope,
+	}
+	if !s.Observe {
+		changes.Principals = &principals.Checker{
+			Policies:   registry.NewPolicies(repositories),
+			Repository: s.PrincipalCheckRepository,
+			Standard:   s.Standard,
+		}
+	}
 	handler := &onaccount.Handler{
 		Stack:   s.Stack,
 		Account: s.Standard.Registry.AccountID,
-		Rollout: &rollout.Rollout{
-			Lists: accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
-			Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
-			Requests: func(kind string) rollout.Publisher {
-				return request.NewPublisher(bus, kind, trigger.PrincipalsUnknown)
-			},
-			Scope: s.Scope,
-		},
+		Rollout: changes,
 		Created: func(ctx context.Context) (time.Time, error) {
 			return registry.CreatedAt(ctx, repositories, s.PrincipalCheckRepository)
 		},

@@ -20,10 +20,10 @@ func TestInstead(t *testing.T) {
 	}
 	store := accountlist.NewStore(accountlist.Instead(ssm.NewFromConfig(cloud.Config()), root, "333333333333"), root, standard)
 	snapshot := read(t, store, "team-a")
-	if got := accounts(snapshot.Consumers("team-a", nobody)); got != "333333333333 222222222222" {
+	if got := accounts(snapshot.Listed("team-a")); got != "333333333333 222222222222" {
 		t.Errorf("got %s", got)
 	}
-	if got := accounts(read(t, original, "team-a").Consumers("team-a", nobody)); got != "111111111111 222222222222" {
+	if got := accounts(read(t, original, "team-a").Listed("team-a")); got != "111111111111 222222222222" {
 		t.Errorf("without it: %s", got)
 	}
 

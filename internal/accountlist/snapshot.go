@@ -60,23 +60,16 @@ type Snapshot struct {
 	lists map[string]List
 }
 
-// Consumers returns what the lists on the path of a repository say, the account list first, as policy.Standard's
-// Merge takes it: nil where no list can be used.
-//
-// A list may become too large by a setting of the stack. Then an earlier version is in force, which may lack consumers
-// that the repository has granted and the list still names: they must not lose their grant for that, so the list is nil
-// for this repository. granted says to whom it grants for the list at a depth.
-func (s Snapshot) Consumers(repository string, granted func(depth int) policy.Consumers) []*policy.Consumers {
+// Listed returns what the lists on the path of a repository say, the account list first, as policy.Standard's Merge
+// takes it.
+func (s Snapshot) Listed(repository string) []policy.Listed {
 	path := s.path(repository)
-	consumers := make([]*policy.Consumers, len(path))
+	listed := make([]policy.Listed, len(path))
 	for depth, name := range path {
 		list := s.lists[name]
-		consumers[depth] = list.Consumers
-		if list.Consumers != nil && list.Oversized != nil && !granted(depth).And(*list.Oversized).Less(*list.Consumers).IsEmpty() {
-			consumers[depth] = nil
-		}
+		listed[depth] = policy.Listed{Consumers: list.Consumers, Oversized: list.Oversized}
 	}
-	return consumers
+	return listed
 }
 
 // Version says which versions of the lists on its path a repository follows: "7", or "7 team-a:3". It is empty if

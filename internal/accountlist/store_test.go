@@ -36,9 +36,10 @@ func read(t *testing.T, store *accountlist.Store, repositories ...string) accoun
 	return snapshot
 }
 
-func accounts(lists []*policy.Consumers) string {
+func accounts(lists []policy.Listed) string {
 	said := make([]string, len(lists))
-	for i, consumers := range lists {
+	for i, listed := range lists {
+		consumers := listed.Consumers
 		if consumers == nil {
 			said[i] = "nil"
 			continue
@@ -48,32 +49,14 @@ func accounts(lists []*policy.Consumers) string {
 	return strings.Join(said, " ")
 }
 
-func nobody(int) policy.Consumers { return policy.Consumers{} }
-
-// A list that a setting of the stack made too large takes no grant away that it still names.
-func TestAnOversizedListNarrowsNothing(t *testing.T) {
+// The version in use and the one that is too large are both there, for the policy to choose.
+func TestAnOversizedList(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root, "000000000001")
 	cloud.PutList(root, many(200))
-	snapshot := read(t, store, "api")
-	for name, c := range map[string]struct {
-		granted []string
-		want    string
-	}{
-		"new":                       {nil, "000000000001 nil"},
-		"follows the first version": {[]string{"000000000001"}, "000000000001 nil"},
-		"followed the newest":       {[]string{"000000000001", "000000000007"}, "nil nil"},
-		"has a revoked account":     {[]string{"999999999999"}, "000000000001 nil"},
-	} {
-		granted := func(depth int) policy.Consumers {
-			if depth == 0 {
-				return policy.Consumers{Accounts: c.granted}
-			}
-			return policy.Consumers{}
-		}
-		if got := accounts(snapshot.Consumers("api", granted)); got != c.want {
-			t.Errorf("%s: consumers %q, want %q", name, got, c.want)
-		}
+	listed := read(t, store, "api").Listed("api")
+	if got := accounts(listed); got != "000000000001 nil" || listed[0].Oversized == nil || len(listed[0].Oversized.Accounts) != 200 {
+		t.Errorf("consumers %q, oversized %+v", got, listed[0].Oversized)
 	}
 }
 
@@ -91,7 +74,7 @@ func TestReadTheListsOnAPath(t *testing.T) {
 		"team-abc/other": {"111111111111 nil nil", "1"},
 	} {
 		snapshot := read(t, store, repository)
-		if got := accounts(snapshot.Consumers(repository, nobody)); got != want.consumers {
+		if got := accounts(snapshot.Listed(repository)); got != want.consumers {
 			t.Errorf("%s: consumers %q, want %q", repository, got, want.consumers)
 		}
 		if got := snapshot.Version(repository); got != want.version {
@@ -134,10 +117,10 @@ func TestReadForManyRepositoriesCostsNoCallPerRepository(t *testing.T) {
 		repositories = append(repositories, fmt.Sprintf("team-%02d/api", i))
 	}
 	snapshot := read(t, store, repositories...)
-	if got := accounts(snapshot.Consumers("team-11/api", nobody)); got != "111111111111 222222222222 nil" {
+	if got := accounts(snapshot.Listed("team-11/api")); got != "111111111111 222222222222 nil" {
 		t.Errorf("consumers %q", got)
 	}
-	if got := accounts(snapshot.Consumers("team-12/api", nobody)); got != "111111111111 nil nil" {
+	if got := accounts(snapshot.Listed("team-12/api")); got != "111111111111 nil nil" {
 		t.Errorf("consumers %q", got)
 	}
 	if calls := cloud.Calls(); calls["GetParameters"] != 1 || calls["GetParametersByPath"] != 2 {
@@ -165,7 +148,7 @@ func TestPathsDeeperThanSSMAllows(t *testing.T) {
 	cloud.PutList(root, "111111111111")
 	repository := strings.Repeat("a/", 30) + "a"
 	snapshot := read(t, store, repository)
-	if n := len(snapshot.Consumers(repository, nobody)); n != 14 { // the list and thirteen namespaces make 15 levels
+	if n := len(snapshot.Listed(repository)); n != 14 { // the list and thirteen namespaces make 15 levels
 		t.Errorf("%d lists on the path, want 14", n)
 	}
 }
@@ -207,7 +190,7 @@ func TestUnusableLists(t *testing.T) {
 			if unusable[0].InForce != c.inForce {
 				t.Errorf("version %d is in force, want %d", unusable[0].InForce, c.inForce)
 			}
-			if got := accounts(snapshot.Consumers("api", nobody)); got != c.consumers {
+			if got := accounts(snapshot.Listed("api")); got != c.consumers {
 				t.Errorf("consumers %q, want %q", got, c.consumers)
 			}
 			if snapshot.IsEmpty() != (c.inForce == 0) {
@@ -246,7 +229,7 @@ func TestAReadThatIsTorn(t *testing.T) {
 		if name != "written" {
 			want = "333333333333 nil"
 		}
-		if got := accounts(read(t, store, "api").Consumers("api", nobody)); got != want {
+		if got := accounts(read(t, store, "api").Listed("api")); got != want {
 			t.Errorf("%s: consumers %q, want %q", name, got, want)
 		}
 	}
@@ -273,7 +256,7 @@ func TestAnInvalidListFallsBackAlone(t *testing.T) {
 	cloud.PutList(root+"/team-a", "222222222222")
 	cloud.PutList(root+"/team-a", "333333333333")
 	snapshot := read(t, store, "team-a/api")
-	if got := accounts(snapshot.Consumers("team-a/api", nobody)); got != "111111111111 333333333333 nil" {
+	if got := accounts(snapshot.Listed("team-a/api")); got != "111111111111 333333333333 nil" {
 		t.Errorf("consumers %q", got)
 	}
 	if got := snapshot.Version("team-a/api"); got != "1 team-a:2" {

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
-	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 const hostile = `</script><img src=x onerror=alert(1)>`
@@ -22,7 +21,7 @@ const hostile = `</script><img src=x onerror=alert(1)>`
 // wherever there can be any.
 func sampleReport(t *testing.T) audit.Report {
 	t.Helper()
-	lists := []*policy.Consumers{accounts()}
+	lists := saying(accounts())
 	change, err := standard().Merge(`{"Statement":[
 		{"Sid":"`+hostile+`","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"`+hostile+`","Condition":{"`+hostile+`":{"`+hostile+`":"`+hostile+`"}}},
 		{"Sid":"=cmd|' /C calc'!A0","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"ecr:*"},
@@ -222,7 +221,7 @@ func TestHTMLFoldsManyFindings(t *testing.T) {
 	for n, want := range map[int]string{9: "", 10: "<summary>2 more</summary>"} {
 		var documents []audit.Document
 		for i := range n {
-			documents = append(documents, audit.Document{Repository: "r" + string(rune('a'+i)), Lists: []*policy.Consumers{accounts()}})
+			documents = append(documents, audit.Document{Repository: "r" + string(rune('a'+i)), Lists: saying(accounts())})
 		}
 		page := writeHTML(t, run(t, documents...))
 		if got := strings.Contains(page, " more</summary>"); got != (want != "") || !strings.Contains(page, want) {

@@ -59,7 +59,8 @@ func (r rules) outsiders(s Statement) []Consumer {
 func (r rules) isOwn(c Consumer) bool { return c.Account == r.registry.AccountID }
 
 func (r rules) isListed(c Consumer) bool {
-	return slices.ContainsFunc(r.lists, func(list *policy.Consumers) bool {
+	return slices.ContainsFunc(r.lists, func(listed policy.Listed) bool {
+		list := listed.Consumers
 		return list != nil && (slices.Contains(list.Accounts, c.Account) || slices.Contains(list.Principals, c.ID) ||
 			slices.Contains(list.Organizations, c.Organization) ||
 			slices.ContainsFunc(list.OrganizationalUnits, func(path string) bool {
@@ -71,10 +72,11 @@ func (r rules) isListed(c Consumer) bool {
 // mayBelong tells whether a consumer may be in an organization that a list names: who its members are is not known
 // here.
 func (r rules) mayBelong(c Consumer) bool {
-	return c.Account != "" && slices.ContainsFunc(r.lists, func(list *policy.Consumers) bool {
+	return c.Account != "" && slices.ContainsFunc(r.lists, func(listed policy.Listed) bool {
+		list := listed.Consumers
 		return list != nil && len(list.Organizations)+len(list.OrganizationalUnits) > 0
 	})
 }
 
 // hasMainList tells whether the account list itself could be read. Those of namespaces need not exist.
-func (r rules) hasMainList() bool { return len(r.lists) > 0 && r.lists[0] != nil }
+func (r rules) hasMainList() bool { return len(r.lists) > 0 && r.lists[0].Consumers != nil }

@@ -5,7 +5,7 @@ import "github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 // rules are what a reviewer checks in a statement, for one repository. A rule tells whether it marks the statement.
 type rules struct {
 	registry policy.Registry
-	lists    []*policy.Consumers
+	lists    []policy.Listed
 
 	// keeps tells whether the standard leaves a statement of ours as it is.
 	keeps func(sid string) bool

@@ -12,10 +12,10 @@ import (
 // Document is the policy of a repository, as it was read.
 type Document struct {
 	Repository string
-	Text       string              // "" if the repository has no policy
-	Err        error               // why the policy could not be read
-	Lists      []*policy.Consumers // those on the repository's path, as policy.Standard's Merge takes them
-	OutOfScope bool                // nobody holds the repository to the standard: it can't differ from it
+	Text       string          // "" if the repository has no policy
+	Err        error           // why the policy could not be read
+	Lists      []policy.Listed // those on the repository's path, as policy.Standard's Merge takes them
+	OutOfScope bool            // nobody holds the repository to the standard: it can't differ from it
 }
 
 // Run audits the policies of a registry, in any order. It fails only if the standard is invalid.

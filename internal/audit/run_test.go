@@ -143,13 +143,13 @@ func TestStatements(t *testing.T) {
 			}
 			text := `{"Version":"2012-10-17","Statement":[` + c.statement + `]}`
 			if !strings.Contains(c.statement, policy.SidPrefix) {
-				change, err := standard().Merge(text, []*policy.Consumers{list})
+				change, err := standard().Merge(text, saying(list))
 				if err != nil {
 					t.Fatal(err)
 				}
 				text = change.Document
 			}
-			report := run(t, audit.Document{Repository: "r", Text: text, Lists: []*policy.Consumers{list}})
+			report := run(t, audit.Document{Repository: "r", Text: text, Lists: saying(list)})
 			if got := said(report); !slices.Equal(got, c.want) {
 				t.Errorf("%s\ngot  %q\nwant %q", c.statement, got, c.want)
 			}
@@ -158,34 +158,34 @@ func TestStatements(t *testing.T) {
 }
 
 func TestRepositories(t *testing.T) {
-	follows, err := standard().Merge("", []*policy.Consumers{accounts()})
+	follows, err := standard().Merge("", saying(accounts()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	changed := strings.Replace(follows.Document, "111111111111", "222222222222", 1)
-	listed := []*policy.Consumers{accounts()}
+	onTheList := saying(accounts())
 	full := `{"Statement":` + allow(own, `"Action":"`+strings.Repeat("x", policy.MaxDocumentCharacters-200)+`"`) + `}`
 
 	for name, c := range map[string]struct {
 		document audit.Document
 		want     []string
 	}{
-		"as the standard has it":             {document: audit.Document{Text: follows.Document, Lists: listed}},
-		"no policy":                          {document: audit.Document{Lists: listed}, want: []string{"medium no-policy"}},
-		"no policy for nobody":               {document: audit.Document{Lists: []*policy.Consumers{nobody()}}, want: []string{"low no-policy"}},
-		"no policy out of scope":             {document: audit.Document{Lists: listed, OutOfScope: true}},
-		"policy missing a statement":         {document: audit.Document{Text: `{"Statement":[` + allow(own, pullActions) + `]}`, Lists: listed}, want: []string{"medium drift"}},
-		"differing, out of scope":            {document: audit.Document{Text: `{"Statement":[]}`, Lists: listed, OutOfScope: true}},
-		"statement that nobody wants":        {document: audit.Document{Text: follows.Document, Lists: []*policy.Consumers{nobody()}}, want: []string{"high outside-list", "medium drift"}},
-		"statement changed":                  {document: audit.Document{Text: changed, Lists: listed}, want: []string{"high outside-list", "medium drift"}},
-		"list missing":                       {document: audit.Document{Text: follows.Document, Lists: []*policy.Consumers{nil}}, want: []string{"low missing-list"}},
-		"foreign grant, list missing":        {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"555555555555"}`, pullActions) + `}`, Lists: []*policy.Consumers{nil}}, want: []string{"medium outside-list"}},
-		"foreign grant, list of a namespace": {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"111111111111"}`, pullActions) + `}`, Lists: []*policy.Consumers{nobody(), accounts()}}, want: []string{"medium drift"}},
-		"no room":                            {document: audit.Document{Text: full, Lists: listed}, want: []string{"medium too-large"}},
-		"not JSON":                           {document: audit.Document{Text: `{"Statement":`, Lists: listed}, want: []string{"high unreadable"}},
-		"no statements":                      {document: audit.Document{Text: `{}`, Lists: listed}, want: []string{"high unreadable"}},
-		"two Statement members":              {document: audit.Document{Text: `{"Statement":[],"Statement":[]}`, Lists: listed}, want: []string{"high unreadable"}},
-		"not read":                           {document: audit.Document{Err: errors.New("access denied"), Lists: listed}, want: []string{"high unreadable"}},
+		"as the standard has it":             {document: audit.Document{Text: follows.Document, Lists: onTheList}},
+		"no policy":                          {document: audit.Document{Lists: onTheList}, want: []string{"medium no-policy"}},
+		"no policy for nobody":               {document: audit.Document{Lists: saying(nobody())}, want: []string{"low no-policy"}},
+		"no policy out of scope":             {document: audit.Document{Lists: onTheList, OutOfScope: true}},
+		"policy missing a statement":         {document: audit.Document{Text: `{"Statement":[` + allow(own, pullActions) + `]}`, Lists: onTheList}, want: []string{"medium drift"}},
+		"differing, out of scope":            {document: audit.Document{Text: `{"Statement":[]}`, Lists: onTheList, OutOfScope: true}},
+		"statement that nobody wants":        {document: audit.Document{Text: follows.Document, Lists: saying(nobody())}, want: []string{"high outside-list", "medium drift"}},
+		"statement changed":                  {document: audit.Document{Text: changed, Lists: onTheList}, want: []string{"high outside-list", "medium drift"}},
+		"list missing":                       {document: audit.Document{Text: follows.Document, Lists: saying(nil)}, want: []string{"low missing-list"}},
+		"foreign grant, list missing":        {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"555555555555"}`, pullActions) + `}`, Lists: saying(nil)}, want: []string{"medium outside-list"}},
+		"foreign grant, list of a namespace": {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"111111111111"}`, pullActions) + `}`, Lists: saying(nobody(), accounts())}, want: []string{"medium drift"}},
+		"no room":                            {document: audit.Document{Text: full, Lists: onTheList}, want: []string{"medium too-large"}},
+		"not JSON":                           {document: audit.Document{Text: `{"Statement":`, Lists: onTheList}, want: []string{"high unreadable"}},
+		"no statements":                      {document: audit.Document{Text: `{}`, Lists: onTheList}, want: []string{"high unreadable"}},
+		"two Statement members":              {document: audit.Document{Text: `{"Statement":[],"Statement":[]}`, Lists: onTheList}, want: []string{"high unreadable"}},
+		"not read":                           {document: audit.Document{Err: errors.New("access denied"), Lists: onTheList}, want: []string{"high unreadable"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.document.Repository = "r"
@@ -199,7 +199,7 @@ func TestRepositories(t *testing.T) {
 func TestFindingsSayWhatAndWhere(t *testing.T) {
 	report := run(t,
 		audit.Document{Repository: "z", Text: `{"Statement":[` + allow(own, pullActions) + `,{"Sid":"Agencies","Effect":"Allow","Principal":{"AWS":["444444444444","555555555555","666666666666","777777777777","888888888888"]},"Action":"ecr:*"}]}`, OutOfScope: true},
-		audit.Document{Repository: "a", Text: `{"Statement":` + allow(`"*"`, pullActions) + `}`, Lists: []*policy.Consumers{accounts()}})
+		audit.Document{Repository: "a", Text: `{"Statement":` + allow(`"*"`, pullActions) + `}`, Lists: saying(accounts())})
 
 	if got := []string{report.Repositories[0].Name, report.Repositories[1].Name}; !slices.IsSorted(got) {
 		t.Errorf("repositories are in the order %q", got)
@@ -256,6 +256,15 @@ func allow(principal, actions string, conditions ...string) string {
 // sid is a statement of a pull with a Sid.
 func sid(sid, principal string) string {
 	return fmt.Sprintf(`{"Sid":%q,"Effect":"Allow","Principal":%s,%s}`, sid, principal, pullActions)
+}
+
+// saying is what lists say; nil is one that can't be used.
+func saying(lists ...*policy.Consumers) []policy.Listed {
+	var listed []policy.Listed
+	for _, c := range lists {
+		listed = append(listed, policy.Listed{Consumers: c})
+	}
+	return listed
 }
 
 func nobody() *policy.Consumers { return &policy.Consumers{} }

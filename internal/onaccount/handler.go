@@ -39,18 +39,23 @@ const graceTime = 24 * time.Hour
 type Response struct {
 	Requested     int `json:"requested"`     // repositories
 	UnusableLists int `json:"unusableLists"` // whose newest version is missing, invalid or too large
+
+	RejectedPrincipals []string `json:"rejectedPrincipals,omitempty"` // ARNs in the lists that don't exist
 }
 
 // Handle handles one event. An error is what retrying could mend: a list that cannot be used is none.
 func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, error) {
 	report := &report{Handler: h, checkedAt: time.Now()}
 	requested, err := h.event(ctx, event, report)
-	response := Response{Requested: requested, UnusableLists: report.unusable}
+	response := Response{Requested: requested, UnusableLists: report.unusable, RejectedPrincipals: report.rejected}
 	if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
 		return response, nil
 	}
 	metrics := telemetry.Metrics{}
+	if report.checkFailed {
+		metrics[telemetry.FailedPermanently] = 1 // until the next rollout
+	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
 	} else {
@@ -82,6 +87,9 @@ type report struct {
 	checkedAt time.Time
 	changed   string // the name of the list that the event is about; "" if it is about none
 	unusable  int
+
+	rejected    []string // ARNs of the principals in the lists that don't exist
+	checkFailed bool     // so that there may be more
 }
 
 // Lists writes the lines of the lists and what was found. While it is too early to say whether the account list should be
@@ -112,4 +120,16 @@ func (r *report) isNew(ctx context.Context) bool {
 		return false
 	}
 	return r.checkedAt.Sub(created) < graceTime
+}
+
+// Missing writes the line of the principals that don't exist. None is a finding too, unless the check failed.
+func (r *report) Missing(ctx context.Context, arns []string, err error) {
+	r.rejected, r.checkFailed = arns, err != nil
+	if err == nil || len(arns) > 0 {
+		telemetry.Finding{Metric: telemetry.RejectedPrincipals, Count: len(arns), CheckedAt: r.checkedAt}.
+			Log(ctx, r.Log, r.Stack, "principals checked", slog.Any("rejected", arns))
+	}
+	if err != nil {
+		r.Log.ErrorContext(ctx, "principal check failed", "error", err.Error())
+	}
 }

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"iter"
 	"maps"
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -188,7 +190,7 @@ func TestAMissingListIsAnAlarmWhenItHadTimeToBeWritten(t *testing.T) {
 					Rollout: &rollout.Rollout{
 						Lists:    accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), root, standard),
 						Names:    func(context.Context) iter.Seq2[[]string, error] { return func(func([]string, error) bool) {} },
-						Requests: func(string) rollout.Publisher { return nothing{} },
+						Requests: func(string, trigger.Principals) rollout.Publisher { return nothing{} },
 					},
 					Created: func(context.Context) (time.Time, error) { return time.Now().Add(-c.age), c.err },
 					Log:     telemetry.NewLogger(&log),
@@ -232,4 +234,59 @@ func TestErrorsAreRetriedAndLogged(t *testing.T) {
 	if _, log, err := handle(t, &rollouts{err: errors.New("throttled")}, "list-updated"); err == nil || !strings.Contains(log, `"error":"throttled"`) {
 		t.Errorf("got %v, %s", err, log)
 	}
+}
+
+// The principals that don't exist are named in a line, and counted, as are none. A failed check is no finding.
+func TestPrincipals(t *testing.T) {
+	for name, c := range map[string]struct {
+		missing []string
+		err     error
+		want    map[string]float64 // metrics; Found is 1 for found, -1 for not found
+		lines   []string
+	}{
+		"all exist":     {want: map[string]float64{"RejectedPrincipals": 0, "RejectedPrincipalsFound": -1}, lines: []string{"principals checked"}},
+		"some don't":    {missing: []string{"a", "b"}, want: map[string]float64{"RejectedPrincipals": 2, "RejectedPrincipalsFound": 1}, lines: []string{`"rejected":["a","b"]`}},
+		"nothing known": {err: errors.New("denied"), want: map[string]float64{"FailedPermanently": 1}, lines: []string{`"principal check failed","error":"denied"`}},
+		"some known": {missing: []string{"a"}, err: errors.New("throttled"), want: map[string]float64{"RejectedPrincipals": 1, "RejectedPrincipalsFound": 1, "FailedPermanently": 1},
+			lines: []string{`"rejected":["a"]`, `"error":"throttled"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			handler := &onaccount.Handler{Account: "123456789012", Rollout: checking{c.missing, c.err}, Log: telemetry.NewLogger(&log)}
+			response, err := handler.Handle(t.Context(), json.RawMessage(`{"source":"aws.events","detail-type":"Scheduled Event"}`))
+			if err != nil || !slices.Equal(response.RejectedPrincipals, c.missing) {
+				t.Errorf("got %+v, %v", response, err)
+			}
+			got := metrics(t, log.String())
+			delete(got, telemetry.Requested)
+			for name, value := range got {
+				if strings.HasSuffix(name, "Found") {
+					got[name] = math.Copysign(1, value)
+				}
+			}
+			if !maps.Equal(got, c.want) {
+				t.Errorf("metrics %v, want %v", got, c.want)
+			}
+			for _, line := range c.lines {
+				if !strings.Contains(log.String(), line) {
+					t.Errorf("no line has %s: %s", line, &log)
+				}
+			}
+		})
+	}
+}
+
+// checking is a rollout that found principals.
+type checking struct {
+	missing []string
+	err     error
+}
+
+func (c checking) ListChanged(context.Context, trigger.ListChanged, rollout.Reporter) (int, error) {
+	return 0, nil
+}
+
+func (c checking) Scheduled(ctx context.Context, report rollout.Reporter) (int, error) {
+	report.Missing(ctx, c.missing, c.err)
+	return 0, nil
 }

@@ -35,7 +35,6 @@ type Handler struct {
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 type Response struct {
 	Outcomes          map[reconcile.Outcome]int    `json:"outcomes"`
-	RejectedConsumers []string                     `json:"rejectedConsumers,omitempty"` // ARNs that ECR says don't exist
 	BatchItemFailures []events.SQSBatchItemFailure `json:"batchItemFailures,omitempty"`
 }
 
@@ -61,7 +60,6 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 			return response, err
 		}
 	}
-	response.RejectedConsumers = report.rejectedConsumers()
 	return response, nil
 }
 

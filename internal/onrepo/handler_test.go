@@ -82,11 +82,11 @@ func TestLinesAndMetrics(t *testing.T) {
 		report.Repository(t.Context(), reconcile.Result{Repository: "a", Outcome: reconcile.Updated, ListVersion: "2", Added: []string{"EcrPullPolicyAccounts"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "b", Outcome: reconcile.WouldUpdate, Removed: []string{"EcrPullPolicyLambda"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "c", Outcome: reconcile.Failed, Err: errors.New("too large")})
-		report.Repository(t.Context(), reconcile.Result{Repository: "e", Outcome: reconcile.Updated, Rejected: []string{"arn:aws:iam::999999999999:root"}})
+		report.Repository(t.Context(), reconcile.Result{Repository: "e", Outcome: reconcile.Updated, Reason: "ECR rejects a principal"})
 		report.Repository(t.Context(), reconcile.Result{Repository: "d", Outcome: reconcile.Gone, Reason: "does not exist"})
 		return nil
 	})
-	if err != nil || fmt.Sprint(response.Outcomes) != "map[failed:1 gone:1 updated:2 would-update:1]" || fmt.Sprint(response.RejectedConsumers) != "[arn:aws:iam::999999999999:root]" {
+	if err != nil || fmt.Sprint(response.Outcomes) != "map[failed:1 gone:1 updated:2 would-update:1]" {
 		t.Errorf("got %+v, %v", response, err)
 	}
 	want := []string{
@@ -95,10 +95,10 @@ func TestLinesAndMetrics(t *testing.T) {
 		`{"added":["EcrPullPolicyAccounts"],"level":"INFO","listVersion":"2","msg":"repository","outcome":"updated","removed":[],"repository":"a","trigger":"Request"}`,
 		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"would-update","removed":["EcrPullPolicyLambda"],"repository":"b","trigger":"Request"}`,
 		`{"added":[],"error":"too large","level":"ERROR","listVersion":"","msg":"repository","outcome":"failed","removed":[],"repository":"c","retry":false,"trigger":"Request"}`,
-		`{"added":[],"level":"WARN","listVersion":"","msg":"repository","outcome":"updated","rejected":["arn:aws:iam::999999999999:root"],"removed":[],"repository":"e","trigger":"Request"}`,
+		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"updated","reason":"ECR rejects a principal","removed":[],"repository":"e","trigger":"Request"}`,
 		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"gone","reason":"does not exist","removed":[],"repository":"d","trigger":"Request"}`,
-		`{"Failed":1,"Gone":1,"RejectedConsumers":1,"Stack":"stack","Updated":2,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
-			`{"Name":"Failed","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"RejectedConsumers","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
+		`{"Failed":1,"FailedPermanently":1,"Gone":1,"Stack":"stack","Updated":2,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
+			`{"Name":"Failed","Unit":"Count"},{"Name":"FailedPermanently","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
 			`"Namespace":"ecr-pull-policy"}]},"level":"INFO","msg":"invocation ended"}`,
 	}
 	if len(lines) != len(want) {

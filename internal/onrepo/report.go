@@ -3,8 +3,6 @@ package onrepo
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,11 +17,10 @@ type report struct {
 	log      *slog.Logger
 	outcomes map[reconcile.Outcome]int
 	metrics  telemetry.Metrics
-	rejected map[string]bool // ARNs of consumers
 }
 
 func newReport(log *slog.Logger) *report {
-	return &report{log: log, outcomes: map[reconcile.Outcome]int{}, metrics: telemetry.Metrics{}, rejected: map[string]bool{}}
+	return &report{log: log, outcomes: map[reconcile.Outcome]int{}, metrics: telemetry.Metrics{}}
 }
 
 func (r *report) rejectedEvent() { r.metrics[telemetry.RejectedEvents]++ }
@@ -34,16 +31,10 @@ func (r *report) rejectedName(ctx context.Context, t trigger.Repositories, reaso
 	r.log.WarnContext(ctx, "repository name rejected", "trigger", t.Kind, "error", reason.Error())
 }
 
-// rejectedConsumers returns the ARNs of the consumers that ECR says don't exist, sorted.
-func (r *report) rejectedConsumers() []string { return slices.Sorted(maps.Keys(r.rejected)) }
-
 // close writes the line that ends the invocation, if there was anything to count.
 func (r *report) close(ctx context.Context, stack string) {
 	for outcome, count := range r.outcomes {
 		r.metrics[MetricName(outcome)] = float64(count)
-	}
-	if len(r.rejected) > 0 {
-		r.metrics[telemetry.RejectedConsumers] = float64(len(r.rejected))
 	}
 	if len(r.metrics) == 0 {
 		return
@@ -92,19 +83,18 @@ func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result)
 	if r.trigger.ChangedBy != "" {
 		attributes = append(attributes, slog.String("changedBy", r.trigger.ChangedBy))
 	}
-	for _, arn := range result.Rejected {
-		r.rejected[arn] = true
-	}
-	if len(result.Rejected) > 0 {
-		level = slog.LevelWarn
-		attributes = append(attributes, slog.Any("rejected", result.Rejected))
-	}
 	if result.Reason != "" {
 		attributes = append(attributes, slog.String("reason", result.Reason))
 	}
 	if result.Err != nil {
 		level = slog.LevelError
+		if !result.Retry {
+			r.metrics[telemetry.FailedPermanently]++
+		}
 		attributes = append(attributes, slog.String("error", result.Err.Error()), slog.Bool("retry", result.Retry))
+	}
+	if result.Stack != "" {
+		attributes = append(attributes, slog.String("stack", result.Stack))
 	}
 	r.log.LogAttrs(ctx, level, "repository", attributes...)
 }

@@ -110,11 +110,8 @@ func (s *Statement) modify(before, after []policy.Grant) {
 	if len(before) > 1 {
 		s.Lines = append(s.Lines, Line{Modify, fmt.Sprintf("one statement in the place of %d", len(before))})
 	}
-	switch was, is := before[0].ByCondition, after[0].ByCondition; {
-	case is && !was:
+	if after[0].ByCondition && !before[0].ByCondition {
 		s.Lines = append(s.Lines, Line{Modify, "granted by condition, not as principals"})
-	case was && !is:
-		s.Lines = append(s.Lines, Line{Modify, "granted as principals, not by condition"})
 	}
 	if len(s.Lines) == 0 {
 		s.Lines = append(s.Lines, Line{Modify, "written anew"})

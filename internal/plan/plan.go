@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -43,7 +43,7 @@ type Repository struct {
 
 // Policies are the repository policies, to read.
 type Policies interface {
-	// Policy returns the policy of a repository; "" if it has none. It fails with reconcile.ErrNoRepository if there
+	// Policy returns the policy of a repository; "" if it has none. It fails with registry.ErrNotFound if there
 	// is no such repository.
 	Policy(ctx context.Context, repository string) (string, error)
 }
@@ -79,13 +79,12 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	}
 	existing, err := p.Policies.Policy(ctx, name)
 	switch {
-	case errors.Is(err, reconcile.ErrNoRepository):
+	case errors.Is(err, registry.ErrNotFound):
 		return Repository{Name: name, Outcome: Gone}
 	case err != nil:
 		return Repository{Name: name, Outcome: Failed, Err: err}
 	}
-	granted := func(depth int) policy.Consumers { return p.Standard.Grants(existing, depth) }
-	change, err := p.Standard.Merge(existing, lists.Consumers(name, granted))
+	change, err := p.Standard.Merge(existing, lists.Listed(name))
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: err}
 	}

@@ -44,7 +44,7 @@ func made(t *testing.T, cloud *stubaws.AWS, s policy.Standard, names ...string) 
 
 func written(t *testing.T, s policy.Standard, consumers policy.Consumers) string {
 	t.Helper()
-	change, err := s.Merge("", []*policy.Consumers{&consumers})
+	change, err := s.Merge("", []policy.Listed{{Consumers: &consumers}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +79,6 @@ func TestDiff(t *testing.T) {
 		"an action more": {withExtra, byName, "111111111111,222222222222", []string{accountsTitle, "+ action ecr:DescribeImages"}},
 		"another style": {standard(policy.GrantCondition), byName, "111111111111,222222222222", []string{
 			accountsTitle, "~ granted by condition, not as principals"}},
-		"the first style again": {standard(policy.GrantPrincipal), written(t, standard(policy.GrantCondition), two), "111111111111,222222222222", []string{
-			accountsTitle, "~ granted as principals, not by condition"}},
 		"nobody": {standard(policy.GrantPrincipal), byName, "none", []string{
 			accountsTitle, "- account 111111111111", "- account 222222222222",
 			"- action ecr:BatchCheckLayerAvailability", "- action ecr:BatchGetImage", "- action ecr:GetDownloadUrlForLayer",

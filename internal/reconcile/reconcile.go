@@ -1,16 +1,18 @@
 // Package reconcile brings repositories to the standard policy of the account lists.
 //
-// ECR has no compare-and-set, and lists may change at any moment. What makes every repository end with the policy
-// of the newest list all the same, without a lock: after a run has written, it looks whether a list has moved
-// meanwhile, and starts over if so. A slow run that wrote what an old list said thus mends it itself, and a run
-// that dies in between is retried by Lambda or SQS.
+// ECR has no compare-and-set, and lists can change at any moment. What makes every repository end with the policy of the
+// newest list all the same, without a lock: after a run has written, it checks whether a list has changed meanwhile, and
+// starts over if so. A slow run that wrote what an old list said thus corrects it itself, and a run that dies in between
+// is retried by Lambda or SQS.
 package reconcile
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,11 +27,11 @@ import (
 type Lists interface {
 	// Read reads the lists that apply to the repositories.
 	Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error)
-	// Moved tells whether the lists have changed since.
+	// Moved reports whether the lists have changed since.
 	Moved(ctx context.Context, since accountlist.Snapshot) (bool, error)
 }
 
-// Policies are the repository policies.
+// Policies are the repository policies. They fail with registry.ErrNotFound and registry.ErrRejected.
 type Policies interface {
 	// Policy returns the policy of a repository; "" if it has none.
 	Policy(ctx context.Context, repository string) (string, error)
@@ -37,23 +39,12 @@ type Policies interface {
 	DeletePolicy(ctx context.Context, repository string) error
 }
 
-var (
-	// ErrNoRepository is the error of Policies for a repository that doesn't exist, or not yet.
-	ErrNoRepository = errors.New("no such repository")
-	// ErrRefused is the error of Policies for a document that ECR refuses.
-	ErrRefused = errors.New("policy refused")
-)
-
 const (
-	// How many repositories of a batch are looked at side by side. How fast, AWS decides: see internal/pace.
+	// How many repositories of a run are reconciled concurrently. How fast, AWS decides: see internal/pace.
 	concurrency = 16
 
-	// A list that moves more often than this during one run is still being edited: the run fails and is retried.
+	// A list that changes more often than this during one run is still being edited: the run fails and is retried.
 	maxPasses = 5
-
-	// How often a policy is written in one look at a repository: as the lists say, without the principals known not
-	// to exist, without those found not to; and once more for one that ceases to exist meanwhile.
-	maxTries = 4
 
 	// What is kept of an invocation's time for the end of a run.
 	reserve = 10 * time.Second
@@ -75,30 +66,27 @@ type Reconciler struct {
 	Policies Policies
 	Standard policy.Standard
 	Scope    scope.Scope
-	Observe  bool // write nothing, say what would be written
-
-	rejected rejections
+	Observe  bool // write nothing, report what would be written
 }
 
 // Reporter is told what a run finds.
 type Reporter interface {
-	// Repository is called for every repository, and again if a list moved and it was looked at again.
+	// Repository is called for every repository, and again if a list changed and the repository was reconciled again.
 	Repository(context.Context, Result)
-	// Unusable is called for every list whose newest version cannot be used.
+	// Unusable is called for every list whose newest version can't be used.
 	Unusable(context.Context, accountlist.List)
 }
 
-// Run brings the repositories that a trigger names to the standard policy. The error says what retrying could
-// mend; what it couldn't is only reported. It is an *Unfinished, and no other error is in it, if nothing but time was
-// missing.
+// Run brings the repositories that a trigger names to the standard policy. The error says what retrying can fix; what it
+// can't is only reported. It is an *Unfinished, and no other error is in it, if nothing but time was missing.
 func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Reporter) error {
-	var inScope []string
-	for _, repository := range slices.Compact(slices.Sorted(slices.Values(t.Names))) {
-		if r.Scope.Contains(repository) {
-			inScope = append(inScope, repository)
+	var inScope []*repository
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(t.Names))) {
+		if r.Scope.Contains(name) {
+			inScope = append(inScope, &repository{name: name, trigger: t})
 			continue
 		}
-		report.Repository(ctx, Result{Repository: repository}.skipped("out of scope: see Include and Exclude of the stack"))
+		report.Repository(ctx, Result{Repository: name}.skipped("out of scope: see Include and Exclude of the stack"))
 	}
 	if len(inScope) == 0 {
 		return nil
@@ -106,17 +94,7 @@ func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Rep
 	work, cancel := beforeDeadline(ctx)
 	defer cancel()
 	for range maxPasses {
-		lists, err := r.Lists.Read(ctx, inScope)
-		if err != nil {
-			for _, repository := range inScope {
-				report.Repository(ctx, Result{Repository: repository}.failed(err))
-			}
-			return err
-		}
-		for _, list := range lists.Unusable() {
-			report.Unusable(ctx, list)
-		}
-		wrote, err := r.pass(work, lists, inScope, t.Created, report)
+		lists, wrote, err := r.pass(work, inScope, report)
 		if !wrote {
 			return err
 		}
@@ -127,14 +105,14 @@ func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Rep
 		case !moved:
 			return err
 		case work.Err() != nil:
-			return &Unfinished{Repositories: inScope, Of: len(inScope)} // what was written is of an old list
+			return &Unfinished{Repositories: names(inScope), Of: len(inScope)} // what was written is of an old list
 		}
 	}
-	return fmt.Errorf("the account lists moved %d times during one run", maxPasses)
+	return fmt.Errorf("the account lists changed %d times during one run", maxPasses)
 }
 
-// beforeDeadline returns a context that ends early enough before the deadline to look whether the lists have moved,
-// and to say what is left.
+// beforeDeadline returns a context that ends early enough before the deadline to check whether the lists have changed,
+// and to report what is left.
 func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -143,26 +121,40 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-reserve))
 }
 
-// pass looks at every repository once. It goes on after a failure, and tells whether anything was written, or may
-// have been.
-func (r *Reconciler) pass(ctx context.Context, lists accountlist.Snapshot, repositories []string, created bool, report Reporter) (wrote bool, err error) {
+// pass reconciles every repository once by the lists as they are now, which it reads while it reads the policies. It goes
+// on after a failure, and reports whether anything was written, or may have been.
+func (r *Reconciler) pass(ctx context.Context, repositories []*repository, report Reporter) (lists accountlist.Snapshot, wrote bool, err error) {
+	read := sync.OnceValues(func() (accountlist.Snapshot, error) { return r.Lists.Read(ctx, names(repositories)) })
+	go read()
 	results := make([]Result, len(repositories))
 	var group errgroup.Group
 	group.SetLimit(concurrency)
-	for i, repository := range repositories {
+	for i, one := range repositories {
 		group.Go(func() error {
-			if created {
-				results[i] = r.created(ctx, lists, repository)
-			} else {
-				results[i] = r.repository(ctx, lists, repository)
-			}
+			results[i] = r.reconcile(ctx, read, one)
 			results[i].left = results[i].Outcome == Failed && ctx.Err() != nil
 			return nil
 		})
 	}
 	_ = group.Wait() // no error: a failure is in its result
+	lists, err = read()
+	if err != nil {
+		for _, result := range results {
+			report.Repository(ctx, result)
+		}
+		return lists, false, err
+	}
+	for _, list := range lists.Unusable() {
+		report.Unusable(ctx, list)
+	}
+	wrote, err = conclude(ctx, results, report)
+	return lists, wrote, err
+}
+
+// conclude reports the results of a pass, and returns what of them retrying can fix.
+func conclude(ctx context.Context, results []Result, report Reporter) (wrote bool, err error) {
 	var errs []error
-	unfinished := &Unfinished{Of: len(repositories)}
+	unfinished := &Unfinished{Of: len(results)}
 	for _, result := range results {
 		wrote = wrote || result.wrote
 		if result.left {
@@ -184,78 +176,14 @@ func (r *Reconciler) pass(ctx context.Context, lists accountlist.Snapshot, repos
 	}
 }
 
-// repository reads the policy of one repository, merges, and writes if the meaning differs. If ECR refuses what is
-// written, it finds the principals that don't exist and writes the policy without them.
-func (r *Reconciler) repository(ctx context.Context, lists accountlist.Snapshot, repository string) Result {
-	result := Result{Repository: repository, ListVersion: lists.Version(repository), ListChanged: lists.Changed(repository)}
-	if result.ListVersion == "" {
-		return result.skipped("no account list can be used: nothing is changed until there is one")
-	}
-	if ctx.Err() != nil {
-		return result.failed(context.Cause(ctx))
-	}
-	original, err := r.Policies.Policy(ctx, repository)
-	if err != nil {
-		return result.failed(err)
-	}
-	listed := lists.Consumers(repository, func(depth int) policy.Consumers { return r.Standard.Grants(original, depth) })
-	existing, named := original, r.Standard.Named(original)
-	for range maxTries {
-		known := r.rejected.now()
-		// Whom the document names existed when it was written, and may exist again: ECR is asked before it is forgotten.
-		consumers, rejected := r.without(subtract(known, named), listed)
-		result.Rejected = rejected
-		change, err := r.Standard.Merge(existing, consumers)
-		if err != nil {
-			return result.refused(fmt.Errorf("make policy of %s: %w", repository, err))
+// reconcile brings one repository to the standard policy. Whatever goes wrong with it, a panic too, is its own failure.
+func (r *Reconciler) reconcile(ctx context.Context, lists func() (accountlist.Snapshot, error), one *repository) (result Result) {
+	before := one.written
+	defer func() {
+		if cause := recover(); cause != nil {
+			result = Result{Repository: one.name, Stack: string(debug.Stack())}.refused(fmt.Errorf("reconcile %s: panic: %v", one.name, cause))
 		}
-		if change.Changed && !r.Observe {
-			result.wrote = true // even after an error: a time-out may come after the write
-			err = r.write(ctx, repository, change.Document)
-		}
-		if err == nil {
-			if existing != original {
-				change = r.sinceOriginal(original, consumers)
-			}
-			return result.became(change, r.Observe)
-		}
-		if !errors.Is(err, ErrRefused) {
-			return result.failed(err)
-		}
-		if overlaps(known, named) {
-			named = nil
-			continue
-		}
-		named = nil
-		err = r.findRejected(ctx, repository, original, consumers, known)
-		var foreign *errForeign
-		var tooLarge *policy.SizeError
-		if errors.As(err, &foreign) || errors.As(err, &tooLarge) {
-			return result.refused(err)
-		}
-		if err == nil {
-			existing, err = r.Policies.Policy(ctx, repository)
-		}
-		if err != nil {
-			return result.failed(err)
-		}
-	}
-	return result.failed(fmt.Errorf("set policy of %s: %w, whichever principals are left out", repository, ErrRefused))
-}
-
-func (r *Reconciler) write(ctx context.Context, repository, document string) error {
-	if document == "" {
-		return r.Policies.DeletePolicy(ctx, repository)
-	}
-	return r.Policies.SetPolicy(ctx, repository, document)
-}
-
-// sinceOriginal tells what changed since a repository was first read: a search for rejected principals writes
-// policies in between, which nobody wants to hear of.
-func (r *Reconciler) sinceOriginal(original string, consumers []*policy.Consumers) policy.Change {
-	change, err := r.Standard.Merge(original, consumers)
-	if err != nil { // the same consumers were merged into what is there now, and fitted
-		return policy.Change{Changed: true, Document: original}
-	}
-	return change
+		result.wrote = one.written != before
+	}()
+	return r.onceKnown(ctx, one, func() Result { return r.attempt(ctx, lists, one) })
 }

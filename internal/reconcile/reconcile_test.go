@@ -250,7 +250,7 @@ func TestAListThatKeepsMoving(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	if _, err := run(t, r, "api"); err == nil || !strings.Contains(err.Error(), "moved 5 times") {
+	if _, err := run(t, r, "api"); err == nil || !strings.Contains(err.Error(), "changed 5 times") {
 		t.Errorf("got %v, want an error so that the run is retried", err)
 	}
 }
@@ -398,7 +398,7 @@ func TestErrorsOfTheRegistry(t *testing.T) {
 	cloud.ClosePrincipal("999999999999")
 	ctx := t.Context()
 	statement := `{"Statement":[{"Sid":"x","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":"ecr:BatchGetImage"}]}`
-	if err := r.Policies.SetPolicy(ctx, "api", statement); !errors.Is(err, reconcile.ErrRefused) {
+	if err := r.Policies.SetPolicy(ctx, "api", statement); !errors.Is(err, registry.ErrRejected) {
 		t.Errorf("a principal that does not exist: %v", err)
 	}
 	for name, err := range map[string]error{
@@ -406,7 +406,7 @@ func TestErrorsOfTheRegistry(t *testing.T) {
 		"set":    r.Policies.SetPolicy(ctx, "none", statement),
 		"delete": r.Policies.DeletePolicy(ctx, "none"),
 	} {
-		if !errors.Is(err, reconcile.ErrNoRepository) || !strings.Contains(err.Error(), "none") {
+		if !errors.Is(err, registry.ErrNotFound) || !strings.Contains(err.Error(), "none") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -414,3 +414,60 @@ func TestErrorsOfTheRegistry(t *testing.T) {
 		t.Errorf("delete a policy that is not there: %v", err)
 	}
 }
+
+// The account list and the policy are read concurrently: neither waits for the other.
+func TestReadsSideBySide(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("api")
+	cloud.PutList(list, "111111111111")
+	arrived := map[string]chan struct{}{"GetParameters": make(chan struct{}), "GetRepositoryPolicy": make(chan struct{})}
+	other := map[string]string{"GetParameters": "GetRepositoryPolicy", "GetRepositoryPolicy": "GetParameters"}
+	var once sync.Map
+	cloud.OnCall = func(ctx context.Context, call stubaws.Call) stubaws.Fault {
+		if _, again := once.LoadOrStore(call.Operation, true); again || arrived[call.Operation] == nil {
+			return stubaws.Fault{}
+		}
+		close(arrived[call.Operation])
+		select {
+		case <-arrived[other[call.Operation]]:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s waits for %s", other[call.Operation], call.Operation)
+		}
+		return stubaws.Fault{}
+	}
+	if report, err := run(t, r, "api"); err != nil || report.outcomes() != "api updated" {
+		t.Errorf("got %q, %v", report.outcomes(), err)
+	}
+}
+
+// A read soon after a write can be stale. It must not hide that the list changed back meanwhile.
+func TestAStaleRead(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("api")
+	cloud.PutList(list, "111111111111")
+	if _, err := run(t, r, "api"); err != nil {
+		t.Fatal(err)
+	}
+	stale, _ := cloud.Policy("api")
+	r.Policies = stalePolicies{r.Policies, stale}
+	cloud.PutList(list, "222222222222")
+	var edit sync.Once
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "SetRepositoryPolicy" {
+			edit.Do(func() { cloud.PutList(list, "111111111111") })
+		}
+		return stubaws.Fault{}
+	}
+	report, err := run(t, r, "api")
+	if err != nil || accounts(t, cloud, "api") != "111111111111" || report.outcomes() != "api updated, api updated" {
+		t.Errorf("%s can pull, %q, %v", accounts(t, cloud, "api"), report.outcomes(), err)
+	}
+}
+
+// stalePolicies always returns the policy from before.
+type stalePolicies struct {
+	reconcile.Policies
+	stale string
+}
+
+func (p stalePolicies) Policy(context.Context, string) (string, error) { return p.stale, nil }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
@@ -26,8 +24,8 @@ func ids(n int) []string {
 	return all
 }
 
-// mayPull tells whether a document lets an account pull, by name or by condition.
-func mayPull(document, account string) bool {
+// canPull reports whether a document grants to an account ID or a role's ARN, by name or by condition.
+func canPull(document, consumer string) bool {
 	var decoded struct {
 		Statement []struct {
 			Effect    string
@@ -39,132 +37,125 @@ func mayPull(document, account string) bool {
 		return false
 	}
 	for _, s := range decoded.Statement {
-		named := strings.Contains(string(s.Principal), root(account))
-		pinned := strings.Contains(fmt.Sprint(s.Condition["StringEquals"]["aws:PrincipalAccount"]), account)
-		if s.Effect == "Allow" && (named || pinned) {
+		named := strings.Contains(string(s.Principal), root(consumer)) || strings.Contains(string(s.Principal), `"`+consumer+`"`)
+		tested := strings.Contains(fmt.Sprint(s.Condition["StringEquals"]["aws:PrincipalAccount"], s.Condition["ArnEquals"]["aws:PrincipalArn"]), consumer)
+		if s.Effect == "Allow" && (named || tested) {
 			return true
 		}
 	}
 	return false
 }
 
+func runWhereAllExist(t *testing.T, r *reconcile.Reconciler, names ...string) (*recorder, error) {
+	t.Helper()
+	report := &recorder{}
+	err := r.Run(t.Context(), trigger.Repositories{Kind: "ListChanged", Names: names, Principals: trigger.PrincipalsExist}, report)
+	return report, err
+}
+
+// A policy that names a principal that doesn't exist is written by condition in the same run: everyone on the list can
+// pull, and no one else.
 func TestPrincipalsThatDoNotExist(t *testing.T) {
 	const n = 20
+	const role = "arn:aws:iam::222222222222:role/deploy"
 	for name, c := range map[string]struct {
-		closed []int
-		before string // the list that the repositories followed until now; empty for none
+		closed []string
+		before string // the list that the repositories followed until now; "" for none
 	}{
-		"one":                          {[]int{7}, ""},
-		"first and last":               {[]int{0, n - 1}, ""},
-		"neighbours":                   {[]int{3, 4, 5}, ""},
-		"all":                          {slices.Collect(seq(n)), ""},
-		"others were granted":          {[]int{2}, "1"},
-		"it was granted until it died": {[]int{0}, "2"},
+		"one account":                  {closed: ids(n)[7:8]},
+		"a role":                       {closed: []string{role}},
+		"several":                      {closed: ids(n)[3:6]},
+		"all":                          {closed: append(ids(n), role)},
+		"others were granted":          {closed: ids(n)[2:3], before: strings.Join(ids(n)[:5], ",") + ",999999999999"},
+		"it was granted until it died": {closed: ids(n)[:1], before: strings.Join(ids(n)[:5], ",") + ",999999999999"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cloud, r := newReconciler(t)
-			repositories := []string{"r1", "r2", "r3", "r4", "r5", "r6"}
+			repositories := []string{"r1", "r2", "r3"}
 			cloud.CreateRepository(repositories...)
 			cloud.SetPolicy("r1", `{"Version":"2012-10-17","Statement":[`+foreign+`]}`)
-			all := ids(n)
-			granted := map[string]bool{}
 			if c.before != "" {
-				old := all[:5]
-				cloud.PutList(list, strings.Join(append(slices.Clone(old), "999999999999"), ","))
+				cloud.PutList(list, c.before)
 				if _, err := run(t, r, repositories...); err != nil {
 					t.Fatal(err)
 				}
-				for _, id := range old {
-					granted[id] = true
-				}
 			}
-			var rejected []string
-			for _, i := range c.closed {
-				cloud.ClosePrincipal(all[i])
-				rejected = append(rejected, root(all[i]))
-				delete(granted, all[i])
+			all := append(ids(n), role)
+			for _, consumer := range c.closed {
+				cloud.ClosePrincipal(consumer)
 			}
 			cloud.PutList(list, strings.Join(all, ","))
-			writes := cloud.Calls()["SetRepositoryPolicy"]
-			cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault {
-				for id := range granted { // at every moment
-					if document, _ := cloud.Policy("r1"); !mayPull(document, id) {
-						t.Errorf("%s lost its pull: %s", id, document)
-					}
-				}
-				return stubaws.Fault{}
-			}
+			calls := cloud.Calls()["SetRepositoryPolicy"]
 			report, err := run(t, r, repositories...)
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || report.outcomes() != "r1 updated, r2 updated, r3 updated" {
+				t.Fatalf("outcomes %q, %v", report.outcomes(), err)
+			}
+			if got := cloud.Calls()["SetRepositoryPolicy"] - calls; got != 2*len(repositories) {
+				t.Errorf("%d calls, want one rejected and one accepted each", got)
 			}
 			for _, result := range report.results {
-				if !slices.Equal(result.Rejected, rejected) {
-					t.Errorf("%s: rejected %q, want %q", result.Repository, result.Rejected, rejected)
-				}
-				if result.Outcome == reconcile.Failed {
-					t.Errorf("%s failed: %v", result.Repository, result.Err)
-				}
 				document, _ := cloud.Policy(result.Repository)
-				for i, id := range all {
-					if got, want := mayPull(document, id), !slices.Contains(c.closed, i); got != want {
-						t.Errorf("%s: %s may pull: %t, want %t", result.Repository, id, got, want)
+				for _, consumer := range all {
+					if !canPull(document, consumer) {
+						t.Errorf("%s: %s can't pull: %s", result.Repository, consumer, document)
 					}
 				}
-				if strings.Contains(document, "Trial") || mayPull(document, "999999999999") {
-					t.Errorf("%s: %s", result.Repository, document)
+				if canPull(document, "999999999999") {
+					t.Errorf("%s: the revoked account can pull: %s", result.Repository, document)
+				}
+				if !strings.Contains(result.Reason, "by condition") {
+					t.Errorf("%s: reason %q", result.Repository, result.Reason)
 				}
 			}
 			if document, _ := cloud.Policy("r1"); !strings.Contains(compact(t, document), foreign) {
-				t.Errorf("the foreign statement is gone: %s", document)
+				t.Errorf("the unmanaged statement is gone: %s", document)
 			}
-			// One search for all: the others need at most a refused write and one that is taken.
-			bound := writes + 2*len(repositories) + 1 + 2*n
-			if got := cloud.Calls()["SetRepositoryPolicy"]; got > bound {
-				t.Errorf("%d writes, want at most %d", got, bound)
+
+			calls = cloud.Calls()["SetRepositoryPolicy"]
+			for range 10 {
+				if report, err = run(t, r, repositories...); err != nil || report.outcomes() != "r1 unchanged, r2 unchanged, r3 unchanged" {
+					t.Fatalf("again: %q, %v", report.outcomes(), err)
+				}
 			}
-			before := cloud.Calls()["SetRepositoryPolicy"]
-			if report, err = run(t, r, repositories...); err != nil || cloud.Calls()["SetRepositoryPolicy"] != before {
-				t.Errorf("the second run wrote: %q, %v", report.outcomes(), err)
+			if got := cloud.Calls()["SetRepositoryPolicy"]; got != calls {
+				t.Errorf("%d calls for repositories that have the policy", got-calls)
 			}
 		})
 	}
 }
 
-func seq(n int) func(func(int) bool) {
-	return func(yield func(int) bool) {
-		for i := range n {
-			if !yield(i) {
-				return
-			}
-		}
+// Only a rollout that found all principals to exist names them again.
+func TestBackToNames(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("api")
+	cloud.PutList(list, "111111111111,222222222222")
+	cloud.ClosePrincipal("222222222222")
+	if _, err := run(t, r, "api"); err != nil {
+		t.Fatal(err)
+	}
+	byCondition, _ := cloud.Policy("api")
+
+	// A forged claim costs one rejected call, and changes nothing.
+	calls := cloud.Calls()["SetRepositoryPolicy"]
+	report, err := runWhereAllExist(t, r, "api")
+	if after, _ := cloud.Policy("api"); err != nil || after != byCondition || report.outcomes() != "api unchanged" || cloud.Calls()["SetRepositoryPolicy"] != calls+1 {
+		t.Errorf("got %q, %v, %s", report.outcomes(), err, after)
+	}
+
+	cloud.OpenPrincipal("222222222222")
+	if report, err := run(t, r, "api"); err != nil || report.outcomes() != "api unchanged" {
+		t.Errorf("without the rollout's word: %q, %v", report.outcomes(), err)
+	}
+	if report, err := runWhereAllExist(t, r, "api"); err != nil || report.outcomes() != "api updated" || accounts(t, cloud, "api") != "111111111111 222222222222" {
+		t.Errorf("got %q, %v, named are %q", report.outcomes(), err, accounts(t, cloud, "api"))
+	}
+	calls = cloud.Calls()["SetRepositoryPolicy"]
+	if report, err := runWhereAllExist(t, r, "api"); err != nil || report.outcomes() != "api unchanged" || cloud.Calls()["SetRepositoryPolicy"] != calls {
+		t.Errorf("got %q, %v", report.outcomes(), err)
 	}
 }
 
-func TestARoleThatDoesNotExistYet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cloud, r := newReconciler(t)
-		r.Standard.Style = policy.GrantCondition
-		const role = "arn:aws:iam::111111111111:role/deploy"
-		cloud.CreateRepository("api")
-		cloud.PutList(list, "222222222222,"+role)
-		cloud.ClosePrincipal(role)
-		cloud.ClosePrincipal("222222222222") // a condition is never refused
-		report, err := run(t, r, "api")
-		if err != nil || !slices.Equal(report.results[0].Rejected, []string{role}) {
-			t.Fatalf("got %+v, %v", report.results, err)
-		}
-		cloud.OpenPrincipal(role)
-		time.Sleep(16 * time.Minute)
-		report, err = run(t, r, "api")
-		document, _ := cloud.Policy("api")
-		if err != nil || report.outcomes() != "api updated" || !strings.Contains(document, role) {
-			t.Errorf("after 16 minutes: %q, %v, %s", report.outcomes(), err, document)
-		}
-	})
-}
-
-// An account is closed whose list was deleted: its statement stays, and must not keep the other lists out.
+// A list that can't be used any more doesn't keep the other lists out because it named a principal that is gone.
 func TestAClosedAccountOfADeletedList(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("team/api")
@@ -175,239 +166,176 @@ func TestAClosedAccountOfADeletedList(t *testing.T) {
 	}
 	cloud.DeleteParameter(list + "/team")
 	cloud.ClosePrincipal("222222222222")
-	cloud.PutList(list, "111111111111,444444444444")
+	cloud.PutList(list, "444444444444")
 	report, err := run(t, r, "team/api")
 	document, _ := cloud.Policy("team/api")
-	if err != nil || len(report.results[0].Rejected) != 0 || !mayPull(document, "444444444444") || !mayPull(document, "111111111111") {
-		t.Errorf("a new account is blamed for a closed one: %+v, %v, %s", report.results, err, document)
-	}
-	cloud.PutList(list, "444444444444")
-	report, err = run(t, r, "team/api")
-	document, _ = cloud.Policy("team/api")
-	if err != nil || report.outcomes() != "team/api updated" || !mayPull(document, "444444444444") || mayPull(document, "111111111111") {
+	if err != nil || report.outcomes() != "team/api updated" || canPull(document, "111111111111") {
 		t.Errorf("got %+v, %v, %s", report.results, err, document)
 	}
-	if !mayPull(document, "222222222222") || !strings.Contains(document, "role/deploy") {
-		t.Errorf("the deleted list took grants away: %s", document)
-	}
-}
-
-// A policy near ECR's limit leaves no room for a trial that names all principals besides the conditions.
-func TestASearchInALargePolicy(t *testing.T) {
-	for _, lambda := range []bool{true, false} {
-		cloud, r := newReconciler(t)
-		r.Standard.Lambda = lambda
-		all := ids(110)
-		if !lambda {
-			all = ids(295)
-		}
-		cloud.CreateRepository("new", "old")
-		cloud.PutList(list, "999999999999")
-		if _, err := run(t, r, "old"); err != nil {
-			t.Fatal(err)
-		}
-		cloud.ClosePrincipal(all[17])
-		cloud.PutList(list, strings.Join(all, ","))
-		report, err := run(t, r, "new", "old")
-		if err != nil || report.outcomes() != "new updated, old updated" {
-			t.Fatalf("got %q, %v", report.outcomes(), report.results[0].Err)
-		}
-		for _, repository := range []string{"new", "old"} {
-			document, _ := cloud.Policy(repository)
-			if mayPull(document, all[17]) || !mayPull(document, all[18]) || mayPull(document, "999999999999") {
-				t.Errorf("%s has %s", repository, document)
-			}
+	for _, consumer := range []string{"222222222222", "arn:aws:iam::333333333333:role/deploy", "444444444444"} {
+		if !canPull(document, consumer) {
+			t.Errorf("%s can't pull: %s", consumer, document)
 		}
 	}
 }
 
-// A search that finds no room at all gives up, and leaves no grant to whom the list doesn't name.
-func TestASearchWithoutRoom(t *testing.T) {
+// A full policy has room for a revocation, whichever principal ceases to exist.
+func TestRevocationFromAFullPolicy(t *testing.T) {
 	cloud, r := newReconciler(t)
-	document, all := "", &policy.Consumers{Accounts: []string{"111111111111", "222222222222", "333333333333", "999999999999"}}
-	for n := 9000; ; n++ { // the largest with room for a trial that names nobody
-		larger := `{"Version":"2012-10-17","Statement":[{"Sid":"` + strings.Repeat("x", n) + `"}]}`
-		if _, err := r.Standard.Trial(larger, []*policy.Consumers{all}, nil); err != nil {
+	var roles []string
+	for i := range 300 {
+		next := append(slices.Clone(roles), fmt.Sprintf("arn:aws:iam::111111111111:role/team/%060d", i))
+		if err := r.Standard.Fits(policy.Consumers{Principals: next}); err != nil {
 			break
 		}
-		document = larger
+		roles = next
 	}
 	cloud.CreateRepository("api")
-	cloud.SetPolicy("api", document)
-	cloud.PutList(list, "999999999999")
+	cloud.PutParameter(list, "String", strings.Join(roles, ","))
 	if _, err := run(t, r, "api"); err != nil {
 		t.Fatal(err)
 	}
-	cloud.ClosePrincipal("222222222222")
-	cloud.PutList(list, "111111111111,222222222222,333333333333")
+	cloud.ClosePrincipal(roles[3])
+	cloud.PutParameter(list, "String", strings.Join(roles[1:], ","))
 	report, err := run(t, r, "api")
-	document, _ = cloud.Policy("api")
-	if err != nil || report.outcomes() != "api failed" || report.results[0].Retry {
-		t.Errorf("got %+v, %v", report.results, err)
-	}
-	if mayPull(document, "999999999999") || !mayPull(document, "111111111111") || !strings.Contains(document, "xxx") {
-		t.Errorf("left %s", document)
+	document, _ := cloud.Policy("api")
+	if err != nil || report.outcomes() != "api updated" || canPull(document, roles[0]) || !canPull(document, roles[1]) {
+		t.Errorf("got %q, %v", report.outcomes(), err)
 	}
 }
 
-// Where the policy is without a rejected principal already, another instance suspects that one first.
-func TestALookAtARejectedPrincipalIsShort(t *testing.T) {
-	cloud, r := newReconciler(t)
-	cloud.CreateRepository("api")
-	cloud.PutList(list, strings.Join(ids(40), ","))
-	cloud.ClosePrincipal(ids(40)[4])
-	if _, err := run(t, r, "api"); err != nil {
-		t.Fatal(err)
-	}
-	fresh := &reconcile.Reconciler{Lists: r.Lists, Policies: r.Policies, Standard: r.Standard, Scope: r.Scope}
-	writes := cloud.Calls()["SetRepositoryPolicy"]
-	report, err := run(t, fresh, "api")
-	if err != nil || report.outcomes() != "api unchanged" || len(report.results[0].Rejected) != 1 {
-		t.Errorf("got %+v, %v", report.results, err)
-	}
-	if n := cloud.Calls()["SetRepositoryPolicy"] - writes; n != 4 {
-		t.Errorf("%d writes, want one that is refused, a trial of all others, one of the suspect, and the policy again", n)
-	}
-}
-
-// One instance of the function remembers a principal that another has seen to exist since.
-func TestMemoryTakesNoGrantAway(t *testing.T) {
-	cloud, remembering := newReconciler(t)
-	other := &reconcile.Reconciler{Lists: remembering.Lists, Policies: remembering.Policies, Standard: remembering.Standard, Scope: remembering.Scope}
-	cloud.CreateRepository("api")
-	cloud.PutList(list, "111111111111,222222222222")
-	cloud.ClosePrincipal("222222222222")
-	if _, err := run(t, remembering, "api"); err != nil {
-		t.Fatal(err)
-	}
-	cloud.OpenPrincipal("222222222222")
-	for _, r := range []*reconcile.Reconciler{other, remembering} {
-		if _, err := run(t, r, "api"); err != nil || accounts(t, cloud, "api") != "111111111111 222222222222" {
-			t.Errorf("api may be pulled by %q, %v", accounts(t, cloud, "api"), err)
-		}
-	}
-}
-
-func TestForeignStatementsThatECRRefuses(t *testing.T) {
+func TestUnmanagedStatementsThatECRRejects(t *testing.T) {
 	for name, c := range map[string]struct{ statement, want string }{
 		"a deleted role": {`{"Sid":"Team","Effect":"Allow","Principal":{"AWS":["AROAEXAMPLEEXAMPLEEX"]},"Action":"ecr:PutImage"}`,
 			`"Team") names AROAEXAMPLEEXAMPLEEX`},
 		"a closed account": {`{"Sid":"Team","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":"ecr:PutImage"}`,
-			`foreign statement 1 (Sid "Team")`},
+			`unmanaged statement 1 (Sid "Team")`},
 	} {
-		t.Run(name, func(t *testing.T) {
-			cloud, r := newReconciler(t)
-			cloud.CreateRepository("api", "other")
-			document := `{"Version":"2012-10-17","Statement":[` + c.statement + `]}`
-			cloud.SetPolicy("api", document)
-			cloud.ClosePrincipal("999999999999")
-			cloud.PutList(list, "111111111111")
-			report, err := run(t, r, "api", "other")
-			if err != nil || report.outcomes() != "api failed, other updated" || !strings.Contains(fmt.Sprint(report.results[0].Err), c.want) {
-				t.Errorf("got %+v, %v", report.results, err)
-			}
-			if after, _ := cloud.Policy("api"); after != document {
-				t.Errorf("the document changed to %s", after)
-			}
-			if len(report.results[1].Rejected) != 0 {
-				t.Errorf("other lost %q", report.results[1].Rejected)
-			}
-		})
+		for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
+			t.Run(name+", "+string(style), func(t *testing.T) {
+				cloud, r := newReconciler(t)
+				r.Standard.Style = style
+				cloud.CreateRepository("api", "other")
+				document := `{"Version":"2012-10-17","Statement":[` + c.statement + `]}`
+				cloud.SetPolicy("api", document)
+				cloud.ClosePrincipal("999999999999")
+				cloud.PutList(list, "111111111111")
+				report, err := run(t, r, "api", "other")
+				if err != nil || report.outcomes() != "api failed, other updated" || !strings.Contains(fmt.Sprint(report.results[0].Err), c.want) || report.results[0].Retry {
+					t.Errorf("got %+v, %v", report.results, err)
+				}
+				if after, _ := cloud.Policy("api"); after != document {
+					t.Errorf("the document changed to %s", after)
+				}
+			})
+		}
 	}
 }
 
-func TestASearchThatFailsHalfWayIsRetried(t *testing.T) {
+// ECR rejects a policy though it names no one: the error says so.
+func TestARejectionWithoutACause(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
-	cloud.PutList(list, strings.Join(ids(8), ","))
-	cloud.ClosePrincipal(ids(8)[3])
+	cloud.PutList(list, "o-a1b2c3d4e5")
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "SetRepositoryPolicy" {
+			return stubaws.Fault{Code: "InvalidParameterException"}
+		}
+		return stubaws.Fault{}
+	}
+	report, err := run(t, r, "api")
+	if err != nil || report.outcomes() != "api failed" || !strings.Contains(report.results[0].Err.Error(), "no unmanaged statement names a principal") {
+		t.Errorf("got %+v, %v", report.results, err)
+	}
+}
+
+// Between the rejected and the accepted policy anything can go wrong: the old policy stays, and the run is retried.
+func TestARejectionAndAFailure(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("api")
+	cloud.PutList(list, "111111111111")
+	if _, err := run(t, r, "api"); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := cloud.Policy("api")
+	cloud.ClosePrincipal("222222222222")
+	cloud.PutList(list, "222222222222")
 	writes := 0
 	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
 		if call.Operation == "SetRepositoryPolicy" {
-			if writes++; writes == 4 {
+			if writes++; writes == 2 {
 				return stubaws.Fault{Code: "AccessDeniedException"}
 			}
 		}
 		return stubaws.Fault{}
 	}
-	if _, err := run(t, r, "api"); err == nil {
-		t.Fatal("no error")
+	if report, err := run(t, r, "api"); err == nil || !report.results[0].Retry {
+		t.Errorf("got %+v, %v", report.results, err)
 	}
-	report, err := run(t, r, "api")
-	document, _ := cloud.Policy("api")
-	if err != nil || strings.Contains(document, "Trial") || !mayPull(document, ids(8)[0]) || mayPull(document, ids(8)[3]) {
-		t.Errorf("got %q, %v, %s", report.outcomes(), err, document)
+	if after, _ := cloud.Policy("api"); after != before {
+		t.Errorf("policy %s", after)
+	}
+	if _, err := run(t, r, "api"); err != nil {
+		t.Error(err)
+	}
+	if after, _ := cloud.Policy("api"); canPull(after, "111111111111") || !canPull(after, "222222222222") {
+		t.Errorf("policy %s", after)
 	}
 }
 
-// What isn't done before the deadline is handed back, and done when the batch comes again.
-func TestDeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cloud, r := newReconciler(t)
-		var repositories []string
-		for i := range 100 {
-			repositories = append(repositories, fmt.Sprintf("r%02d", i))
-		}
-		cloud.CreateRepository(repositories...)
-		cloud.PutList(list, "111111111111")
-		cloud.OnCall = func(ctx context.Context, _ stubaws.Call) stubaws.Fault {
-			select {
-			case <-time.After(4 * time.Second):
-			case <-ctx.Done():
-			}
-			return stubaws.Fault{}
-		}
-		report := &recorder{}
-		left, attempts := repositories, 0
-		for len(left) > 0 {
-			attempts++
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			err := r.Run(ctx, trigger.Repositories{Kind: "Request", Names: left}, report)
-			if ctx.Err() != nil {
-				t.Error("the run took all of its time")
-			}
-			cancel()
-			if err == nil {
-				break
-			}
-			unfinished, ok := err.(*reconcile.Unfinished)
-			if !ok || len(unfinished.Repositories) >= len(left) {
-				t.Fatalf("attempt %d: %v", attempts, err)
-			}
-			left = unfinished.Repositories
-		}
-		if attempts < 2 {
-			t.Errorf("done after %d attempts", attempts)
-		}
-		for _, repository := range repositories {
-			if accounts(t, cloud, repository) != "111111111111" {
-				t.Errorf("%s has no policy", repository)
-			}
-		}
-		if strings.Contains(report.outcomes(), "failed") {
-			t.Errorf("what is handed back is no failure: %s", report.outcomes())
-		}
-	})
+// panicking fails for one repository in a way that nothing foresees.
+type panicking struct {
+	reconcile.Policies
+	repository string
 }
 
-// Throttled, a batch slows down instead of failing.
-func TestThrottling(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cloud, r := newReconciler(t)
-		var repositories []string
-		for i := range 50 {
-			repositories = append(repositories, fmt.Sprintf("r%02d", i))
+func (p panicking) Policy(ctx context.Context, repository string) (string, error) {
+	if repository == p.repository {
+		panic("index out of range")
+	}
+	return p.Policies.Policy(ctx, repository)
+}
+
+func TestAPanicIsOneRepositorysFailure(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("a", "b", "c")
+	cloud.PutList(list, "111111111111")
+	r.Policies = panicking{r.Policies, "b"}
+	report, err := run(t, r, "a", "b", "c")
+	if err != nil || report.outcomes() != "a updated, b failed, c updated" {
+		t.Fatalf("got %q, %v", report.outcomes(), err)
+	}
+	failed := report.results[1]
+	if !strings.Contains(failed.Err.Error(), "reconcile b: panic: index out of range") || !strings.Contains(failed.Stack, "panicking") || failed.Retry {
+		t.Errorf("got %+v", failed)
+	}
+}
+
+// Statements forged in the managed statements' name, which an earlier version failed on.
+func TestForgedStatements(t *testing.T) {
+	for name, statement := range map[string]string{
+		"a unique ID by condition": `{"Sid":"EcrPullPolicyPrincipals","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage","Condition":{"ArnEquals":{"aws:PrincipalArn":"AROAEXAMPLEEXAMPLEEX"}}}`,
+		"a number":                 `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":1,"Action":2,"Condition":3}`,
+		"null":                     `{"Sid":"EcrPullPolicyAccounts","Effect":null,"Principal":null,"Action":null,"Condition":null}`,
+		"no members":               `{"Sid":"EcrPullPolicyAccounts"}`,
+		"empty lists":              `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":[]},"Action":[],"Condition":{"StringEquals":{}}}`,
+	} {
+		for _, text := range []string{"111111111111", ""} { // with the list, and without
+			t.Run(name+" "+text, func(t *testing.T) {
+				cloud, r := newReconciler(t)
+				cloud.CreateRepository("api/x", "other/x")
+				cloud.SetPolicy("api/x", `{"Statement":[`+statement+`,`+strings.Replace(statement, `"Sid":"EcrPullPolicyAccounts"`, `"Sid":"EcrPullPolicyAccounts1"`, 1)+`]}`)
+				cloud.PutList(list+"/other", "222222222222")
+				cloud.PutList(list+"/api/x", "333333333333")
+				if text != "" {
+					cloud.PutList(list, text)
+				}
+				report, err := run(t, r, "api/x", "other/x")
+				document, _ := cloud.Policy("api/x")
+				if err != nil || report.outcomes() != "api/x updated, other/x updated" || strings.Contains(document, "AROA") || !canPull(document, "333333333333") {
+					t.Errorf("got %q, %v, %s", report.outcomes(), err, document)
+				}
+			})
 		}
-		cloud.CreateRepository(repositories...)
-		cloud.PutList(list, "111111111111")
-		limit := stubaws.Limit{PerSecond: 30, Burst: 5}
-		cloud.Limits = map[string]stubaws.Limit{"GetRepositoryPolicy": limit, "SetRepositoryPolicy": limit}
-		report, err := run(t, r, repositories...)
-		if err != nil || strings.Contains(report.outcomes(), "failed") {
-			t.Errorf("got %v, %q", err, report.outcomes())
-		}
-		if len(cloud.Throttled()) == 0 {
-			t.Error("nothing was throttled")
-		}
-	})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -16,7 +17,7 @@ const (
 	Deleted     Outcome = "deleted"      // nobody may pull any more, and there was nothing else in its policy
 	Skipped     Outcome = "skipped"      // it is out of scope, or there is no list
 	Gone        Outcome = "gone"         // it doesn't exist
-	Failed      Outcome = "failed"       // its policy is what it was
+	Failed      Outcome = "failed"       // its policy is what it was, unless the error is one of time or transport
 	WouldUpdate Outcome = "would-update" // in mode observe: its policy would have been written or deleted
 )
 
@@ -31,12 +32,12 @@ type Result struct {
 	Outcome     Outcome
 	ListVersion string    // the versions of the lists that it follows
 	ListChanged time.Time // when the newest of them was written; zero if that can't be said
-	Added       []string  // Sids of our statements that came, or would come
-	Removed     []string  // Sids of our statements that went, or would go
-	Rejected    []string  // ARNs in the lists that ECR rejects, because they don't exist: the policy is without them
-	Reason      string    // why it was skipped, or is gone
+	Added       []string  // Sids of the managed statements that were added, or would be
+	Removed     []string  // Sids of the managed statements that were removed, or would be
+	Reason      string    // why it was skipped, is gone, or grants by condition
 	Err         error     // why it failed
 	Retry       bool      // trying again could help
+	Stack       string    // the stack trace, if it failed by a panic
 
 	wrote bool // its policy was written, or may have been
 	left  bool // there was no time for it
@@ -58,6 +59,14 @@ func (r Result) became(change policy.Change, observe bool) Result {
 	return r
 }
 
+// stored is for what was written, or couldn't be.
+func (r Result) stored(change policy.Change, err error) Result {
+	if err != nil {
+		return r.failed(err)
+	}
+	return r.became(change, false)
+}
+
 func (r Result) skipped(reason string) Result {
 	r.Outcome, r.Reason = Skipped, reason
 	return r
@@ -65,7 +74,7 @@ func (r Result) skipped(reason string) Result {
 
 // failed is for what AWS answered: it may answer differently next time.
 func (r Result) failed(err error) Result {
-	if errors.Is(err, ErrNoRepository) {
+	if errors.Is(err, registry.ErrNotFound) {
 		r.Outcome, r.Reason = Gone, "the repository does not exist: nothing to do"
 		return r
 	}

@@ -1,4 +1,4 @@
-// Package registry is the door to ECR: the names of the repositories and their policies.
+// Package registry reads and writes an ECR registry: the names of its repositories and their policies.
 package registry
 
 import (
@@ -11,8 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+)
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+var (
+	// ErrNotFound is the error for a repository that doesn't exist, or not yet.
+	ErrNotFound = errors.New("no such repository")
+	// ErrRejected is the error of a document that ECR rejects: one of its principals doesn't exist, say.
+	ErrRejected = errors.New("policy rejected")
 )
 
 // PolicyAPI is what Policies needs of ECR.
@@ -22,8 +27,8 @@ type PolicyAPI interface {
 	DeleteRepositoryPolicy(context.Context, *ecr.DeleteRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.DeleteRepositoryPolicyOutput, error)
 }
 
-// Policies are the repository policies of a registry. Its methods return reconcile.ErrNoRepository and
-// reconcile.ErrRefused where these say what happened.
+// Policies are the repository policies of a registry. Its methods fail with ErrNotFound and ErrRejected where these say
+// what happened.
 type Policies struct{ api PolicyAPI }
 
 // NewPolicies returns the policies that the API reaches.
@@ -38,7 +43,10 @@ func (p *Policies) Policy(ctx context.Context, repository string) (string, error
 	if err != nil {
 		return "", fmt.Errorf("get policy of %s: %w", repository, classify(err))
 	}
-	return aws.ToString(output.PolicyText), nil
+	if aws.ToString(output.PolicyText) == "" { // not what ECR documents for a repository without a policy
+		return "", fmt.Errorf("get policy of %s: the response has no policy text", repository)
+	}
+	return *output.PolicyText, nil
 }
 
 // SetPolicy replaces the policy of a repository. It never sets force, which would let us lock ourselves out.
@@ -46,6 +54,9 @@ func (p *Policies) Policy(ctx context.Context, repository string) (string, error
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
 func (p *Policies) SetPolicy(ctx context.Context, repository, document string) error {
 	_, err := p.api.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: &repository, PolicyText: &document})
+	if invalid := (*types.InvalidParameterException)(nil); errors.As(err, &invalid) {
+		return fmt.Errorf("set policy of %s: %w: %w", repository, ErrRejected, err)
+	}
 	if err != nil {
 		return fmt.Errorf("set policy of %s: %w", repository, classify(err))
 	}
@@ -63,10 +74,7 @@ func (p *Policies) DeletePolicy(ctx context.Context, repository string) error {
 
 func classify(err error) error {
 	if gone := (*types.RepositoryNotFoundException)(nil); errors.As(err, &gone) {
-		return fmt.Errorf("%w: %w", reconcile.ErrNoRepository, err)
-	}
-	if invalid := (*types.InvalidParameterException)(nil); errors.As(err, &invalid) {
-		return fmt.Errorf("%w: %w", reconcile.ErrRefused, err)
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return err
 }

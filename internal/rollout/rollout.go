@@ -4,12 +4,16 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // Lists are the account lists.
@@ -25,19 +29,33 @@ type Publisher interface {
 	Flush(ctx context.Context) error
 }
 
+// Principals finds the principals that don't exist.
+type Principals interface {
+	Check(ctx context.Context, arns []string) ([]principals.Group, error)
+	Missing(ctx context.Context, group principals.Group) ([]string, error)
+}
+
 // Rollout requests that repositories follow the lists.
 type Rollout struct {
-	Lists    Lists
-	Names    func(context.Context) iter.Seq2[[]string, error] // of the repositories, page by page
-	Requests func(trigger string) Publisher                   // a new one for every rollout
-	Scope    scope.Scope
+	Lists      Lists
+	Principals Principals                                            // nil to leave them unchecked
+	Names      func(context.Context) iter.Seq2[[]string, error]      // of the repositories, page by page
+	Requests   func(kind string, known trigger.Principals) Publisher // a new one for every rollout
+	Standard   policy.Standard
+	Scope      scope.Scope
 }
+
+// What is kept of an invocation's time for its report.
+const reserve = 20 * time.Second
 
 // Reporter is told what a rollout finds.
 type Reporter interface {
 	// Lists is called once, with every list there is and the one that changed, which may be missing: only a check of all
 	// can find that none is unusable.
 	Lists(context.Context, []accountlist.List)
+	// Missing is called once if the principals in all lists were checked, with the ARNs of those that don't exist. After an
+	// error there may be more of them; with neither, all exist.
+	Missing(ctx context.Context, arns []string, err error)
 }
 
 // ListChanged requests the repositories that one list covers. A list that cannot be used changes nothing; but if an
@@ -58,7 +76,7 @@ func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report
 	if changed.Consumers == nil {
 		return 0, nil
 	}
-	return r.request(ctx, trigger.KindListChanged, changed.Covers)
+	return r.request(ctx, lists, trigger.KindListChanged, changed.Covers, report)
 }
 
 // Scheduled requests every repository in scope, unless there is no list to follow. It returns what ListChanged does.
@@ -71,11 +89,57 @@ func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int
 	if lists.IsEmpty() {
 		return 0, nil
 	}
-	return r.request(ctx, trigger.KindScheduled, func(string) bool { return true })
+	return r.request(ctx, lists, trigger.KindScheduled, func(string) bool { return true }, report)
 }
 
-func (r *Rollout) request(ctx context.Context, kind string, covered func(repository string) bool) (requested int, err error) {
-	requests := r.Requests(kind)
+// request requests the repositories. Whether all principals exist is known before, and which ones don't is found
+// afterwards: no repository waits for that.
+func (r *Rollout) request(ctx context.Context, lists accountlist.Snapshot, kind string, covered func(repository string) bool, report Reporter) (requested int, err error) {
+	if r.Principals == nil {
+		return r.publish(ctx, r.Requests(kind, trigger.PrincipalsUnknown), covered)
+	}
+	known := trigger.PrincipalsUnknown
+	rejected, checkErr := r.Principals.Check(ctx, r.named(lists))
+	if checkErr == nil && len(rejected) == 0 {
+		known = trigger.PrincipalsExist
+	}
+	requested, err = r.publish(ctx, r.Requests(kind, known), covered)
+	missing, missingErr := r.missing(ctx, rejected)
+	report.Missing(ctx, missing, errors.Join(checkErr, missingErr))
+	return requested, err
+}
+
+// missing returns the principals in rejected groups that don't exist. It ends before the invocation does, so that what was
+// found by then is reported.
+func (r *Rollout) missing(ctx context.Context, rejected []principals.Group) (missing []string, err error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		defer cancel()
+	}
+	for _, group := range rejected {
+		found, err := r.Principals.Missing(ctx, group)
+		missing = append(missing, found...)
+		if err != nil {
+			return missing, err
+		}
+	}
+	return missing, nil
+}
+
+// named returns the ARNs that the policies for the lists name.
+func (r *Rollout) named(lists accountlist.Snapshot) []string {
+	var arns []string
+	for _, list := range lists.All() {
+		if list.Consumers != nil {
+			arns = append(arns, r.Standard.Principals(*list.Consumers)...)
+		}
+	}
+	slices.Sort(arns)
+	return slices.Compact(arns)
+}
+
+func (r *Rollout) publish(ctx context.Context, requests Publisher, covered func(repository string) bool) (requested int, err error) {
 	for page, err := range r.Names(ctx) {
 		if err != nil {
 			return requested, err

@@ -8,12 +8,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
@@ -25,7 +28,17 @@ import (
 
 const list = "/ecr-pull-policy/accounts"
 
-type recorder struct{ problems []string }
+type recorder struct {
+	problems []string
+	checks   int
+	missing  []string
+	err      error
+}
+
+func (r *recorder) Missing(_ context.Context, arns []string, err error) {
+	r.checks++
+	r.missing, r.err = arns, err
+}
 
 func (r *recorder) Lists(_ context.Context, lists []accountlist.List) {
 	for _, list := range lists {
@@ -50,10 +63,11 @@ func newRollout(t *testing.T) (*stubaws.AWS, *rollout.Rollout) {
 	return cloud, &rollout.Rollout{
 		Lists: accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, standard),
 		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, client) },
-		Requests: func(kind string) rollout.Publisher {
-			return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind, trigger.PrincipalsUnknown)
+		Requests: func(kind string, known trigger.Principals) rollout.Publisher {
+			return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind, known)
 		},
-		Scope: repositories,
+		Standard: standard,
+		Scope:    repositories,
 	}
 }
 
@@ -184,4 +198,97 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A rollout says whether all principals exist, and names those that don't when all repositories are requested.
+func TestPrincipals(t *testing.T) {
+	for name, c := range map[string]struct {
+		closed  []string
+		fault   stubaws.Fault
+		style   policy.GrantStyle
+		want    trigger.Principals
+		missing []string
+		calls   int
+	}{
+		"all exist":         {want: trigger.PrincipalsExist, calls: 1},
+		"some don't":        {closed: []string{"222222222222"}, missing: []string{"arn:aws:iam::222222222222:root"}, calls: 4},
+		"nobody knows":      {fault: stubaws.Fault{Code: "AccessDeniedException"}, calls: 1},
+		"none is named":     {closed: []string{"222222222222"}, style: policy.GrantCondition, want: trigger.PrincipalsExist},
+		"one of namespaces": {closed: []string{"333333333333"}, missing: []string{"arn:aws:iam::333333333333:root"}, calls: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud, r := newRollout(t)
+			if c.style != "" {
+				r.Standard.Style = c.style
+			}
+			r.Principals = &principals.Checker{Policies: registry.NewPolicies(ecr.NewFromConfig(cloud.Config())), Repository: "check", Standard: r.Standard}
+			cloud.CreateRepository("api", "check")
+			var err error
+			if r.Scope, err = scope.New([]string{"**"}, []string{"check"}); err != nil {
+				t.Fatal(err)
+			}
+			cloud.PutList(list, "111111111111,222222222222")
+			cloud.PutList(list+"/team", "333333333333")
+			for _, id := range c.closed {
+				cloud.ClosePrincipal(id)
+			}
+			published := 0
+			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+				switch call.Operation {
+				case "SetRepositoryPolicy":
+					if published == 0 && cloud.Calls()["SetRepositoryPolicy"] > 1 {
+						t.Error("a repository waits until all principals are known")
+					}
+					return c.fault
+				case "PutEvents":
+					published++
+				}
+				return stubaws.Fault{}
+			}
+			report := &recorder{}
+			if n, err := r.Scheduled(t.Context(), report); n != 1 || err != nil {
+				t.Errorf("%d requested, %v", n, err)
+			}
+			for _, event := range cloud.Published() {
+				request, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+				if err != nil || request.Principals != c.want {
+					t.Errorf("the request says %q, want %q, %v", request.Principals, c.want, err)
+				}
+			}
+			if report.checks != 1 || !slices.Equal(report.missing, c.missing) || (report.err != nil) != (c.fault.Code != "") {
+				t.Errorf("checked %d times, missing %q, %v", report.checks, report.missing, report.err)
+			}
+			if got := cloud.Calls()["SetRepositoryPolicy"]; got != c.calls {
+				t.Errorf("%d calls, want %d", got, c.calls)
+			}
+		})
+	}
+}
+
+// The search ends before the invocation, so that what it found is reported.
+func TestPrincipalsWithoutTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, r := newRollout(t)
+		r.Principals = &principals.Checker{Policies: registry.NewPolicies(ecr.NewFromConfig(cloud.Config())), Repository: "check", Standard: r.Standard}
+		cloud.CreateRepository("api", "check")
+		cloud.PutList(list, "111111111111,222222222222,333333333333,444444444444")
+		cloud.ClosePrincipal("111111111111")
+		cloud.ClosePrincipal("444444444444")
+		cloud.OnCall = func(ctx context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "SetRepositoryPolicy" {
+				select {
+				case <-ctx.Done():
+				case <-time.After(10 * time.Second):
+				}
+			}
+			return stubaws.Fault{}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		report := &recorder{}
+		n, err := r.Scheduled(ctx, report)
+		if n != 2 || err != nil || ctx.Err() != nil || report.err == nil || !slices.Equal(report.missing, []string{"arn:aws:iam::111111111111:root"}) {
+			t.Errorf("%d requested, %v, %v, missing %q, %v", n, err, ctx.Err(), report.missing, report.err)
+		}
+	})
 }

@@ -37,7 +37,7 @@ type environment struct {
 	Exclude           []string `env:"EXCLUDE"`
 	Mode              mode     `env:"MODE,required"`
 
-	PrincipalCheckRepository string `env:"PRINCIPAL_CHECK_REPOSITORY,required"`
+	PrincipalCheckRepository string `env:"PRINCIPAL_CHECK_REPOSITORY,required,notEmpty"`
 }
 
 type (

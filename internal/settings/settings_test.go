@@ -56,6 +56,9 @@ func TestFromEnvironment(t *testing.T) {
 	if !s.Observe || s.Stack != "ecr-pull-policy" || s.ListName != "/ecr-pull-policy/accounts" {
 		t.Errorf("got %+v", s)
 	}
+	if s.PrincipalCheckRepository != "ecr-pull-policy-principalcheckrepository-abc123" || s.Scope.Contains(s.PrincipalCheckRepository) {
+		t.Errorf("the repository for checks is %q, or in scope", s.PrincipalCheckRepository)
+	}
 	if s.Scope.Contains("a/scratch-1") || !s.Scope.Contains("a/api") {
 		t.Error("scope is not that of the environment")
 	}
@@ -80,7 +83,8 @@ func TestWrongEnvironment(t *testing.T) {
 		{"EXTRA_ACTIONS", "ecr:PutImage", "ecr:PutImage"},
 		{"INCLUDE", "team-[a", `"team-[a" is malformed`},
 		{"INCLUDE", "", "INCLUDE"},
-		{"REGISTRY_PARTITION", "aws-moon", "aws-moon"},
+		{"REGISTRY_PARTITION", "moon", "moon"},
+		{"PRINCIPAL_CHECK_REPOSITORY", "", "PRINCIPAL_CHECK_REPOSITORY"},
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			setEnvironment(t, map[string]string{c.name: c.value})

@@ -18,7 +18,6 @@ const Namespace = "ecr-pull-policy"
 // The metrics. Every other one counts the repositories with one outcome.
 const (
 	UnusableLists      = "UnusableLists"      // a Finding: lists that are missing, invalid or too large
-	RejectedConsumers  = "RejectedConsumers"  // accounts, roles and users in a list that ECR says don't exist
 	RejectedPrincipals = "RejectedPrincipals" // a Finding: accounts, roles and users in a list that don't exist
 	FailedPermanently  = "FailedPermanently"  // repositories that failed and aren't retried
 	RejectedEvents     = "RejectedEvents"     // events that are malformed

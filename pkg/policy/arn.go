@@ -88,14 +88,8 @@ func checkPathAndName(s string) error {
 		return fmt.Errorf("a path has at most %d characters, this has %d", maxPath, len(path))
 	case strings.Contains(path, "//"):
 		return errors.New("the path in the ARN has an empty part, //")
+	case strings.Contains(path, "${"):
+		return errors.New("the path in the ARN has ${, which starts a policy variable; name the account instead")
 	}
 	return nil
-}
-
-// isUniqueID reports whether s is the unique ID of a role or user. IAM puts it
-// in the place of the ARN, in stored policies, when the role or user is deleted:
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-func isUniqueID(s string) bool {
-	return (strings.HasPrefix(s, "AROA") || strings.HasPrefix(s, "AIDA")) &&
-		16 <= len(s) && len(s) <= 128 && consistsOf(s, isUpperOrDigit)
 }

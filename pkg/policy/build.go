@@ -1,25 +1,25 @@
 package policy
 
-// build returns the statement of a kind that grants consumers their pull. It
-// reports false if no consumer needs a statement of that kind.
-func (s Standard) build(k kind, c Consumers) (statement, bool) {
+// build returns the statement of a kind that grants consumers their pull in a
+// style. It reports false if no consumer needs a statement of that kind.
+func (s Standard) build(k kind, style GrantStyle, c Consumers) (statement, bool) {
 	switch k {
 	case accountsKind:
-		if s.Style == GrantCondition {
-			return s.toEveryoneWho(accountTest(), c.Accounts)
+		if style == GrantCondition {
+			return s.toEveryoneWith(k, c.Accounts)
 		}
 		return s.toNamed(append(s.rootARNs(c.Accounts), c.Principals...))
 	case principalsKind:
-		if s.Style == GrantCondition {
-			return s.toNamed(c.Principals)
+		if style == GrantCondition {
+			return s.toEveryoneWith(k, c.Principals)
 		}
 	case organizationsKind:
-		return s.toEveryoneWho(organizationTest(), c.Organizations)
+		return s.toEveryoneWith(k, c.Organizations)
 	case organizationalUnitsKind:
-		return s.toEveryoneWho(organizationalUnitTest(), c.OrganizationalUnits)
+		return s.toEveryoneWith(k, c.OrganizationalUnits)
 	case lambdaKind:
 		if s.Lambda {
-			return s.toLambda(c.Accounts)
+			return s.toFunctionsOf(c.Accounts)
 		}
 	}
 	return statement{}, false
@@ -28,35 +28,35 @@ func (s Standard) build(k kind, c Consumers) (statement, bool) {
 // toNamed grants to principals by their ARNs.
 func (s Standard) toNamed(arns []string) (statement, bool) {
 	return statement{
-		principal: principal{awsPrincipal, sortedUnique(arns)},
-		actions:   s.actions(accountsKind),
+		effect:     allow,
+		principals: []principal{{awsPrincipal, sortedUnique(arns)}},
+		actions:    s.actions(accountsKind),
 	}, len(arns) > 0
 }
 
-// toEveryoneWho grants to all principals that pass a test.
-func (s Standard) toEveryoneWho(t test, values []string) (statement, bool) {
+// toEveryoneWith grants to all principals that pass the test of a kind.
+func (s Standard) toEveryoneWith(k kind, values []string) (statement, bool) {
 	return statement{
-		principal:  everyone(),
-		actions:    s.actions(accountsKind),
-		conditions: []condition{{t, sortedUnique(values)}},
+		effect:     allow,
+		principals: everyone(),
+		actions:    s.actions(k),
+		conditions: []condition{{k.test(), sortedUnique(values)}},
 	}, len(values) > 0
 }
 
-// toLambda grants to the Lambda service on behalf of functions in accounts. A
-// role in the list gets no pattern: it would let all functions of its account.
-func (s Standard) toLambda(accounts []string) (statement, bool) {
+// toFunctionsOf grants to the Lambda service on behalf of functions in
+// accounts. A role in the list gets no pattern: it would grant to all functions
+// of its account.
+func (s Standard) toFunctionsOf(accounts []string) (statement, bool) {
 	var patterns []string
 	for _, account := range accounts {
 		patterns = append(patterns, s.Registry.functionPrefix()+account+functionSuffix)
 	}
-	return s.toLambdaFor(patterns)
-}
-
-func (s Standard) toLambdaFor(patterns []string) (statement, bool) {
 	return statement{
-		principal:  principal{servicePrincipal, []string{lambdaService}},
+		effect:     allow,
+		principals: lambda(),
 		actions:    s.actions(lambdaKind),
-		conditions: []condition{{sourceTest(), sortedUnique(patterns)}},
+		conditions: []condition{{functionTest(), sortedUnique(patterns)}},
 	}, len(patterns) > 0
 }
 
@@ -66,4 +66,24 @@ func (s Standard) rootARNs(accounts []string) []string {
 		arns = append(arns, rootARN(s.Registry.Partition, account))
 	}
 	return arns
+}
+
+// Principals returns the ARNs that the policy for consumers names as
+// principals, sorted: those that ECR takes only if they exist. In the grant
+// style condition there are none.
+func (s Standard) Principals(c Consumers) []string {
+	if s.Style == GrantCondition {
+		return nil
+	}
+	named, _ := s.toNamed(append(s.rootARNs(c.Accounts), c.Principals...))
+	return named.named()
+}
+
+// Naming returns a policy that grants to the principals with the ARNs, as the
+// style principal does. ECR takes it only if all of them exist. It fails with a
+// *[SizeError] if it would be too large.
+func (s Standard) Naming(arns []string) (string, error) {
+	named, _ := s.toNamed(arns)
+	text := document{}.with([]managedStatement{named.encode(accountsKind.sid(0))})
+	return text, s.checkSize(text, GrantPrincipal)
 }

@@ -37,7 +37,7 @@ func equalFoldASCII(a, b string) bool {
 	return len(a) == len(b) && strings.EqualFold(a, b)
 }
 
-// quote quotes a piece of foreign text for a message, and cuts it off where it
+// quote quotes a piece of unknown text for a message, and cuts it off where it
 // would flood the message.
 func quote(s string) string {
 	const limit = 100 // characters

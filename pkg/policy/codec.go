@@ -1,43 +1,51 @@
 package policy
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
-	"strings"
 )
 
 // encode writes a statement as JSON. Lists are always arrays, whatever their
 // length.
-func (s statement) encode(sid string) json.RawMessage {
-	type (
-		namedPrincipal map[string][]string
-		conditions     map[string]map[string][]string
-	)
+func (s statement) encode(sid string) managedStatement {
 	encoded := struct {
 		Sid       string
 		Effect    string
 		Principal any
 		Action    []string
-		Condition conditions `json:",omitempty"`
-	}{Sid: sid, Effect: "Allow", Action: s.actions}
+		Condition map[string]map[string][]string `json:",omitempty"`
+	}{Sid: sid, Effect: s.effect, Action: s.actions}
 
-	if s.principal.equal(everyone()) {
+	if equalPrincipals(s.principals, everyone()) {
 		encoded.Principal = "*"
 	} else {
-		encoded.Principal = namedPrincipal{s.principal.kind: s.principal.values}
+		byKind := map[string][]string{}
+		for _, p := range s.principals {
+			byKind[p.kind] = p.values
+		}
+		encoded.Principal = byKind
 	}
 	for _, c := range s.conditions {
 		if encoded.Condition == nil {
-			encoded.Condition = conditions{}
+			encoded.Condition = map[string]map[string][]string{}
 		}
-		encoded.Condition[c.operator] = map[string][]string{c.key: c.values} // no two have the same operator
+		if encoded.Condition[c.operator] == nil {
+			encoded.Condition[c.operator] = map[string][]string{}
+		}
+		encoded.Condition[c.operator][c.key] = c.values
 	}
-	return writeJSON(encoded)
+	raw := writeJSON(encoded)
+	for _, m := range s.rest {
+		raw = slices.Concat(bytes.TrimSuffix(raw, []byte("}")), []byte(","), writeJSON(m.name), []byte(":"), m.value, []byte("}"))
+	}
+	return managedStatement{sid: sid, raw: raw, meaning: s, ok: true}
 }
 
-// decodeStatement reads the meaning of a statement. It reports false for all
-// that no statement of ours says: a statement that denies, an element that we
-// don't use, two keys to an operator, a list with something else than strings.
+// decodeStatement reads the meaning of a statement. It reports false for what
+// can't be read with certainty, and for elements that grant to all but somebody
+// or all but something: NotPrincipal and NotAction.
 //
 // ECR may have written the statement anew, so an account ID stands for the ARN
 // of its root, and IAM ignores the case of the names of actions, operators and
@@ -51,46 +59,62 @@ func decodeStatement(raw json.RawMessage, partition string) (statement, bool) {
 	var s statement
 	seen := map[string]bool{}
 	for _, m := range members {
-		ok := false
+		ok := !seen[m.name]
+		seen[m.name] = true
 		switch m.name {
 		case "Sid":
-			ok = true
 		case "Effect":
-			var effect string
-			effect, ok = readString(m.value)
-			ok = ok && effect == "Allow"
+			s.effect, _ = readString(m.value)
+			ok = ok && (s.effect == allow || s.effect == deny)
 		case "Principal":
-			s.principal, ok = decodePrincipal(m.value, partition)
+			var readable bool
+			s.principals, readable = decodePrincipals(m.value, partition)
+			ok = ok && readable
 		case "Action":
-			s.actions, ok = decodeActions(m.value)
+			var readable bool
+			s.actions, readable = decodeActions(m.value)
+			ok = ok && readable
 		case "Condition":
-			s.conditions, ok = decodeConditions(m.value)
+			var readable bool
+			s.conditions, readable = decodeConditions(m.value)
+			ok = ok && readable
+		case "NotPrincipal", "NotAction":
+			ok = false
+		default:
+			s.rest = append(s.rest, m)
 		}
-		if !ok || seen[m.name] {
+		if !ok {
 			return statement{}, false
 		}
-		seen[m.name] = true
 	}
 	return s, seen["Effect"] && seen["Principal"] && seen["Action"]
 }
 
-func decodePrincipal(value json.RawMessage, partition string) (principal, bool) {
+func decodePrincipals(value json.RawMessage, partition string) ([]principal, bool) {
 	if s, ok := readString(value); ok {
 		return everyone(), s == "*"
 	}
-	m, ok := onlyMember(value)
-	if !ok {
-		return principal{}, false
+	members, err := readObject(value)
+	if err != nil {
+		return nil, false
 	}
-	values, ok := readStrings(m.value)
-	if m.name == awsPrincipal {
-		for i, v := range values {
-			if isAccountID(v) {
-				values[i] = rootARN(partition, v)
+	var principals []principal
+	for _, m := range members {
+		values, ok := readStrings(m.value)
+		if !ok || slices.ContainsFunc(principals, func(p principal) bool { return p.kind == m.name }) {
+			return nil, false
+		}
+		if m.name == awsPrincipal {
+			for i, v := range values {
+				if isAccountID(v) {
+					values[i] = rootARN(partition, v)
+				}
 			}
 		}
+		principals = append(principals, principal{m.name, sortedUnique(values)})
 	}
-	return principal{m.name, sortedUnique(values)}, ok
+	slices.SortFunc(principals, func(a, b principal) int { return cmp.Compare(a.kind, b.kind) })
+	return principals, true
 }
 
 func decodeActions(value json.RawMessage) ([]string, bool) {
@@ -101,39 +125,38 @@ func decodeActions(value json.RawMessage) ([]string, bool) {
 	return sortedUnique(actions), ok
 }
 
-// decodeConditions reads conditions of one key to an operator.
 func decodeConditions(value json.RawMessage) ([]condition, bool) {
 	byOperator, err := readObject(value)
-	if err != nil || len(byOperator) == 0 {
+	if err != nil {
 		return nil, false
 	}
 	var operators, keys []string
-	for _, t := range tests() {
-		operators, keys = append(operators, t.operator), append(keys, t.key)
+	for _, k := range kinds() {
+		operators, keys = append(operators, k.test().operator), append(keys, k.test().key)
 	}
 	var conditions []condition
 	for _, operator := range byOperator {
-		key, ok := onlyMember(operator.value)
-		if !ok {
+		byKey, err := readObject(operator.value)
+		if err != nil {
 			return nil, false
 		}
-		values, ok := readStrings(key.value)
-		if !ok {
-			return nil, false
+		for _, key := range byKey {
+			t := test{spelled(operator.name, operators), spelled(key.name, keys)}
+			values, ok := readStrings(key.value)
+			if !ok || slices.ContainsFunc(conditions, func(c condition) bool { return c.test == t }) {
+				return nil, false
+			}
+			conditions = append(conditions, condition{t, values})
 		}
-		conditions = append(conditions, condition{test{spelled(operator.name, operators), spelled(key.name, keys)}, values})
 	}
-	slices.SortFunc(conditions, func(a, b condition) int { return strings.Compare(a.operator, b.operator) })
+	sortConditions(conditions)
 	return conditions, true
 }
 
-// onlyMember returns the member of an object that has just one.
-func onlyMember(value json.RawMessage) (member, bool) {
-	members, err := readObject(value)
-	if err != nil || len(members) != 1 {
-		return member{}, false
-	}
-	return members[0], true
+func sortConditions(conditions []condition) {
+	slices.SortFunc(conditions, func(a, b condition) int {
+		return cmp.Or(cmp.Compare(a.operator, b.operator), cmp.Compare(a.key, b.key))
+	})
 }
 
 // spelled returns the one of the known names that equals a name but for its

@@ -30,6 +30,21 @@ func (c *Consumers) add(one consumer) {
 	}
 }
 
+// has reports whether a consumer is among them.
+func (c *Consumers) has(one consumer) bool {
+	switch one.kind {
+	case anAccount:
+		return slices.Contains(c.Accounts, one.id)
+	case aPrincipal:
+		return slices.Contains(c.Principals, one.id)
+	case anOrganization:
+		return slices.Contains(c.Organizations, one.id)
+	case anOrganizationalUnit:
+		return slices.Contains(c.OrganizationalUnits, one.id)
+	}
+	return false
+}
+
 // sorted returns the consumers in the form that Consumers promises.
 func (c Consumers) sorted() Consumers {
 	return Consumers{

@@ -15,7 +15,7 @@ func Example() {
 	}
 	standard := policy.Standard{Registry: registry, Style: policy.GrantPrincipal}
 	existing := `{"Version": "2008-10-17", "Statement": {"Sid": "TeamPush", "Effect": "Deny", "Principal": "*", "Action": "ecr:PutImage"}}`
-	change, err := standard.Merge(existing, []*policy.Consumers{&list.Consumers})
+	change, err := standard.Merge(existing, []policy.Listed{{Consumers: &list.Consumers}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -36,10 +36,10 @@ func ExampleStandard_Merge_grantCondition() {
 		Accounts:   []string{"111111111111", "222222222222"},
 		Principals: []string{"arn:aws:iam::333333333333:role/deploy"},
 	}
-	change, err := standard.Merge("", []*policy.Consumers{&consumers})
+	change, err := standard.Merge("", []policy.Listed{{Consumers: &consumers}})
 	fmt.Println(change.Document, err)
 	// Output:
-	// {"Version":"2012-10-17","Statement":[{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":"*","Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"StringEquals":{"aws:PrincipalAccount":["111111111111","222222222222"]}}},{"Sid":"EcrPullPolicyPrincipals","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::333333333333:role/deploy"]},"Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}]} <nil>
+	// {"Version":"2012-10-17","Statement":[{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":"*","Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"StringEquals":{"aws:PrincipalAccount":["111111111111","222222222222"]}}},{"Sid":"EcrPullPolicyPrincipals","Effect":"Allow","Principal":"*","Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"ArnEquals":{"aws:PrincipalArn":["arn:aws:iam::333333333333:role/deploy"]}}}]} <nil>
 }
 
 func ExampleListError() {

@@ -30,64 +30,72 @@ type Grant struct {
 	Unclear bool
 }
 
-// Explain returns what the statements of ours in a document grant, in the order
+// Explain returns what the managed statements in a document grant, in the order
 // of the document; "" is no document. It is for people to read: whether two
 // documents mean the same is for [Standard.Merge] to say.
 func (s Standard) Explain(existing string) ([]Grant, error) {
-	doc, err := readDocument(existing)
+	doc, err := readDocument(existing, s.Registry.Partition)
 	if err != nil {
 		return nil, fmt.Errorf("the policy document %w", err)
 	}
 	var grants []Grant
-	for _, own := range doc.own {
-		grants = append(grants, s.grant(own))
+	for _, m := range doc.managed {
+		grants = append(grants, s.grant(m))
 	}
 	return grants, nil
 }
 
-func (s Standard) grant(own ownStatement) Grant {
-	k, isKnown := kindOf(own.sid)
-	st, ok := decodeStatement(own.raw, s.Registry.Partition)
-	g := Grant{Sid: own.sid, Kind: string(k), Unclear: true}
-	if !ok {
+func (s Standard) grant(m managedStatement) Grant {
+	k, isKnown := kindOf(m.sid)
+	g := Grant{Sid: m.sid, Kind: string(k), Unclear: true}
+	st := m.meaning
+	if !m.ok || st.effect == deny {
 		return g
 	}
-	g.Unclear = !isKnown || !s.permits(k, st)
+	g.Unclear = !isKnown || !s.writes(k, st)
 	g.Actions = st.actions
-	g.ByCondition = st.principal.equal(everyone()) && len(st.conditions) > 0
+	g.ByCondition = equalPrincipals(st.principals, everyone()) && len(st.conditions) > 0
 
-	var said []string
-	if len(st.conditions) == 0 || len(st.named()) > 0 {
-		said = append(said, st.principal.values...)
+	var values []string
+	for _, p := range st.principals {
+		if len(st.conditions) == 0 || p.kind == awsPrincipal && !equalPrincipals(st.principals, everyone()) {
+			values = append(values, p.values...)
+		}
 	}
 	for _, c := range st.conditions {
-		said = append(said, c.values...)
+		values = append(values, c.values...)
 	}
-	for i, one := range said {
-		said[i] = s.asListed(one)
+	for i, value := range values {
+		values[i] = s.asListed(value)
 	}
-	g.Consumers = sortedUnique(said)
+	g.Consumers = sortedUnique(values)
 	return g
 }
 
-// asListed returns how an account list names what a statement says.
-func (s Standard) asListed(said string) string {
-	if s.isFunctionPattern(said) {
-		return strings.TrimSuffix(strings.TrimPrefix(said, s.Registry.functionPrefix()), functionSuffix)
+// writes reports whether the standard writes a statement for some list, in
+// either style and with any actions of the allow-list.
+func (s Standard) writes(k kind, st statement) bool {
+	trimmed, ok := s.trim(k, st, func(consumer) bool { return true })
+	conditions := 1
+	if len(st.named()) > 0 {
+		conditions = 0
 	}
-	if one, err := readEntry(said, s.Registry.Partition); err == nil && one.kind == anAccount {
-		return one.id
-	}
-	return said
+	return ok && trimmed.equal(st) && len(st.conditions) == conditions && len(st.rest) == 0
 }
 
-// kindOf returns the kind of a statement of ours, whatever list it is of.
-func kindOf(sid string) (kind, bool) {
-	name := strings.TrimRight(strings.TrimPrefix(sid, SidPrefix), "0123456789")
-	for _, k := range kinds() {
-		if string(k) == name {
-			return k, true
-		}
+// asListed returns how an account list names a value in a statement.
+func (s Standard) asListed(value string) string {
+	if account, ok := s.accountOfFunctions(value); ok {
+		return account
 	}
-	return "", false
+	if one, err := readEntry(value, s.Registry.Partition); err == nil && one.kind == anAccount {
+		return one.id
+	}
+	return value
+}
+
+// kindOf returns the kind of a managed statement, whatever list it is of.
+func kindOf(sid string) (kind, bool) {
+	k, _, ok := parseSid(strings.TrimRight(sid, "0123456789"))
+	return k, ok
 }

@@ -83,7 +83,7 @@ func FuzzForeignStatementsSurvive(f *testing.F) {
 
 		// The account list's statements differ, so that there is a change.
 		existing := document(`{"Sid":"First"}`, grant("Old", "111111111111"), string(raw), `-0`)
-		change, err := fuzzStandard(bits).Merge(existing, fuzzLists(list))
+		change, err := fuzzStandard(bits).Merge(existing, lists(fuzzLists(list)...))
 		if isSizeError(err) {
 			return
 		}
@@ -113,11 +113,11 @@ func FuzzMergeTwiceChangesNothing(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, existing, list, namespaced string, bits uint8) {
 		s, l := fuzzStandard(bits), fuzzLists(list, namespaced)
-		first, err := s.Merge(existing, l)
+		first, err := s.Merge(existing, lists(l...))
 		if err != nil {
 			return
 		}
-		second := mustMerge(t, s, first.Document, l)
+		second := mustMerge(t, s, first.Document, lists(l...))
 		if want := (policy.Change{Document: first.Document}); !reflect.DeepEqual(second, want) {
 			t.Errorf("first %+v\nsecond %+v", first, second)
 		}
@@ -134,7 +134,7 @@ func FuzzMergeGrantsOnlyPullToTheList(f *testing.F) {
 		if slices.Contains(l, nil) {
 			return
 		}
-		change, err := s.Merge(existing, l)
+		change, err := s.Merge(existing, lists(l...))
 		if err != nil || change.Document == "" {
 			return
 		}
@@ -152,7 +152,7 @@ func FuzzMergeEndsWithinTheLimit(f *testing.F) {
 	f.Add(document(`{"Sid":"é"}`), everyKind, everyKind, uint16(700), uint8(1))
 	f.Fuzz(func(t *testing.T, existing, list, namespaced string, more uint16, bits uint8) {
 		l := append(fuzzLists(list, namespaced), manyAccounts(int(more%1000)))
-		change, err := fuzzStandard(bits).Merge(existing, l)
+		change, err := fuzzStandard(bits).Merge(existing, lists(l...))
 		switch {
 		case err != nil && !reflect.DeepEqual(change, policy.Change{}):
 			t.Errorf("a change comes with the error: %+v", change)
@@ -311,6 +311,7 @@ func checkGrant(t *testing.T, raw json.RawMessage, l []*policy.Consumers) {
 	case slices.Contains(aws, "*"):
 		checkPinned(t, raw, st["Condition"], map[string][]string{
 			"stringequals aws:principalaccount":            ids,
+			"arnequals aws:principalarn":                   named,
 			"stringequals aws:principalorgid":              organizations,
 			"foranyvalue:stringlike aws:principalorgpaths": units,
 		})

@@ -41,7 +41,13 @@ func manyAccounts(n int) *policy.Consumers {
 	return c
 }
 
-func lists(l ...*policy.Consumers) []*policy.Consumers { return l }
+func lists(l ...*policy.Consumers) []policy.Listed {
+	var listed []policy.Listed
+	for _, c := range l {
+		listed = append(listed, policy.Listed{Consumers: c})
+	}
+	return listed
+}
 
 // document is a policy of statements with the version that is ours.
 func document(statements ...string) string {
@@ -65,7 +71,7 @@ func grant(sid string, ids ...string) string {
 	return statement(sid, `{"AWS":[`+strings.Join(roots, ",")+`]}`, pull, "")
 }
 
-func mustMerge(t testing.TB, s policy.Standard, existing string, l []*policy.Consumers) policy.Change {
+func mustMerge(t testing.TB, s policy.Standard, existing string, l []policy.Listed) policy.Change {
 	t.Helper()
 	change, err := s.Merge(existing, l)
 	if err != nil {

@@ -1,8 +1,11 @@
 package policy
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
-// SidPrefix begins the Sid of every statement that is ours, and of no other.
+// SidPrefix begins the Sid of every managed statement, and of no other.
 const SidPrefix = "EcrPullPolicy"
 
 // kind is one of the statements of the standard policy. It is what the
@@ -11,7 +14,7 @@ type kind string
 
 const (
 	accountsKind            kind = "Accounts"
-	principalsKind          kind = "Principals" // roles and users, in the grant style condition
+	principalsKind          kind = "Principals" // roles and users, granted by condition
 	organizationsKind       kind = "Organizations"
 	organizationalUnitsKind kind = "OrganizationalUnits"
 	lambdaKind              kind = "Lambda"
@@ -22,11 +25,24 @@ func kinds() []kind {
 	return []kind{accountsKind, principalsKind, organizationsKind, organizationalUnitsKind, lambdaKind}
 }
 
-// sid tells the statements of the lists on a repository's path apart: those of
-// the account list itself, at depth 0, have no number.
+// sid returns the Sid of a statement of the list at a depth of a repository's
+// path. The account list itself is at depth 0 and its Sids have no number.
 func (k kind) sid(depth int) string {
 	if depth == 0 {
 		return SidPrefix + string(k)
 	}
 	return SidPrefix + string(k) + strconv.Itoa(depth)
+}
+
+// parseSid is the inverse of sid.
+func parseSid(sid string) (k kind, depth int, ok bool) {
+	name := strings.TrimPrefix(sid, SidPrefix)
+	letters := strings.TrimRight(name, "0123456789")
+	for _, k := range kinds() {
+		if string(k) == letters {
+			depth, _ := strconv.Atoi(name[len(letters):]) // no digits are depth 0
+			return k, depth, k.sid(depth) == sid
+		}
+	}
+	return "", 0, false
 }

@@ -34,7 +34,7 @@ func TestMergeBuilds(t *testing.T) {
 		)},
 		{"condition", conditionStyle, document(
 			statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111","222222222222"]}}`),
-			statement("Principals", `{"AWS":[`+roles+`]}`, pull, ""),
+			statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":[`+roles+`]}}`),
 			statement("Organizations", `"*"`, pull, organizations),
 			statement("OrganizationalUnits", `"*"`, pull, units),
 			statement("Lambda", service, lambda, sources),
@@ -165,8 +165,6 @@ func TestMergeExistingDocument(t *testing.T) {
 	}{
 		{"no policy", "", accounts("111111111111"), policy.Change{Document: document(own), Changed: true, Added: []string{"EcrPullPolicyAccounts"}}},
 		{"no policy, nobody", "", &policy.Consumers{}, policy.Change{}},
-		{"no statement", `{"Version":"2008-10-17","Id":"x"}`, accounts("111111111111"), policy.Change{Document: document(own), Changed: true, Added: []string{"EcrPullPolicyAccounts"}}},
-		{"no statement, nobody", `{ "Id":"x" }`, &policy.Consumers{}, policy.Change{Document: `{ "Id":"x" }`}},
 		{"empty array, nobody", document(), &policy.Consumers{}, policy.Change{Document: document()}},
 		{"empty array, unreadable", document(), nil, policy.Change{Document: document()}},
 		{"last statement goes", document(own), &policy.Consumers{}, policy.Change{Changed: true, Removed: []string{"EcrPullPolicyAccounts"}}},
@@ -194,10 +192,9 @@ func TestMergeExistingDocument(t *testing.T) {
 	}
 }
 
-func TestMergeWithoutListsRemovesOurs(t *testing.T) {
-	got := mustMerge(t, standard(policy.GrantPrincipal), document(grant("Accounts", "111111111111"), `{"Sid":"Other"}`), nil)
-	want := policy.Change{Document: document(`{"Sid":"Other"}`), Changed: true, Removed: []string{"EcrPullPolicyAccounts"}}
-	if !reflect.DeepEqual(got, want) {
+func TestMergeWithoutListsChangesNothing(t *testing.T) {
+	existing := document(grant("Accounts", "111111111111"), `{"Sid":"Other"}`)
+	if got := mustMerge(t, standard(policy.GrantPrincipal), existing, nil); got.Changed || got.Document != existing {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -213,6 +210,9 @@ func TestMergeRefusesUnclearDocument(t *testing.T) {
 		`1e400`:                           "not a JSON object",
 		`"{}"`:                            "not a JSON object",
 		`{"Statement":[],"Statement":[]}`: "two members named Statement",
+		`{"Version":"2008-10-17"}`:        "no member named Statement",
+		`{"statement":[{"Sid":"Other"}]}`: "no member named Statement",
+		`{"Statements":[]}`:               "no member named Statement",
 		`{"Statement":1}`:                 "neither an array nor an object",
 		`{"Statement":null}`:              "neither an array nor an object",
 		`{"Statement":"EcrPullPolicy"}`:   "neither an array nor an object",
@@ -236,7 +236,7 @@ func TestMergeNamespacedLists(t *testing.T) {
 	}
 	tests := []struct {
 		name  string
-		lists []*policy.Consumers
+		lists []policy.Listed
 		want  string // "" is no change
 	}{
 		{"same", lists(base, team, api), ""},
@@ -258,9 +258,9 @@ func TestMergeNamespacedLists(t *testing.T) {
 }
 
 func TestMergeOrdersByDepthThenKind(t *testing.T) {
-	deep := make([]*policy.Consumers, 12)
+	deep := make([]policy.Listed, 12)
 	for i := range deep {
-		deep[i] = &policy.Consumers{Accounts: []string{"111111111111"}, Organizations: []string{"o-a1b2c3d4e5"}}
+		deep[i] = policy.Listed{Consumers: &policy.Consumers{Accounts: []string{"111111111111"}, Organizations: []string{"o-a1b2c3d4e5"}}}
 	}
 	document := mustMerge(t, standard(policy.GrantPrincipal), "", deep).Document
 	last := -1
@@ -273,100 +273,96 @@ func TestMergeOrdersByDepthThenKind(t *testing.T) {
 	}
 }
 
-// A list that can't be read keeps its statements, whatever the stack's settings
+// A list that can't be used keeps its statements, whatever the stack's settings
 // are now, byte for byte.
-func TestMergeUnreadableListKeepsStatements(t *testing.T) {
+func TestMergeUnusableListKeepsStatements(t *testing.T) {
 	kept := []string{
-		// In another grant style, with other actions, and as ECR may write it.
-		`{"Effect":"Allow","Sid":"EcrPullPolicyAccounts","Principal":{"AWS":["111111111111","AROAEXAMPLEEXAMPLE123"]},"Action":"ECR:listimages"}`,
-		statement("Principals", `{"AWS":"arn:aws:iam::333333333333:role/team/deploy"}`, pull, ""),
+		// With other actions, and as ECR may write it.
+		`{"Effect":"Allow","Sid":"EcrPullPolicyAccounts","Principal":"*","Action":"ECR:listimages","Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}}`,
+		statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::333333333333:role/team/deploy"}}`),
 		statement("Organizations", `{"AWS":"*"}`, pull, `{"stringequals":{"AWS:principalorgid":"o-a1b2c3d4e5"}}`),
 		statement("OrganizationalUnits", `{"AWS":["*"]}`, pull, units),
 		statement("Lambda", service, lambda, sources),
-		statement("Accounts1", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`),
 	}
-	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
-		s := standard(style)
-		existing := document(kept...)
+	named := `{"Effect":"Allow","Sid":"EcrPullPolicyAccounts1","Principal":{"AWS":["111111111111"]},"Action":"ECR:listimages"}`
+	for _, test := range []struct {
+		style policy.GrantStyle
+		kept  []string
+	}{
+		{policy.GrantPrincipal, append(kept, named)},
+		{policy.GrantCondition, kept},
+	} {
+		s := standard(test.style)
+		existing := document(test.kept...)
 		if change := mustMerge(t, s, existing, lists(nil, nil)); change.Changed || change.Document != existing {
-			t.Errorf("%s: %+v", style, change)
+			t.Errorf("%s: %+v", test.style, change)
 		}
-		want := document(append(kept, mustBuild(t, s, 2))...)
+		added := mustMerge(t, standard(policy.GrantCondition), "", lists(nil, nil, accounts("444444444444"))).Document
+		want := document(append(test.kept, strings.TrimSuffix(strings.TrimPrefix(added, `{"Version":"2012-10-17","Statement":[`), "]}"))...)
 		if change := mustMerge(t, s, existing, lists(nil, nil, accounts("444444444444"))); change.Document != want {
-			t.Errorf("%s: got  %s\nwant %s", style, change.Document, want)
+			t.Errorf("%s: got  %s\nwant %s", test.style, change.Document, want)
 		}
 	}
 }
 
-// mustBuild returns the statement for an account in the list of a depth.
-func mustBuild(t *testing.T, s policy.Standard, depth int) string {
-	t.Helper()
-	l := make([]*policy.Consumers, depth+1)
-	l[depth] = accounts("444444444444")
-	whole := mustMerge(t, s, "", l).Document
-	return strings.TrimSuffix(strings.TrimPrefix(whole, `{"Version":"2012-10-17","Statement":[`), "]}")
-}
-
-func TestMergeUnreadableListRemovesWhatIsNotOurShape(t *testing.T) {
+// What nothing of the standard remains of is removed.
+func TestMergeUnusableListRemovesStatements(t *testing.T) {
 	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
 	pinned := `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`
 	tests := map[string]string{
-		"deny":                        strings.Replace(grant("Accounts", "111111111111"), "Allow", "Deny", 1),
-		"effect in lower case":        strings.Replace(grant("Accounts", "111111111111"), "Allow", "allow", 1),
-		"no effect":                   strings.Replace(grant("Accounts", "111111111111"), `"Effect":"Allow",`, "", 1),
-		"no action":                   `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":` + root + `}`,
-		"no principal":                `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Action":` + pull + `}`,
-		"empty actions":               statement("Accounts", root, `[]`, ""),
-		"push":                        statement("Accounts", root, `["ecr:BatchGetImage","ecr:PutImage"]`, ""),
-		"all actions":                 statement("Accounts", root, `"ecr:*"`, ""),
-		"action of no string":         statement("Accounts", root, `[1]`, ""),
-		"action null":                 statement("Accounts", root, `[null]`, ""),
-		"action object":               statement("Accounts", root, `{}`, ""),
-		"long s":                      statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
-		"two actions members":         strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
-		"resource":                    strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Resource":"*","Action"`, 1),
-		"wrong case":                  strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
-		"everybody":                   statement("Accounts", `"*"`, pull, ""),
-		"everybody by AWS":            statement("Accounts", `{"AWS":"*"}`, pull, ""),
-		"everybody among":             statement("Accounts", `{"AWS":["*","111111111111"]}`, pull, ""),
-		"everybody among, pinned":     statement("Accounts", `{"AWS":["*","111111111111"]}`, pull, pinned),
-		"empty principals":            statement("Accounts", `{"AWS":[]}`, pull, ""),
-		"empty principal":             statement("Accounts", `{}`, pull, ""),
-		"principal string":            statement("Accounts", `"111111111111"`, pull, ""),
-		"principal number":            statement("Accounts", `1`, pull, ""),
-		"principal of no string":      statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
-		"two kinds of principal":      statement("Accounts", `{"AWS":"111111111111","Service":"lambda.amazonaws.com"}`, pull, ""),
-		"service":                     statement("Accounts", service, pull, ""),
-		"root as a service":           statement("Accounts", `{"Service":"arn:aws:iam::111111111111:root"}`, pull, ""),
-		"other partition":             statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
-		"session":                     statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
-		"wildcard role":               statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),
-		"list entry as a principal":   statement("Accounts", `{"AWS":"none"}`, pull, ""),
-		"condition beside principals": statement("Accounts", root, pull, pinned),
-		"other condition":             statement("Accounts", `"*"`, pull, organizations),
-		"pattern of accounts":         statement("Accounts", `"*"`, pull, `{"StringLike":{"aws:PrincipalAccount":["1*"]}}`),
-		"account of a star":           statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["*"]}}`),
-		"no account":                  statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":[]}}`),
-		"accounts unless null":        statement("Accounts", `"*"`, pull, `{"StringEqualsIfExists":{"aws:PrincipalAccount":["111111111111"]}}`),
-		"two operators":               statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]},"Null":{"a":"b"}}`),
-		"two keys":                    statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"],"a":"b"}}`),
-		"no condition in condition":   statement("Accounts", `"*"`, pull, `{}`),
-		"condition string":            statement("Accounts", `"*"`, pull, `"x"`),
-		"account as a number":         statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":111111111111}}`),
-		"root among roles":            statement("Principals", root, pull, ""),
-		"everybody among roles":       statement("Principals", `"*"`, pull, pinned),
-		"organization unpinned":       statement("Organizations", `"*"`, pull, ""),
-		"organization of a star":      statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
-		"organization with accounts":  statement("Organizations", root, pull, organizations),
-		"unit of a star":              statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
-		"unit of all":                 statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*"]}}`),
-		"unit for all values":         statement("OrganizationalUnits", `"*"`, pull, strings.Replace(units, "ForAnyValue", "ForAllValues", 1)),
-		"function unpinned":           statement("Lambda", service, lambda, ""),
-		"function of everybody":       statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}}`),
-		"function of another Region":  statement("Lambda", service, lambda, strings.ReplaceAll(sources, "eu-west-1", "us-east-1")),
-		"function with all actions":   statement("Lambda", service, pull, sources),
-		"another service":             statement("Lambda", `{"Service":"ec2.amazonaws.com"}`, lambda, sources),
-		"everybody as the service":    statement("Lambda", `"*"`, lambda, sources),
+		"effect in lower case":       strings.Replace(grant("Accounts", "111111111111"), "Allow", "allow", 1),
+		"no effect":                  strings.Replace(grant("Accounts", "111111111111"), `"Effect":"Allow",`, "", 1),
+		"no action":                  `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":` + root + `}`,
+		"no principal":               `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Action":` + pull + `}`,
+		"empty actions":              statement("Accounts", root, `[]`, ""),
+		"action of no string":        statement("Accounts", root, `[1]`, ""),
+		"action null":                statement("Accounts", root, `[null]`, ""),
+		"action object":              statement("Accounts", root, `{}`, ""),
+		"push alone":                 statement("Accounts", root, `["ecr:PutImage"]`, ""),
+		"not action":                 strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"NotAction"`, 1),
+		"not principal":              strings.Replace(grant("Accounts", "111111111111"), `"Principal"`, `"NotPrincipal"`, 1),
+		"deleted role":               statement("Accounts", `{"AWS":"AROAEXAMPLEEXAMPLE123"}`, pull, ""),
+		"deleted role by condition":  statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"AROAEXAMPLEEXAMPLE123"}}`),
+		"policy variable":            statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/${aws:username}/x"}}`),
+		"root ARN as account":        statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["arn:aws:iam::111111111111:root"]}}`),
+		"account as ARN":             statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"111111111111"}}`),
+		"long s":                     statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
+		"two actions members":        strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
+		"wrong case":                 strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
+		"everybody":                  statement("Accounts", `"*"`, pull, ""),
+		"everybody by AWS":           statement("Accounts", `{"AWS":"*"}`, pull, ""),
+		"empty principals":           statement("Accounts", `{"AWS":[]}`, pull, ""),
+		"empty principal":            statement("Accounts", `{}`, pull, ""),
+		"principal string":           statement("Accounts", `"111111111111"`, pull, ""),
+		"principal number":           statement("Accounts", `1`, pull, ""),
+		"principal of no string":     statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
+		"service":                    statement("Accounts", service, pull, ""),
+		"root as a service":          statement("Accounts", `{"Service":"arn:aws:iam::111111111111:root"}`, pull, ""),
+		"other partition":            statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
+		"session":                    statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
+		"wildcard role":              statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),
+		"list entry as a principal":  statement("Accounts", `{"AWS":"none"}`, pull, ""),
+		"other condition":            statement("Accounts", `"*"`, pull, organizations),
+		"pattern of accounts":        statement("Accounts", `"*"`, pull, `{"StringLike":{"aws:PrincipalAccount":["1*"]}}`),
+		"account of a star":          statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["*"]}}`),
+		"no account":                 statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":[]}}`),
+		"accounts unless null":       statement("Accounts", `"*"`, pull, `{"StringEqualsIfExists":{"aws:PrincipalAccount":["111111111111"]}}`),
+		"no condition in condition":  statement("Accounts", `"*"`, pull, `{}`),
+		"condition string":           statement("Accounts", `"*"`, pull, `"x"`),
+		"account as a number":        statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":111111111111}}`),
+		"root among roles":           statement("Principals", root, pull, ""),
+		"everybody among roles":      statement("Principals", `"*"`, pull, pinned),
+		"organization unpinned":      statement("Organizations", `"*"`, pull, ""),
+		"organization of a star":     statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
+		"organization with accounts": statement("Organizations", root, pull, organizations),
+		"unit of a star":             statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
+		"unit of all":                statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*"]}}`),
+		"unit for all values":        statement("OrganizationalUnits", `"*"`, pull, strings.Replace(units, "ForAnyValue", "ForAllValues", 1)),
+		"function unpinned":          statement("Lambda", service, lambda, ""),
+		"function of everybody":      statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}}`),
+		"function of another Region": statement("Lambda", service, lambda, strings.ReplaceAll(sources, "eu-west-1", "us-east-1")),
+		"another service":            statement("Lambda", `{"Service":"ec2.amazonaws.com"}`, lambda, sources),
+		"everybody as the service":   statement("Lambda", `"*"`, lambda, sources),
 	}
 	for name, unwanted := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -378,13 +374,99 @@ func TestMergeUnreadableListRemovesWhatIsNotOurShape(t *testing.T) {
 	}
 }
 
-func TestMergeUnreadableListCollapsesDuplicates(t *testing.T) {
-	bad, good := statement("Accounts", `"*"`, pull, ""), grant("Accounts", "111111111111")
-	change := mustMerge(t, standard(policy.GrantPrincipal), document(bad, good, grant("Accounts", "222222222222")), lists(nil))
-	want := policy.Change{Document: document(good), Changed: true,
-		Added: []string{"EcrPullPolicyAccounts"}, Removed: []string{"EcrPullPolicyAccounts"}}
-	if !reflect.DeepEqual(change, want) {
-		t.Errorf("got %+v", change)
+// What somebody added to a statement is removed, the rest of it stays.
+func TestMergeUnusableListTrimsStatements(t *testing.T) {
+	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
+	pinned := `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`
+	listed := `["ecr:DescribeImageScanFindings","ecr:DescribeImages","ecr:DescribeRepositories"]`
+	for _, test := range []struct{ name, existing, want string }{
+		{"an action", statement("Accounts", root, `["ecr:BatchGetImage","ecr:PutImage"]`, ""), statement("Accounts", root, `["ecr:BatchGetImage"]`, "")},
+		{"actions by a pattern", statement("Accounts", root, `["ecr:Describe*","ecr:Put?mage"]`, ""), statement("Accounts", root, listed, "")},
+		{"actions of Lambda", statement("Lambda", service, `"ecr:*"`, sources), statement("Lambda", service, lambda, sources)},
+		{"another principal", statement("Accounts", `{"AWS":["*","111111111111","AROAEXAMPLEEXAMPLE123"]}`, pull, ""), statement("Accounts", root, pull, "")},
+		{"a service", statement("Accounts", `{"AWS":"111111111111","Service":"lambda.amazonaws.com"}`, pull, ""), statement("Accounts", root, pull, "")},
+		{"an account by a pattern", statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111","*"]}}`), statement("Accounts", `"*"`, pull, pinned)},
+		{"a principal beside all", statement("Accounts", `{"AWS":["*","222222222222"]}`, pull, pinned), statement("Accounts", `"*"`, pull, pinned)},
+		{"functions of all accounts", statement("Lambda", service, lambda, strings.Replace(sources, `"]`, `","*"]`, 1)), statement("Lambda", service, lambda, sources)},
+		{"another service", statement("Lambda", `{"Service":["lambda.amazonaws.com","ec2.amazonaws.com"]}`, lambda, sources), statement("Lambda", service, lambda, sources)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			change := mustMerge(t, standard(policy.GrantPrincipal), document(test.existing), lists(nil))
+			if change.Document != document(test.want) || !change.Changed {
+				t.Errorf("got  %s\nwant %s", change.Document, document(test.want))
+			}
+			if again := mustMerge(t, standard(policy.GrantPrincipal), change.Document, lists(nil)); again.Changed {
+				t.Errorf("changed again: %+v", again)
+			}
+		})
+	}
+}
+
+// What narrows a statement stays: without it the statement would grant more.
+func TestMergeUnusableListWidensNothing(t *testing.T) {
+	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
+	for name, existing := range map[string]string{
+		"deny":                     strings.Replace(grant("Accounts", "111111111111"), "Allow", "Deny", 1),
+		"resource":                 strings.TrimSuffix(grant("Accounts", "111111111111"), "}") + `,"Resource":"arn:aws:ecr:eu-west-1:999999999999:repository/x"}`,
+		"condition":                statement("Accounts", root, pull, organizations),
+		"another operator":         statement("Accounts", `"*"`, pull, `{"Null":{"a":["b"]},"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`),
+		"another key":              statement("Accounts", `"*"`, pull, `{"StringEquals":{"a":["b"],"aws:PrincipalAccount":["111111111111"]}}`),
+		"fewer actions":            statement("Accounts", root, `["ecr:BatchGetImage"]`, ""),
+		"two statements of a Sid":  grant("Accounts", "111111111111") + "," + grant("Accounts", "222222222222"),
+		"actions no longer wanted": statement("Accounts", root, `["ecr:DescribeImages"]`, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := standard(policy.GrantPrincipal)
+			s.ExtraActions = []string{"ecr:ListImages"}
+			if change := mustMerge(t, s, document(existing), lists(nil)); change.Changed {
+				t.Errorf("got %+v", change)
+			}
+		})
+	}
+}
+
+// The statements of a list that can't be used name nobody either in a document
+// that is to name nobody.
+func TestMergeAsConditionKeepsGrants(t *testing.T) {
+	const role, other = "arn:aws:iam::333333333333:role/x", "arn:aws:iam::333333333333:role/y"
+	testedRoles := func(arns string) string {
+		return statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":[`+arns+`]}}`)
+	}
+	named := statement("Accounts", `{"AWS":["111111111111","`+role+`"]}`, pull, "")
+	accounts := statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`)
+	narrowed := strings.TrimSuffix(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, `["ecr:BatchGetImage"]`, `{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Resource":"*"}`
+	for _, test := range []struct{ name, existing, want string }{
+		{"accounts and roles", document(named), document(accounts, testedRoles(`"`+role+`"`))},
+		{"one statement of roles", document(testedRoles(`"`+other+`"`), named), document(accounts, testedRoles(`"`+role+`","`+other+`"`))},
+		{"what narrows stays", document(narrowed), document(strings.TrimSuffix(statement("Accounts", `"*"`, `["ecr:BatchGetImage"]`,
+			`{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Resource":"*"}`)},
+		{"a condition that nobody meets", document(statement("Accounts", `{"AWS":"111111111111"}`, pull, `{"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`)), ""},
+		{"a deleted role", document(statement("Accounts", `{"AWS":["AROAEXAMPLEEXAMPLE123","111111111111"]}`, pull, "")), document(accounts)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			change, err := standard(policy.GrantPrincipal).MergeAs(policy.GrantCondition, test.existing, lists(nil))
+			if err != nil || change.Document != test.want || !change.Changed {
+				t.Errorf("got  %s, %v\nwant %s", change.Document, err, test.want)
+			}
+		})
+	}
+}
+
+// A repository keeps what it has of a list that a setting made too large.
+func TestMergeOversizedList(t *testing.T) {
+	listed := []policy.Listed{{Consumers: accounts("111111111111"), Oversized: accounts("222222222222", "333333333333")}}
+	for _, test := range []struct{ name, existing, want string }{
+		{"new repository", "", document(grant("Accounts", "111111111111"))},
+		{"grants of the version in use", document(grant("Accounts", "111111111111")), document(grant("Accounts", "111111111111"))},
+		{"grants of the oversized version", document(grant("Accounts", "222222222222")), document(grant("Accounts", "222222222222"))},
+		{"and of neither", document(grant("Accounts", "111111111111", "222222222222", "444444444444")), document(grant("Accounts", "111111111111", "222222222222"))},
+		{"of neither alone", document(grant("Accounts", "444444444444")), document(grant("Accounts", "111111111111"))},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if change := mustMerge(t, standard(policy.GrantPrincipal), test.existing, listed); change.Document != test.want {
+				t.Errorf("got  %s\nwant %s", change.Document, test.want)
+			}
+		})
 	}
 }
 
@@ -446,16 +528,60 @@ func TestMergeComparesByMeaning(t *testing.T) {
 	}
 }
 
-func TestMergeChangesStyle(t *testing.T) {
-	before := mustMerge(t, standard(policy.GrantPrincipal), "", lists(all())).Document
-	there := mustMerge(t, standard(policy.GrantCondition), before, lists(all()))
+func TestMergeStyles(t *testing.T) {
+	principal, condition := standard(policy.GrantPrincipal), standard(policy.GrantCondition)
+	named := mustMerge(t, principal, "", lists(all())).Document
+	there := mustMerge(t, condition, named, lists(all()))
 	if !reflect.DeepEqual(there.Added, []string{"EcrPullPolicyAccounts", "EcrPullPolicyPrincipals"}) ||
 		!reflect.DeepEqual(there.Removed, []string{"EcrPullPolicyAccounts"}) {
 		t.Errorf("there: %+v", there)
 	}
-	back := mustMerge(t, standard(policy.GrantPrincipal), there.Document, lists(all()))
-	if back.Document != before || !reflect.DeepEqual(back.Removed, []string{"EcrPullPolicyAccounts", "EcrPullPolicyPrincipals"}) {
-		t.Errorf("back: %+v", back)
+	fallback, err := principal.MergeAs(policy.GrantCondition, named, lists(all()))
+	if err != nil || !reflect.DeepEqual(fallback, there) {
+		t.Errorf("as condition: %+v, %v", fallback, err)
+	}
+	// Either style is as good, until the caller knows that all principals exist.
+	if change := mustMerge(t, principal, there.Document, lists(all())); change.Changed {
+		t.Errorf("by condition: %+v", change)
+	}
+	if change := mustMerge(t, principal, named, lists(all())); change.Changed {
+		t.Errorf("by name: %+v", change)
+	}
+	back, err := principal.MergeAs(policy.GrantPrincipal, there.Document, lists(all()))
+	if err != nil || back.Document != named || !reflect.DeepEqual(back.Removed, []string{"EcrPullPolicyAccounts", "EcrPullPolicyPrincipals"}) {
+		t.Errorf("back: %+v, %v", back, err)
+	}
+	// What changes a document by condition leaves it so.
+	if change := mustMerge(t, principal, there.Document, lists(accounts("111111111111"))); change.Document !=
+		mustMerge(t, condition, "", lists(accounts("111111111111"))).Document {
+		t.Errorf("got %s", change.Document)
+	}
+	// Each list may be in another style.
+	mixed := document(grant("Accounts", "111111111111"), statement("Accounts1", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`))
+	if change := mustMerge(t, principal, mixed, lists(accounts("111111111111"), accounts("222222222222"))); change.Changed {
+		t.Errorf("mixed: %+v", change)
+	}
+	// The standard's style condition leaves no name.
+	if change, err := condition.MergeAs(policy.GrantPrincipal, "", lists(all())); err != nil || change.Document != there.Document {
+		t.Errorf("got %s, %v", change.Document, err)
+	}
+}
+
+func TestNaming(t *testing.T) {
+	s := standard(policy.GrantPrincipal)
+	arns := s.Principals(*all())
+	if want := []string{"arn:aws:iam::111111111111:root", "arn:aws:iam::222222222222:root", "arn:aws:iam::333333333333:role/team/deploy", "arn:aws:iam::333333333333:user/eve"}; !reflect.DeepEqual(arns, want) {
+		t.Errorf("principals %q, want %q", arns, want)
+	}
+	text, err := s.Naming(arns[:2])
+	if want := document(grant("Accounts", "111111111111", "222222222222")); text != want || err != nil {
+		t.Errorf("got  %s, %v\nwant %s", text, err, want)
+	}
+	if _, err := s.Naming(s.Principals(*manyAccounts(400))); !isSizeError(err) {
+		t.Errorf("got %v", err)
+	}
+	if got := standard(policy.GrantCondition).Principals(*all()); got != nil {
+		t.Errorf("by condition, named are %q", got)
 	}
 }
 

@@ -3,22 +3,22 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Registry is the ECR private registry whose repositories get the policy. An
 // AWS account has one registry in each Region.
 type Registry struct {
-	Partition string // aws, aws-cn or aws-us-gov
+	Partition string // aws, aws-cn, aws-us-gov, …
 	Region    string // such as eu-west-1
 	AccountID string // 12 digits
 }
 
 func (r Registry) validate() error {
 	var problems []error
-	switch r.Partition {
-	case "aws", "aws-cn", "aws-us-gov":
-	default:
-		problems = append(problems, fmt.Errorf("unknown partition %s: use aws, aws-cn or aws-us-gov", quote(r.Partition)))
+	// Which partitions there are is AWS's to say: aws, aws-cn, aws-eusc, …
+	if r.Partition != "aws" && (!strings.HasPrefix(r.Partition, "aws-") || !consistsOf(r.Partition, isLowerOrDigitOrHyphen)) {
+		problems = append(problems, fmt.Errorf("%s is not the name of a partition, such as aws or aws-cn", quote(r.Partition)))
 	}
 	// The Region becomes part of a pattern, so a wildcard would widen it.
 	if r.Region == "" || !consistsOf(r.Region, isLowerOrDigitOrHyphen) {

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ var extras = []string{
 }
 
 func TestValidate(t *testing.T) {
-	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso-b"} {
 		for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
 			s := policy.Standard{Registry: registry, Style: style, ExtraActions: extras}
 			s.Registry.Partition = partition
@@ -27,12 +28,12 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	bad := policy.Standard{
-		Registry:     policy.Registry{Partition: "aws-iso", Region: "*", AccountID: "12"},
+		Registry:     policy.Registry{Partition: "aws:iso", Region: "*", AccountID: "12"},
 		Style:        "both",
 		ExtraActions: []string{"ecr:PutImage", "ecr:ListImages", "ecr:*", "ecr:listimages"},
 	}
 	err := bad.Validate()
-	mustContain(t, err, `partition "aws-iso"`, `"*" is not the name of a Region`, `"12" is not 12 digits`,
+	mustContain(t, err, `"aws:iso" is not the name of a partition`, `"*" is not the name of a Region`, `"12" is not 12 digits`,
 		`style "both": use principal or condition`, `"ecr:PutImage", "ecr:*", "ecr:listimages"`)
 	mustContain(t, err, extras...)
 	mustContain(t, policy.Standard{}.Validate(), "partition", "Region", "12 digits", "style")
@@ -68,12 +69,14 @@ func TestSizeLimit(t *testing.T) {
 		t.Errorf("a change comes with the error: %+v", change)
 	}
 
-	// The limit is in characters, and foreign statements count.
+	// The limit is in characters, and unmanaged statements count.
 	foreign := `{"Sid":"` + strings.Repeat("é", 9000) + `"}`
 	mustMerge(t, standard(policy.GrantPrincipal), document(foreign), lists(accounts("111111111111")))
-	if _, err := standard(policy.GrantPrincipal).Merge(document(foreign), lists(manyAccounts(50))); !isSizeError(err) {
-		t.Errorf("got %v", err)
+	_, err = standard(policy.GrantPrincipal).Merge(document(foreign), lists(manyAccounts(50)))
+	if !isSizeError(err) {
+		t.Fatalf("got %v", err)
 	}
+	mustContain(t, err, ", 9010 of them unmanaged statements, and", "or shorten the unmanaged statements")
 }
 
 func TestSizeIsNotCheckedWithoutWriting(t *testing.T) {
@@ -112,16 +115,46 @@ func TestFits(t *testing.T) {
 	}
 }
 
+// ECR gets the policy by condition where it rejects a name, so both have to fit.
+func TestFitsInBothStyles(t *testing.T) {
+	roles := func(n int) policy.Consumers {
+		c := policy.Consumers{Accounts: []string{"222222222222"}}
+		for i := range n {
+			c.Principals = append(c.Principals, fmt.Sprintf("arn:aws:iam::111111111111:role/%060d", i))
+		}
+		return c
+	}
+	s := standard(policy.GrantPrincipal)
+	most := 0
+	for n := range 200 {
+		c := roles(n)
+		change, err := s.MergeAs(policy.GrantPrincipal, "", lists(&c))
+		if err != nil {
+			break
+		}
+		most = n
+		if err := s.Fits(c); err != nil {
+			mustContain(t, err, "list an organization")
+			if strings.Contains(err.Error(), "grant style") {
+				t.Errorf("%v", err)
+			}
+			t.Logf("%d roles have %d characters by name, and are too many by condition", n, len(change.Document))
+			return
+		}
+	}
+	t.Errorf("%d roles fit", most)
+}
+
 func TestSizeErrorNamesRemedies(t *testing.T) {
 	tests := []struct {
 		style  policy.GrantStyle
 		lambda bool
 		want   string
 	}{
-		{policy.GrantPrincipal, false, "name an organization (o-…) in the place of its accounts, or set the grant style to condition"},
-		{policy.GrantPrincipal, true, "name an organization (o-…) in the place of its accounts, or set the grant style to condition, or turn the Lambda statement off"},
-		{policy.GrantCondition, false, "name an organization (o-…) in the place of its accounts"},
-		{policy.GrantCondition, true, "name an organization (o-…) in the place of its accounts, or turn the Lambda statement off"},
+		{policy.GrantPrincipal, false, "list an organization (o-…) instead of its accounts, roles and users, or set the grant style to condition"},
+		{policy.GrantPrincipal, true, "list an organization (o-…) instead of its accounts, roles and users, or set the grant style to condition, or turn the Lambda statement off"},
+		{policy.GrantCondition, false, "list an organization (o-…) instead of its accounts, roles and users"},
+		{policy.GrantCondition, true, "list an organization (o-…) instead of its accounts, roles and users, or turn the Lambda statement off"},
 	}
 	for _, test := range tests {
 		err := policy.SizeError{Characters: 12000, Limit: 10240, Style: test.style, Lambda: test.lambda}

@@ -1,71 +1,128 @@
 package policy
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
-// statement is the meaning of a statement of ours: it allows actions to a
-// principal, under conditions. Names have the spelling of this package, and
-// lists are sorted and free of duplicates, so that equal means equal.
+// statement is the meaning of a managed statement. Names have the spelling of
+// this package, and lists are sorted and free of duplicates, so that equal
+// means equal.
 type statement struct {
-	principal  principal
+	effect     string
+	principals []principal // sorted by type
 	actions    []string
-	conditions []condition // sorted by their tests
+	conditions []condition // sorted by operator and key
+	rest       []member    // elements that the standard doesn't write, such as Resource
 }
 
-// principal is who a statement names. Everyone is AWS with the one value "*".
+// principal is one member of a Principal element. All principals, "*", are
+// of type AWS with the one value "*".
 type principal struct {
-	kind   string // AWS or Service
+	kind   string // AWS, Service, …
 	values []string
 }
 
 const (
+	allow = "Allow"
+	deny  = "Deny"
+
 	awsPrincipal     = "AWS"
 	servicePrincipal = "Service"
 	lambdaService    = "lambda.amazonaws.com"
 )
 
-func everyone() principal {
-	return principal{awsPrincipal, []string{"*"}}
+func everyone() []principal { return []principal{{awsPrincipal, []string{"*"}}} }
+
+func lambda() []principal { return []principal{{servicePrincipal, []string{lambdaService}}} }
+
+func equalPrincipals(a, b []principal) bool {
+	return slices.EqualFunc(a, b, func(p, q principal) bool { return p.kind == q.kind && slices.Equal(p.values, q.values) })
 }
 
-func (p principal) equal(q principal) bool {
-	return p.kind == q.kind && slices.Equal(p.values, q.values)
-}
-
-// condition is a test and the values one of which passes it.
+// condition holds if a key of the request has one of the values.
 type condition struct {
 	test
 	values []string
 }
 
-func (c condition) equal(d condition) bool {
-	return c.test == d.test && slices.Equal(c.values, d.values)
-}
-
-// test is what a condition compares with its values, and how.
+// test is the operator and the key of a condition.
 type test struct {
 	operator, key string
 }
 
-// The tests that statements of ours have. The keys are described at
+// The tests of managed statements. The keys are described at
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html.
 
 func accountTest() test { return test{"StringEquals", "aws:PrincipalAccount"} }
+
+// principalTest holds for the sessions of a role, too.
+func principalTest() test { return test{"ArnEquals", "aws:PrincipalArn"} }
 
 func organizationTest() test { return test{"StringEquals", "aws:PrincipalOrgID"} }
 
 // organizationalUnitTest has a set operator because the key has several values.
 func organizationalUnitTest() test { return test{"ForAnyValue:StringLike", "aws:PrincipalOrgPaths"} }
 
-func sourceTest() test { return test{"StringLike", "aws:SourceArn"} }
+func functionTest() test { return test{"StringLike", "aws:SourceArn"} }
 
-// principalTest takes the ARN of a role for its sessions too.
-func principalTest() test { return test{"ArnEquals", "aws:PrincipalArn"} }
+// test returns the one that tells the consumers of a statement of the kind from
+// all others.
+func (k kind) test() test {
+	switch k {
+	case accountsKind:
+		return accountTest()
+	case principalsKind:
+		return principalTest()
+	case organizationsKind:
+		return organizationTest()
+	case organizationalUnitsKind:
+		return organizationalUnitTest()
+	default: // lambdaKind
+		return functionTest()
+	}
+}
 
-func tests() []test {
-	return []test{accountTest(), organizationTest(), organizationalUnitTest(), sourceTest(), principalTest()}
+// named returns the AWS principals that a statement names, all principals not
+// among them. ECR takes only those that exist.
+func (s statement) named() []string {
+	for _, p := range s.principals {
+		if p.kind == awsPrincipal {
+			return slices.DeleteFunc(slices.Clone(p.values), func(v string) bool { return v == "*" })
+		}
+	}
+	return nil
+}
+
+// values returns those of a test, and whether the statement has it.
+func (s statement) values(t test) ([]string, bool) {
+	for _, c := range s.conditions {
+		if c.test == t {
+			return c.values, true
+		}
+	}
+	return nil, false
+}
+
+// where returns the statement under one more condition. If it has one with the
+// same test, the values that are in both remain.
+func (s statement) where(t test, values []string) statement {
+	if had, ok := s.values(t); ok {
+		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return !slices.Contains(had, v) })
+	}
+	return s.replace(t, values)
+}
+
+// replace returns the statement with other values of a test.
+func (s statement) replace(t test, values []string) statement {
+	s.conditions = slices.DeleteFunc(slices.Clone(s.conditions), func(c condition) bool { return c.test == t })
+	s.conditions = append(s.conditions, condition{t, sortedUnique(values)})
+	sortConditions(s.conditions)
+	return s
 }
 
 func (s statement) equal(t statement) bool {
-	return s.principal.equal(t.principal) && slices.Equal(s.actions, t.actions) &&
-		slices.EqualFunc(s.conditions, t.conditions, condition.equal)
+	return s.effect == t.effect && equalPrincipals(s.principals, t.principals) && slices.Equal(s.actions, t.actions) &&
+		slices.EqualFunc(s.conditions, t.conditions, func(a, b condition) bool { return a.test == b.test && slices.Equal(a.values, b.values) }) &&
+		slices.EqualFunc(s.rest, t.rest, func(a, b member) bool { return a.name == b.name && bytes.Equal(a.value, b.value) })
 }

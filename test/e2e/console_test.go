@@ -195,7 +195,7 @@ type eventful struct{}
 
 func (eventful) Run(ctx context.Context, t trigger.Repositories, report reconcile.Reporter) error {
 	report.Unusable(ctx, accountlist.List{Problem: errors.New("broken"), Notices: []string{"own account"}})
-	report.Repository(ctx, reconcile.Result{Outcome: reconcile.Failed, Err: errors.New("throttled"), Reason: "none", Rejected: []string{"arn"},
+	report.Repository(ctx, reconcile.Result{Outcome: reconcile.Failed, Err: errors.New("throttled"), Reason: "none",
 		ListChanged: time.Now()})
 	return nil
 }

@@ -62,8 +62,8 @@ func (w *world) deploy() {
 		Rollout: &rollout.Rollout{
 			Lists: w.store(),
 			Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
-			Requests: func(kind string) rollout.Publisher {
-				return request.NewPublisher(w.bus, kind, trigger.PrincipalsUnknown)
+			Requests: func(kind string, known trigger.Principals) rollout.Publisher {
+				return request.NewPublisher(w.bus, kind, known)
 			},
 			Scope: w.scope,
 		},

@@ -246,16 +246,16 @@ func (w *world) isOfSeveral(s statement, name string) bool {
 
 // checkMerge makes sure of the same with the code that is on trial: it has nothing to do any more.
 func (w *world) checkMerge(r *repository) {
-	var lists []*policy.Consumers
+	var lists []policy.Listed
 	follows := false
 	for _, name := range pathOf(r.name) {
 		l := w.now()[name]
 		if l == nil {
-			lists = append(lists, nil)
+			lists = append(lists, policy.Listed{})
 			continue
 		}
 		follows = true
-		lists = append(lists, &l.consumers)
+		lists = append(lists, policy.Listed{Consumers: &l.consumers})
 	}
 	if !follows {
 		return

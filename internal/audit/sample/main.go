@@ -116,14 +116,14 @@ func (s sample) document(standard policy.Standard, repository string) (audit.Doc
 	for _, name := range slices.Compact([]string{"", namespace}) {
 		text := s.Lists[name]
 		if text == nil {
-			d.Lists = append(d.Lists, nil)
+			d.Lists = append(d.Lists, policy.Listed{})
 			continue
 		}
 		list, err := policy.ParseList(*text, standard.Registry)
 		if err != nil {
 			return d, err
 		}
-		d.Lists = append(d.Lists, &list.Consumers)
+		d.Lists = append(d.Lists, policy.Listed{Consumers: &list.Consumers})
 	}
 	return d, nil
 }

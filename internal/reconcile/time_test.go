@@ -1,0 +1,86 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+// What isn't done before the deadline is handed back, and done when the batch comes again.
+func TestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, r := newReconciler(t)
+		var repositories []string
+		for i := range 100 {
+			repositories = append(repositories, fmt.Sprintf("r%02d", i))
+		}
+		cloud.CreateRepository(repositories...)
+		cloud.PutList(list, "111111111111")
+		cloud.OnCall = func(ctx context.Context, _ stubaws.Call) stubaws.Fault {
+			select {
+			case <-time.After(4 * time.Second):
+			case <-ctx.Done():
+			}
+			return stubaws.Fault{}
+		}
+		report := &recorder{}
+		left, attempts := repositories, 0
+		for len(left) > 0 {
+			attempts++
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			err := r.Run(ctx, trigger.Repositories{Kind: "Request", Names: left}, report)
+			if ctx.Err() != nil {
+				t.Error("the run took all of its time")
+			}
+			cancel()
+			if err == nil {
+				break
+			}
+			unfinished, ok := err.(*reconcile.Unfinished)
+			if !ok || len(unfinished.Repositories) >= len(left) {
+				t.Fatalf("attempt %d: %v", attempts, err)
+			}
+			left = unfinished.Repositories
+		}
+		if attempts < 2 {
+			t.Errorf("done after %d attempts", attempts)
+		}
+		for _, repository := range repositories {
+			if accounts(t, cloud, repository) != "111111111111" {
+				t.Errorf("%s has no policy", repository)
+			}
+		}
+		if strings.Contains(report.outcomes(), "failed") {
+			t.Errorf("what is handed back is no failure: %s", report.outcomes())
+		}
+	})
+}
+
+// Throttled, a batch slows down instead of failing.
+func TestThrottling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, r := newReconciler(t)
+		var repositories []string
+		for i := range 50 {
+			repositories = append(repositories, fmt.Sprintf("r%02d", i))
+		}
+		cloud.CreateRepository(repositories...)
+		cloud.PutList(list, "111111111111")
+		limit := stubaws.Limit{PerSecond: 30, Burst: 5}
+		cloud.Limits = map[string]stubaws.Limit{"GetRepositoryPolicy": limit, "SetRepositoryPolicy": limit}
+		report, err := run(t, r, repositories...)
+		if err != nil || strings.Contains(report.outcomes(), "failed") {
+			t.Errorf("got %v, %q", err, report.outcomes())
+		}
+		if len(cloud.Throttled()) == 0 {
+			t.Error("nothing was throttled")
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// A list that can't be used changes nothing: its statements stay. They were
+// written under other settings, and people may have edited them since. What is
+// kept of them grants actions of the allow-list to consumers that a list can
+// name, and no more; whatever narrows a statement further stays.
+
+// keep returns what is kept of the statements of one list.
+func (s Standard) keep(existing []managedStatement, within func(consumer) bool) []managedStatement {
+	var kept []managedStatement
+	for _, m := range existing {
+		k, _, _ := parseSid(m.sid)
+		if !m.ok {
+			continue
+		}
+		trimmed, ok := s.trim(k, m.meaning, within)
+		switch {
+		case !ok:
+		case trimmed.equal(m.meaning):
+			kept = append(kept, m)
+		default:
+			kept = append(kept, trimmed.encode(m.sid))
+		}
+	}
+	return kept
+}
+
+// trim takes from a statement what the standard would never grant. It reports
+// false if nothing remains.
+func (s Standard) trim(k kind, st statement, within func(consumer) bool) (statement, bool) {
+	if st.effect == deny {
+		return st, true // it grants nothing
+	}
+	st.actions = allowedAmong(k, st.actions)
+	if len(st.actions) == 0 {
+		return st, false
+	}
+	values, isTested := st.values(k.test())
+	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool {
+		one, ok := s.tested(k, v)
+		return !ok || !within(one)
+	})
+	names := slices.DeleteFunc(st.named(), func(arn string) bool {
+		one, ok := s.named(k, arn)
+		return !ok || !within(one)
+	})
+	switch {
+	case k == lambdaKind && isTested && st.includes(servicePrincipal, lambdaService):
+		st.principals = lambda()
+	case k != lambdaKind && isTested && st.includes(awsPrincipal, "*"):
+		st.principals = everyone()
+	case len(names) > 0:
+		st.principals = []principal{{awsPrincipal, names}}
+		return st, true
+	default:
+		return st, false
+	}
+	return st.where(k.test(), values), len(values) > 0
+}
+
+func (s statement) includes(kind, value string) bool {
+	return slices.ContainsFunc(s.principals, func(p principal) bool { return p.kind == kind && slices.Contains(p.values, value) })
+}
+
+// allowedAmong returns the actions of the allow-list that patterns of actions
+// match: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+func allowedAmong(k kind, patterns []string) []string {
+	allowed := allowedActions()
+	if k == lambdaKind {
+		allowed = lambdaActions()
+	}
+	return slices.DeleteFunc(sortedUnique(allowed), func(action string) bool {
+		return !slices.ContainsFunc(patterns, func(pattern string) bool {
+			return matches(strings.ToLower(pattern), strings.ToLower(action))
+		})
+	})
+}
+
+// matches reports whether a pattern matches a text: * is any characters, ? is
+// any one. It goes back to the last star only, so that no pattern takes long.
+func matches(pattern, text string) bool {
+	p, t, star, from := 0, 0, -1, 0
+	for t < len(text) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, t
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
+			p++
+			t++
+		case star >= 0:
+			from++
+			p, t = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// named returns the consumer that a principal of a statement of a kind stands
+// for. It reports false if no list makes the statement name it.
+func (s Standard) named(k kind, arn string) (consumer, bool) {
+	one, err := readEntry(arn, s.Registry.Partition)
+	isRoot := one.kind == anAccount && one.id != arn
+	isPrincipal := one.kind == aPrincipal
+	return one, err == nil && (k == accountsKind && isRoot || (k == accountsKind || k == principalsKind) && isPrincipal)
+}
+
+// tested returns the consumer that a value of the test of a kind stands for. It
+// reports false if no list makes the statement have it.
+func (s Standard) tested(k kind, value string) (consumer, bool) {
+	if k == lambdaKind {
+		account, ok := s.accountOfFunctions(value)
+		return consumer{anAccount, account}, ok
+	}
+	one, err := readEntry(value, s.Registry.Partition)
+	tests := map[consumerKind]kind{anAccount: accountsKind, aPrincipal: principalsKind, anOrganization: organizationsKind, anOrganizationalUnit: organizationalUnitsKind}
+	return one, err == nil && tests[one.kind] == k && one.id == value
+}
+
+// accountOfFunctions returns the account in a pattern of its functions in the
+// registry's Region.
+func (s Standard) accountOfFunctions(pattern string) (string, bool) {
+	rest, hasPrefix := strings.CutPrefix(pattern, s.Registry.functionPrefix())
+	account, hasSuffix := strings.CutSuffix(rest, functionSuffix)
+	return account, hasPrefix && hasSuffix && isAccountID(account)
+}
+
+// consumers returns to whom a statement of a kind grants.
+func (s Standard) consumers(k kind, st statement) []consumer {
+	var consumers []consumer
+	for _, arn := range st.named() {
+		if one, ok := s.named(k, arn); ok {
+			consumers = append(consumers, one)
+		}
+	}
+	values, _ := st.values(k.test())
+	for _, value := range values {
+		if one, ok := s.tested(k, value); ok {
+			consumers = append(consumers, one)
+		}
+	}
+	return consumers
+}
+
+// byCondition returns statements that grant what kept ones do and name no
+// principal.
+func (s Standard) byCondition(kept []managedStatement, depth int) []managedStatement {
+	var statements []managedStatement
+	for _, m := range kept {
+		k, _, _ := parseSid(m.sid)
+		if m.meaning.effect == deny || len(m.meaning.named()) == 0 {
+			statements = append(statements, m)
+			continue
+		}
+		var accounts, principals []string
+		for _, one := range s.consumers(k, statement{principals: m.meaning.principals}) {
+			if one.kind == anAccount {
+				accounts = append(accounts, one.id)
+			} else {
+				principals = append(principals, one.id)
+			}
+		}
+		m.meaning.principals = everyone()
+		statements = addTested(statements, m.meaning, accountsKind, depth, accounts)
+		statements = addTested(statements, m.meaning, principalsKind, depth, principals)
+	}
+	slices.SortStableFunc(statements, func(a, b managedStatement) int { return order(a.sid) - order(b.sid) })
+	return statements
+}
+
+func order(sid string) int {
+	k, _, _ := parseSid(sid)
+	return slices.Index(kinds(), k)
+}
+
+// addTested adds a statement under the test of a kind. Where there is one that
+// differs in the values of the test alone, the values go there.
+func addTested(statements []managedStatement, st statement, k kind, depth int, values []string) []managedStatement {
+	st = st.where(k.test(), values)
+	values, _ = st.values(k.test())
+	if len(values) == 0 {
+		return statements
+	}
+	for i, other := range statements {
+		had, ok := other.meaning.values(k.test())
+		if !ok || other.sid != k.sid(depth) || !other.meaning.replace(k.test(), nil).equal(st.replace(k.test(), nil)) {
+			continue
+		}
+		statements[i] = st.replace(k.test(), append(slices.Clone(had), values...)).encode(k.sid(depth))
+		return statements
+	}
+	return append(statements, st.encode(k.sid(depth)))
+}
