@@ -48,6 +48,7 @@ func run(ctx context.Context) (err error) {
 		s.aRepositoryIsCreated,
 		s.anAccountLeaves,
 		s.aBrokenListIsRefused,
+		s.aConsumerDoesNotExist,
 	} {
 		if err := chapter(); err != nil {
 			return err

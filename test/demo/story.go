@@ -134,6 +134,35 @@ func (s *story) aBrokenListIsRefused() error {
 	return nil
 }
 
+func (s *story) aConsumerDoesNotExist() error {
+	s.say.heading("An account on the list doesn't exist: all others can pull, and an alarm names it")
+	logged := len(s.aws.Logs(localaws.OnAccount))
+	before, after, err := s.write("111111111111,333333333333," + localaws.GoneAccount)
+	if err != nil {
+		return err
+	}
+	named := false
+	for _, line := range s.aws.Logs(localaws.OnAccount)[logged:] {
+		if principals, ok := line.Fields["principals"]; ok {
+			s.say.text("the line behind the alarm:")
+			s.say.red.Fprintf(s.say.out, "     %s %s\n", line.Fields["msg"], principals)
+			named = strings.Contains(fmt.Sprint(principals), localaws.GoneAccount)
+		}
+	}
+	if !named {
+		return fmt.Errorf("no line names %s", localaws.GoneAccount)
+	}
+	const shown = "shop/api"
+	s.say.policy(shown, before[shown], after[shown])
+	for _, name := range s.names {
+		if err := s.expect(after, name, "111111111111", "333333333333", localaws.GoneAccount); err != nil {
+			return err
+		}
+	}
+	s.say.checked("ECR rejects policies that name %s; these grant the same by condition", localaws.GoneAccount)
+	return nil
+}
+
 // write writes the account list and waits until all is done.
 func (s *story) write(list string) (before, after map[string]string, err error) {
 	s.say.command("aws ssm put-parameter --overwrite --type String --name %s --value '%s'", accountList, list)
@@ -181,6 +210,9 @@ func (s *story) expect(policies map[string]string, name string, accounts ...stri
 		Statement []struct {
 			Sid       string
 			Principal json.RawMessage
+			Condition struct {
+				StringEquals map[string][]string
+			}
 		}
 	}
 	if err := json.Unmarshal([]byte(policies[name]), &policy); err != nil {
@@ -189,6 +221,9 @@ func (s *story) expect(policies map[string]string, name string, accounts ...stri
 	for _, statement := range policy.Statement {
 		if statement.Sid != "EcrPullPolicyAccounts" {
 			continue
+		}
+		if byCondition := statement.Condition.StringEquals["aws:PrincipalAccount"]; byCondition != nil && slices.Equal(byCondition, accounts) {
+			return nil
 		}
 		var principal struct{ AWS []string }
 		if err := json.Unmarshal(statement.Principal, &principal); err != nil {
@@ -202,5 +237,5 @@ func (s *story) expect(policies map[string]string, name string, accounts ...stri
 			return nil
 		}
 	}
-	return fmt.Errorf("%s may not be pulled by just %s: %s", name, strings.Join(accounts, " and "), policies[name])
+	return fmt.Errorf("%s can't be pulled by just %s: %s", name, strings.Join(accounts, " and "), policies[name])
 }

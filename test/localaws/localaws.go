@@ -1,9 +1,9 @@
 // Package localaws runs the application on this machine, without Docker and without an account: moto as AWS, the
 // template as a stack in it, and the functions' real binaries in AWS Lambda Runtime Interface Emulators.
 //
-// What moto leaves out is played here: a router (router.go) that brings events from the stack's rules to the
-// functions and messages from its queues, with Lambda's retries and partial batch responses; and the events that ECR,
-// CloudTrail and Parameter Store would emit (events.go).
+// What moto leaves out is played here: a proxy that rejects what AWS rejects (proxy.go); a router that brings events from
+// the stack's rules to the functions and messages from its queues, with Lambda's retries and partial batch responses
+// (router.go); and the events that ECR, CloudTrail and Parameter Store would emit (events.go).
 package localaws
 
 import (
@@ -49,6 +49,7 @@ type AWS struct {
 	venv      Venv
 	dir       *workDir
 	moto      *moto
+	proxy     *proxy
 	emulators map[string]*emulator // by logical ID
 	router    *router
 
@@ -125,9 +126,12 @@ func (a *AWS) start() error {
 		return err
 	}
 	go a.watch()
-	a.Endpoint = a.moto.endpoint
-	a.Clients = newClients(a.Endpoint, a.Region)
 	var err error
+	if a.proxy, err = startProxy(a.moto.endpoint); err != nil {
+		return err
+	}
+	a.Endpoint = a.proxy.endpoint
+	a.Clients = newClients(a.Endpoint, a.Region)
 	if a.Stack, err = deploy(a.done, a.Clients, stackName, template, a.options.Parameters); err != nil {
 		return fmt.Errorf("deploying %s to moto: %w", a.options.Template, err)
 	}
@@ -199,6 +203,9 @@ func (a *AWS) stop() error {
 	var stopping sync.WaitGroup
 	for _, e := range a.emulators {
 		stopping.Go(e.stop)
+	}
+	if a.proxy != nil {
+		a.proxy.stop()
 	}
 	if a.moto != nil {
 		stopping.Go(a.moto.kill) // it has nothing to lose, and is slow to stop

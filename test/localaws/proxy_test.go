@@ -1,0 +1,52 @@
+package localaws
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+)
+
+// The proxy rejects what AWS rejects, and forwards everything else.
+func TestProxy(t *testing.T) {
+	forwarded := 0
+	moto := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		forwarded++
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = w.Write([]byte("{}"))
+	}))
+	defer moto.Close()
+	p, err := startProxy(moto.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.stop()
+	client := newClients(p.endpoint, defaultRegion).ECR
+	allow := func(principal string) string {
+		return `{"Statement":[{"Sid":"x","Effect":"Allow","Principal":` + principal + `,"Action":"ecr:BatchGetImage"}]}`
+	}
+	for name, c := range map[string]struct{ repository, document, want string }{
+		"an account":         {"team/api", allow(`{"AWS":["arn:aws:iam::111111111111:root","222222222222"]}`), ""},
+		"all principals":     {"team/api", allow(`"*"`), ""},
+		"an absent account":  {"team/api", allow(`{"AWS":["111111111111","` + GoneAccount + `"]}`), "Principal not found"},
+		"its root":           {"team/api", allow(`{"AWS":"arn:aws:iam::` + GoneAccount + `:root"}`), "Principal not found"},
+		"an absent role":     {"team/api", allow(`{"AWS":"arn:aws:iam::111111111111:role/gone"}`), "Principal not found"},
+		"a deleted role":     {"team/api", allow(`{"AWS":"AROAEXAMPLEEXAMPLEEX"}`), "Principal not found"},
+		"by a condition":     {"team/api", `{"Statement":[{"Principal":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"` + GoneAccount + `"}}}]}`, ""},
+		"a long policy":      {"team/api", allow(`"` + strings.Repeat("x", 10240) + `"`), "less than or equal to 10240"},
+		"a name that is bad": {"team--api", allow(`"*"`), "repositoryName"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := forwarded
+			_, err := client.SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: &c.repository, PolicyText: &c.document})
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), "InvalidParameterException") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if isForwarded := forwarded > before; isForwarded != (c.want == "") {
+				t.Errorf("forwarded: %t", isForwarded)
+			}
+		})
+	}
+}
