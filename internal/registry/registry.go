@@ -73,6 +73,10 @@ func (p *Policies) DeletePolicy(ctx context.Context, repository string) error {
 }
 
 func classify(err error) error {
+	// ECR rejects a name that no repository can have; what is valid has changed over the years.
+	if invalid := (*types.InvalidParameterException)(nil); errors.As(err, &invalid) {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
 	if gone := (*types.RepositoryNotFoundException)(nil); errors.As(err, &gone) {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}

@@ -110,7 +110,7 @@ func TestEntriesThatStayFailed(t *testing.T) {
 }
 
 func TestPrincipals(t *testing.T) {
-	for _, principals := range []trigger.Principals{trigger.PrincipalsUnknown, trigger.PrincipalsExist, trigger.PrincipalsRejected} {
+	for _, principals := range []trigger.Principals{trigger.PrincipalsUnknown, trigger.PrincipalsExist} {
 		cloud := stubaws.New("123456789012", "eu-central-1")
 		publisher := request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), trigger.KindListChanged, principals)
 		if err := publish(t, publisher, 101, 10); err != nil {

@@ -87,7 +87,7 @@ func checkRepositories(t *testing.T, got trigger.Repositories) {
 	if len(got.ChangedBy) > 710 || !utf8.ValidString(got.ChangedBy) {
 		t.Errorf("%d bytes of a caller: %q", len(got.ChangedBy), got.ChangedBy)
 	}
-	if p := got.Principals; p != trigger.PrincipalsUnknown && p != trigger.PrincipalsExist && p != trigger.PrincipalsRejected {
+	if p := got.Principals; p != trigger.PrincipalsUnknown && p != trigger.PrincipalsExist {
 		t.Errorf("principals %q", p)
 	}
 	for _, name := range got.Names {

@@ -23,9 +23,8 @@ const (
 type Principals string
 
 const (
-	PrincipalsUnknown  Principals = ""
-	PrincipalsExist    Principals = "exist"    // ECR accepts all of them
-	PrincipalsRejected Principals = "rejected" // ECR rejects at least one
+	PrincipalsUnknown Principals = ""      // or ECR rejects at least one
+	PrincipalsExist   Principals = "exist" // ECR accepts all of them
 )
 
 // Request is the detail of the event that asks to reconcile repositories.
@@ -48,9 +47,8 @@ func request(event envelope) (Repositories, error) {
 	case KindListChanged, KindScheduled:
 		t.Kind = detail.Trigger
 	}
-	switch detail.Principals {
-	case PrincipalsExist, PrincipalsRejected:
-		t.Principals = detail.Principals
+	if detail.Principals == PrincipalsExist {
+		t.Principals = PrincipalsExist
 	}
 	return t, nil
 }

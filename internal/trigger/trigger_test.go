@@ -183,7 +183,7 @@ func TestShapes(t *testing.T) {
 		"by a service":       {set(`{"type":"AWSService","invokedBy":"lambda.amazonaws.com"}`), changed("")},
 		"by a long name":     {set(`{"arn":"` + long + `"}`), changed(long[:700] + "…")},
 		"principals exist":   {request(`,"principals":"exist"`), trigger.Repositories{Kind: "Request", Names: []string{"api"}, Principals: trigger.PrincipalsExist}},
-		"principals missing": {request(`,"principals":"rejected","trigger":"ListChanged"`), trigger.Repositories{Kind: "ListChanged", Names: []string{"api"}, Principals: trigger.PrincipalsRejected}},
+		"other principals":   {request(`,"principals":"rejected","trigger":"ListChanged"`), trigger.Repositories{Kind: "ListChanged", Names: []string{"api"}}},
 		"principals unknown": {request(`,"principals":"all"`), trigger.Repositories{Kind: "Request", Names: []string{"api"}}},
 		"scan resource change by ARN": {
 			event("aws.ecr", "ECR Scan Resource Change", `{"action-type":"CREATE","repositories":[{"repository-arn":"arn:aws:ecr:eu-central-1:123456789012:repository/api"},{"repository-name":"web","repository-arn":"arn:aws:ecr:eu-central-1:210987654321:repository/web"},{}]}`),

@@ -38,10 +38,13 @@ func startProxy(moto string) (*proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the proxy of moto: %w", err)
 	}
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // moto makes the URLs of queues of it
-	}}
+	forward := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // moto makes the URLs of queues of it
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }, // moto has ended
+	}
 	p := &proxy{
 		server:   &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(forward, w, r) })},
 		endpoint: "http://" + listener.Addr().String(),

@@ -36,7 +36,7 @@ func TestProxy(t *testing.T) {
 		"a deleted role":     {"team/api", allow(`{"AWS":"AROAEXAMPLEEXAMPLEEX"}`), "Principal not found"},
 		"by a condition":     {"team/api", `{"Statement":[{"Principal":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"` + GoneAccount + `"}}}]}`, ""},
 		"a long policy":      {"team/api", allow(`"` + strings.Repeat("x", 10240) + `"`), "less than or equal to 10240"},
-		"a name that is bad": {"team--api", allow(`"*"`), "repositoryName"},
+		"a name that is bad": {"team..api", allow(`"*"`), "repositoryName"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := forwarded

@@ -1,0 +1,76 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+)
+
+// answering answers every call in one way.
+type answering struct {
+	text *string
+	err  error
+}
+
+func (a answering) GetRepositoryPolicy(context.Context, *ecr.GetRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRepositoryPolicyOutput, error) {
+	return &ecr.GetRepositoryPolicyOutput{PolicyText: a.text}, a.err
+}
+
+func (a answering) SetRepositoryPolicy(context.Context, *ecr.SetRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.SetRepositoryPolicyOutput, error) {
+	return &ecr.SetRepositoryPolicyOutput{}, a.err
+}
+
+func (a answering) DeleteRepositoryPolicy(context.Context, *ecr.DeleteRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.DeleteRepositoryPolicyOutput, error) {
+	return &ecr.DeleteRepositoryPolicyOutput{}, a.err
+}
+
+func TestErrors(t *testing.T) {
+	errOther := errors.New("throttled")
+	for name, c := range map[string]struct {
+		answer           error
+		get, set, delete error // nil for success
+	}{
+		"no error":          {},
+		"no repository":     {&types.RepositoryNotFoundException{}, registry.ErrNotFound, registry.ErrNotFound, registry.ErrNotFound},
+		"no policy":         {&types.RepositoryPolicyNotFoundException{}, nil, errOther, nil},
+		"invalid parameter": {&types.InvalidParameterException{}, registry.ErrNotFound, registry.ErrRejected, registry.ErrNotFound},
+		"another error":     {errOther, errOther, errOther, errOther},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := "{}"
+			policies := registry.NewPolicies(answering{&text, c.answer})
+			_, get := policies.Policy(t.Context(), "api")
+			set := policies.SetPolicy(t.Context(), "api", "{}")
+			remove := policies.DeletePolicy(t.Context(), "api")
+			for _, got := range []struct {
+				call string
+				got  error
+				want error
+			}{{"get", get, c.get}, {"set", set, c.set}, {"delete", remove, c.delete}} {
+				switch {
+				case got.want == nil && got.got != nil, got.want != nil && got.got == nil:
+					t.Errorf("%s: got %v, want %v", got.call, got.got, got.want)
+				case got.want != nil && got.want != errOther && !errors.Is(got.got, got.want):
+					t.Errorf("%s: got %v, want %v", got.call, got.got, got.want)
+				case got.want == errOther && (errors.Is(got.got, registry.ErrNotFound) || errors.Is(got.got, registry.ErrRejected)):
+					t.Errorf("%s: got %v, want another error", got.call, got.got)
+				}
+			}
+		})
+	}
+}
+
+// A response without a text is not a repository without a policy: writing over it could lose statements.
+func TestAResponseWithoutAPolicy(t *testing.T) {
+	empty := ""
+	for _, text := range []*string{nil, &empty} {
+		if got, err := registry.NewPolicies(answering{text: text}).Policy(t.Context(), "api"); err == nil {
+			t.Errorf("got %q", got)
+		}
+	}
+}
