@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +145,101 @@ func FuzzMergeGrantsOnlyPullToTheList(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whatever is in the statements of a list that can't be used, what is left of
+// them grants pull to consumers that a list can name.
+func FuzzUnusableListKeepsOnlyPull(f *testing.F) {
+	addDocuments(func(existing string) { f.Add(existing, uint8(7)); f.Add(existing, uint8(8)) })
+	for _, own := range []string{
+		statement("Accounts", `{"AWS":["*","111111111111","AROAEXAMPLEEXAMPLE123"],"Service":"x"}`, `["ecr:*"]`, ""),
+		statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":["AROAEXAMPLEEXAMPLE123","arn:aws:iam::333333333333:role/${x}/y"]}}`),
+		statement("Accounts", `{"AWS":"111111111111"}`, pull, `{"StringEquals":{"aws:PrincipalAccount":["222222222222"],"a":"b"}}`),
+		strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"NotAction"`, 1),
+	} {
+		f.Add(document(own, `{"Sid":"Other"}`), uint8(8))
+	}
+	f.Fuzz(func(t *testing.T, existing string, bits uint8) {
+		s := fuzzStandard(bits)
+		merge := s.Merge
+		if bits&8 != 0 {
+			merge = func(existing string, l []policy.Listed) (policy.Change, error) {
+				return s.MergeAs(policy.GrantCondition, existing, l)
+			}
+		}
+		change, err := merge(existing, lists(nil, nil))
+		if err != nil || change.Document == "" {
+			return
+		}
+		for _, element := range elements(t, change.Document) {
+			if isOurs(element) {
+				checkForm(t, element, bits&8 != 0)
+			}
+		}
+		if again, err := merge(change.Document, lists(nil, nil)); err != nil || again.Changed {
+			t.Errorf("changed again: %+v, %v", again, err)
+		}
+	})
+}
+
+var (
+	listedARN     = regexp.MustCompile(`^(\d{12}|arn:aws:iam::\d{12}:(root|(role|user)/[!-~]+))$`)
+	listedAccount = regexp.MustCompile(`^\d{12}$`)
+	listedRole    = regexp.MustCompile(`^arn:aws:iam::\d{12}:(role|user)/[!-~]+$`)
+	listedOrg     = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+	listedUnit    = regexp.MustCompile(`^o-[a-z0-9]{10,32}/r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})+/\*$`)
+	functionsOf   = regexp.MustCompile(`^arn:aws:lambda:eu-west-1:\d{12}:function:\*$`)
+)
+
+// checkForm checks rule 2 on a managed statement, whatever list it is of.
+func checkForm(t *testing.T, raw json.RawMessage, byCondition bool) {
+	t.Helper()
+	var st map[string]any
+	if err := json.Unmarshal(raw, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st["Effect"] == "Deny" {
+		return
+	}
+	if st["NotAction"] != nil || st["NotPrincipal"] != nil || len(listOf(st["Action"])) == 0 {
+		t.Errorf("%s grants all but something", raw)
+	}
+	for _, action := range listOf(st["Action"]) {
+		if !slices.ContainsFunc(append(extras, "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+			func(allowed string) bool { return strings.EqualFold(allowed, action) }) {
+			t.Errorf("%s grants %s", raw, action)
+		}
+	}
+	all := func(values []string, form *regexp.Regexp) bool {
+		return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool {
+			return !form.MatchString(v) || form != listedUnit && form != functionsOf && strings.ContainsAny(v, "*?") || strings.Contains(v, "${")
+		})
+	}
+	tested := func(operator, key string, form *regexp.Regexp) bool {
+		operators, _ := st["Condition"].(map[string]any)
+		for o, keys := range operators {
+			for k, values := range keys.(map[string]any) {
+				if strings.EqualFold(o, operator) && strings.EqualFold(k, key) && all(listOf(values), form) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	aws, service := principals(st["Principal"])
+	switch {
+	case len(service) > 0:
+		if len(aws) > 0 || !slices.Equal(service, []string{"lambda.amazonaws.com"}) || !tested("StringLike", "aws:SourceArn", functionsOf) {
+			t.Errorf("%s grants to services", raw)
+		}
+	case slices.Equal(aws, []string{"*"}):
+		if !tested("StringEquals", "aws:PrincipalAccount", listedAccount) && !tested("ArnEquals", "aws:PrincipalArn", listedRole) &&
+			!tested("StringEquals", "aws:PrincipalOrgID", listedOrg) && !tested("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", listedUnit) {
+			t.Errorf("%s grants to all principals", raw)
+		}
+	case !all(aws, listedARN) || byCondition:
+		t.Errorf("%s names %q", raw, aws)
+	}
 }
 
 func FuzzMergeEndsWithinTheLimit(f *testing.F) {

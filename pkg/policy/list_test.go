@@ -130,6 +130,7 @@ func TestParseListRefusesEntry(t *testing.T) {
 		{"arn:aws:iam::111111111111:role/" + strings.Repeat("p", 511) + "/n", "at most 512 characters, this has 513"},
 		{"arn:aws:iam::111111111111:role/a//b", "empty part"},
 		{"arn:aws:iam::111111111111:role//b", "empty part"},
+		{"arn:aws:iam::111111111111:role/${aws:username}/b", "policy variable"},
 		{"arn:aws:ecr:eu-west-1:111111111111:repository/x", `service "ecr"`},
 		{"arn:aws:organizations::111111111111:organization/o-a1b2c3d4e5", "by its ID"},
 		{"AROAEXAMPLEEXAMPLE123", "unique ID"},
