@@ -15,8 +15,10 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
@@ -170,12 +172,16 @@ func TestQueriesNameWhatTheLogHas(t *testing.T) {
 	}
 }
 
-// logMembers returns the members of the lines that onrepo writes, if all happens that can.
+// logMembers returns the members of the lines that the functions write, if all happens that can.
 func logMembers(t *testing.T) map[string]bool {
 	t.Helper()
 	var log bytes.Buffer
 	handler := &onrepo.Handler{Account: localaws.Account, Reconciler: eventful{}, Log: telemetry.NewLogger(&log)}
 	if _, err := handler.Handle(t.Context(), sample(t, "set-repository-policy")); err != nil {
+		t.Fatal(err)
+	}
+	rollouts := &onaccount.Handler{Account: localaws.Account, Rollout: eventful{}, Log: telemetry.NewLogger(&log)}
+	if _, err := rollouts.Handle(t.Context(), sample(t, "schedule")); err != nil {
 		t.Fatal(err)
 	}
 	members := map[string]bool{}
@@ -198,4 +204,13 @@ func (eventful) Run(ctx context.Context, t trigger.Repositories, report reconcil
 	report.Repository(ctx, reconcile.Result{Outcome: reconcile.Failed, Err: errors.New("throttled"), Reason: "none",
 		ListChanged: time.Now()})
 	return nil
+}
+
+func (eventful) ListChanged(context.Context, trigger.ListChanged, rollout.Reporter) (int, error) {
+	return 0, nil
+}
+
+func (eventful) Scheduled(ctx context.Context, report rollout.Reporter) (int, error) {
+	report.Missing(ctx, []string{"arn"}, nil)
+	return 0, nil
 }

@@ -180,7 +180,7 @@ func TestAlarms(t *testing.T) {
 func TestEveryRuleIsWatched(t *testing.T) {
 	tmpl := translated(t)
 	watched := map[string]bool{}
-	each(t, tmpl, "AWS::CloudWatch::Alarm", 10, func(name string, a alarm) {
+	each(t, tmpl, "AWS::CloudWatch::Alarm", 11, func(name string, a alarm) {
 		for _, query := range a.Metrics {
 			if query.MetricStat != nil && name == "LostEventsAlarm" {
 				watched[compact(t, query.MetricStat.Metric.Dimensions[0].Value)] = true
