@@ -13,6 +13,6 @@ const (
 	perDashboard  = 3.00         // the same page
 	months        = 3            // that logs are kept, by LogRetentionDays' default
 	metrics       = 17           // at most: those without figures cost nothing
-	alarmMetrics  = 21           // in template.yaml
+	alarmMetrics  = 22           // in template.yaml
 	dashboards    = 1            // in template.yaml
 )
