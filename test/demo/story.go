@@ -145,7 +145,7 @@ func (s *story) aConsumerDoesNotExist() error {
 	for _, line := range s.aws.Logs(localaws.OnAccount)[logged:] {
 		if principals, ok := line.Fields["rejected"]; ok {
 			s.say.text("the line behind the alarm:")
-			s.say.red.Fprintf(s.say.out, "     %s %s\n", line.Fields["msg"], principals)
+			s.say.red.Fprintf(s.say.out, "     %s: rejected %s\n", line.Fields["msg"], principals)
 			named = strings.Contains(fmt.Sprint(principals), localaws.GoneAccount)
 		}
 	}
