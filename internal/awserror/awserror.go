@@ -1,18 +1,22 @@
-// Package awserror says in short what the AWS SDK says at length.
+// Package awserror describes the failed calls of the AWS SDK in few words.
 package awserror
 
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Text returns the text of an error with the SDK's account of a failed call cut down to its cause: what AWS answered, or
-// why there is no answer. Without what is of one call alone (request IDs, attempts, ports), the same cause has the same
-// text.
+// Text returns the text of an error, with the SDK's account of a failed call reduced to its cause: what AWS answered, or
+// which service at which address gave no answer, and why. It leaves out what belongs to one call only (request IDs,
+// attempts, local ports), so that the same cause has the same text.
 func Text(err error) string {
 	var call *smithy.OperationError
 	if !errors.As(err, &call) {
@@ -21,22 +25,73 @@ func Text(err error) string {
 	return strings.Replace(err.Error(), call.Error(), cause(call), 1)
 }
 
+// Unanswered reports whether a call failed because no answer came: nothing accepts connections at the address, the connection
+// broke, or the answer took too long.
+func Unanswered(err error) bool {
+	var sending *smithyhttp.RequestSendError
+	var receiving net.Error
+	return errors.As(err, &sending) || errors.As(err, &receiving) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 func cause(call *smithy.OperationError) string {
-	const undecoded = "UnknownError" // the SDK's code for an answer that no service of AWS gives
+	const undecoded = "UnknownError" // the SDK's code for an answer that no AWS service gives
+	if Unanswered(call) {
+		return noAnswer(call)
+	}
 	var answer smithy.APIError
 	if errors.As(call, &answer) && answer.ErrorCode() != undecoded {
 		return answer.ErrorCode() + ": " + answer.ErrorMessage()
 	}
-	var response interface {
-		error
-		HTTPStatusCode() int
-	}
-	if errors.As(call, &response) && response.HTTPStatusCode() >= http.StatusMultipleChoices {
+	if response := responseTo(call); response != nil && response.HTTPStatusCode() >= http.StatusMultipleChoices {
 		return fmt.Sprintf("the answer was %d %s", response.HTTPStatusCode(), http.StatusText(response.HTTPStatusCode()))
 	}
-	innermost := error(call)
-	for next := errors.Unwrap(innermost); next != nil; next = errors.Unwrap(innermost) {
-		innermost = next
+	return innermost(call).Error()
+}
+
+func noAnswer(call *smithy.OperationError) string {
+	for inner := call; errors.As(inner.Err, &inner); { // a call can fail because another one, for credentials, does
+		call = inner
 	}
-	return innermost.Error()
+	from := call.ServiceID
+	if address := addressOf(call); address != nil {
+		from += " at " + address.Scheme + "://" + address.Host
+	}
+	return fmt.Sprintf("no answer from %s: %s", from, connection(call))
+}
+
+// addressOf returns the address that a call was sent to; nil if it isn't known.
+func addressOf(call *smithy.OperationError) *url.URL {
+	var sending *url.Error
+	if errors.As(call, &sending) {
+		address, err := url.Parse(sending.URL)
+		if err == nil {
+			return address
+		}
+	}
+	if response := responseTo(call); response != nil && response.Response.Request != nil {
+		return response.Response.Request.URL
+	}
+	return nil
+}
+
+// connection describes what happened to a connection. Errors of established connections name local ports.
+func connection(err error) string {
+	var failure *net.OpError
+	if errors.As(err, &failure) && failure.Op != "read" && failure.Op != "write" {
+		return failure.Error()
+	}
+	return innermost(err).Error()
+}
+
+func responseTo(call *smithy.OperationError) *smithyhttp.ResponseError {
+	var response *smithyhttp.ResponseError
+	errors.As(call, &response)
+	return response
+}
+
+func innermost(err error) error {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	return err
 }

@@ -8,9 +8,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/smithy-go"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -29,11 +32,24 @@ func TestText(t *testing.T) {
 			fmt.Fprint(w, `<!doctype html>`)
 		case strings.Contains(name, "a/empty"):
 			w.WriteHeader(http.StatusBadGateway)
+		case strings.Contains(name, "a/broken"):
+			panic(http.ErrAbortHandler)
+		case strings.Contains(name, "a/silent"):
+			<-r.Context().Done()
+		case strings.Contains(name, "a/cut"):
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, `{"policyText":`)
+		case strings.Contains(name, "a/half"):
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
 		}
 	}))
 	t.Cleanup(server.Close)
 	config := stubaws.New("123456789012", "eu-central-1").Config()
-	config.HTTPClient, config.Retryer = nil, func() aws.Retryer { return aws.NopRetryer{} }
+	config.HTTPClient = awshttp.NewBuildableClient().WithTimeout(200 * time.Millisecond).
+		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = 100 * time.Millisecond })
+	config.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	get := func(endpoint, repository string) error {
 		config.BaseEndpoint = &endpoint
 		_, err := ecr.NewFromConfig(config).GetRepositoryPolicy(t.Context(), &ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
@@ -41,18 +57,33 @@ func TestText(t *testing.T) {
 	}
 	gone := httptest.NewServer(nil)
 	gone.Close()
+	host := strings.TrimPrefix(gone.URL, "http://")
 	for name, c := range map[string]struct {
-		err  error
-		want string
+		err        error
+		want       string
+		unanswered bool
 	}{
-		"an answer":    {fmt.Errorf("get policy: %w", get(server.URL, "a/denied")), "get policy: AccessDeniedException: not for you"},
-		"no JSON":      {get(server.URL, "a/ill"), "the answer was 500 Internal Server Error"},
-		"no body":      {get(server.URL, "a/empty"), "the answer was 502 Bad Gateway"},
-		"nobody there": {fmt.Errorf("%w: see above", get(gone.URL, "a/api")), "connection refused: see above"},
-		"none of AWS":  {errors.New("out of paper"), "out of paper"},
+		"an answer": {fmt.Errorf("get policy: %w", get(server.URL, "a/denied")), "get policy: AccessDeniedException: not for you", false},
+		"no JSON":   {get(server.URL, "a/ill"), "the answer was 500 Internal Server Error", false},
+		"no body":   {get(server.URL, "a/empty"), "the answer was 502 Bad Gateway", false},
+		"closed port": {fmt.Errorf("%w: see above", get(gone.URL, "a/api")),
+			"no answer from ECR at " + gone.URL + ": dial tcp " + host + ": connect: connection refused: see above", true},
+		"broken connection": {get(server.URL, "a/broken"), "no answer from ECR at " + server.URL + ": EOF", true},
+		"silence": {get(server.URL, "a/silent"),
+			"no answer from ECR at " + server.URL + ": net/http: timeout awaiting response headers", true},
+		"half an answer": {get(server.URL, "a/half"),
+			"no answer from ECR at " + server.URL + ": …", true}, // Go has several texts for it
+		"a broken answer": {get(server.URL, "a/cut"), "no answer from ECR at " + server.URL + ": unexpected EOF", true},
+		"call for credentials": {&smithy.OperationError{ServiceID: "SSM", OperationName: "GetParameters", Err: get(server.URL, "a/broken")},
+			"no answer from ECR at " + server.URL + ": EOF", true},
+		"none of AWS": {errors.New("out of paper"), "out of paper", false},
 	} {
-		if got := awserror.Text(c.err); got != c.want {
+		want, isStart := strings.CutSuffix(c.want, "…")
+		if got := awserror.Text(c.err); !strings.HasPrefix(got, want) || got != want && !isStart {
 			t.Errorf("%s: got %q, want %q\nof %v", name, got, c.want, c.err)
+		}
+		if got := awserror.Unanswered(c.err); got != c.unanswered {
+			t.Errorf("%s: unanswered is %t\nof %v", name, got, c.err)
 		}
 	}
 }
