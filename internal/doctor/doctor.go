@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/aws/smithy-go"
 
@@ -46,16 +48,27 @@ type Doctor struct {
 	Lists          Lists
 }
 
-// Examine looks at everything. What can't be looked at is a warning.
+// Examine checks everything. What can't be checked is a warning. The services are asked concurrently, so that Examine takes
+// no longer if several of them give no answer.
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	findings, parts := d.stack(ctx)
-	findings = append(findings, d.rules(ctx, parts)...)
-	findings = append(findings, d.source(ctx, parts)...)
-	findings = append(findings, d.queues(ctx, parts)...)
-	findings = append(findings, d.trail(ctx, parts))
-	lists, consumers := d.lists(ctx)
-	findings = append(findings, lists...)
-	return append(findings, d.registryPolicy(ctx, consumers))
+	checks := []func() []Finding{
+		func() []Finding { return d.rules(ctx, parts) },
+		func() []Finding { return d.source(ctx, parts) },
+		func() []Finding { return d.queues(ctx, parts) },
+		func() []Finding { return []Finding{d.trail(ctx, parts)} },
+		func() []Finding {
+			lists, consumers := d.lists(ctx)
+			return append(lists, d.registryPolicy(ctx, consumers))
+		},
+	}
+	found := make([][]Finding, len(checks))
+	var all sync.WaitGroup
+	for i, check := range checks {
+		all.Go(func() { found[i] = check() })
+	}
+	all.Wait()
+	return append(findings, slices.Concat(found...)...)
 }
 
 func ok(subject, format string, a ...any) Finding {

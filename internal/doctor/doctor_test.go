@@ -2,9 +2,14 @@ package doctor_test
 
 import (
 	"context"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -18,8 +23,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -45,6 +52,7 @@ type patient struct {
 	registry   string // policy; "" for none
 	ssm        *stubaws.AWS
 	profile    string
+	unanswered atomic.Int64 // calls
 }
 
 func newPatient() *patient {
@@ -78,12 +86,30 @@ func coded(code string) error { return &smithy.GenericAPIError{Code: code, Messa
 
 func denied() error { return coded("AccessDeniedException") }
 
+// silent is the error of a call that got no answer.
+func silent(service string) error {
+	sending := &url.Error{Op: "Post", URL: "https://" + service + ".example.com/", Err: os.ErrDeadlineExceeded}
+	return &smithy.OperationError{ServiceID: service, Err: &smithyhttp.RequestSendError{Err: sending}}
+}
+
+// patience is how long a silent call takes.
+const patience = 6 * time.Second
+
+func (p *patient) fails(operation string) error {
+	err := p.errors[operation]
+	if awserror.Unanswered(err) {
+		p.unanswered.Add(1)
+		time.Sleep(patience)
+	}
+	return err
+}
+
 func (p *patient) DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
 	stack := formationtypes.Stack{StackStatus: p.status}
 	for key, value := range p.parameters {
 		stack.Parameters = append(stack.Parameters, formationtypes.Parameter{ParameterKey: &key, ParameterValue: &value})
 	}
-	return &cloudformation.DescribeStacksOutput{Stacks: []formationtypes.Stack{stack}}, p.errors["DescribeStacks"]
+	return &cloudformation.DescribeStacksOutput{Stacks: []formationtypes.Stack{stack}}, p.fails("DescribeStacks")
 }
 
 func (p *patient) ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error) {
@@ -92,7 +118,7 @@ func (p *patient) ListStackResources(context.Context, *cloudformation.ListStackR
 		output.StackResourceSummaries = append(output.StackResourceSummaries,
 			formationtypes.StackResourceSummary{LogicalResourceId: &id, PhysicalResourceId: &id})
 	}
-	return output, p.errors["ListStackResources"]
+	return output, p.fails("ListStackResources")
 }
 
 func (p *patient) DescribeRule(_ context.Context, input *eventbridge.DescribeRuleInput, _ ...func(*eventbridge.Options)) (*eventbridge.DescribeRuleOutput, error) {
@@ -100,7 +126,7 @@ func (p *patient) DescribeRule(_ context.Context, input *eventbridge.DescribeRul
 	if slices.Contains(p.disabled, *input.Name) {
 		state = eventtypes.RuleStateDisabled
 	}
-	return &eventbridge.DescribeRuleOutput{State: state}, p.errors["DescribeRule "+*input.Name]
+	return &eventbridge.DescribeRuleOutput{State: state}, p.fails("DescribeRule " + *input.Name)
 }
 
 func (p *patient) GetQueueAttributes(_ context.Context, input *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
@@ -110,34 +136,34 @@ func (p *patient) GetQueueAttributes(_ context.Context, input *sqs.GetQueueAttri
 	}
 	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{
 		"ApproximateNumberOfMessages": n, "ApproximateNumberOfMessagesNotVisible": p.atWork,
-	}}, p.errors["GetQueueAttributes "+*input.QueueUrl]
+	}}, p.fails("GetQueueAttributes " + *input.QueueUrl)
 }
 
 func (p *patient) GetEventSourceMapping(context.Context, *lambda.GetEventSourceMappingInput, ...func(*lambda.Options)) (*lambda.GetEventSourceMappingOutput, error) {
-	return &lambda.GetEventSourceMappingOutput{State: &p.mapping}, p.errors["GetEventSourceMapping"]
+	return &lambda.GetEventSourceMappingOutput{State: &p.mapping}, p.fails("GetEventSourceMapping")
 }
 
 func (p *patient) DescribeTrails(context.Context, *cloudtrail.DescribeTrailsInput, ...func(*cloudtrail.Options)) (*cloudtrail.DescribeTrailsOutput, error) {
-	return &cloudtrail.DescribeTrailsOutput{TrailList: p.trails}, p.errors["DescribeTrails"]
+	return &cloudtrail.DescribeTrailsOutput{TrailList: p.trails}, p.fails("DescribeTrails")
 }
 
 func (p *patient) GetTrailStatus(_ context.Context, input *cloudtrail.GetTrailStatusInput, _ ...func(*cloudtrail.Options)) (*cloudtrail.GetTrailStatusOutput, error) {
-	return &cloudtrail.GetTrailStatusOutput{IsLogging: aws.Bool(!p.stopped)}, p.errors["GetTrailStatus "+*input.Name]
+	return &cloudtrail.GetTrailStatusOutput{IsLogging: aws.Bool(!p.stopped)}, p.fails("GetTrailStatus " + *input.Name)
 }
 
 func (p *patient) GetEventSelectors(context.Context, *cloudtrail.GetEventSelectorsInput, ...func(*cloudtrail.Options)) (*cloudtrail.GetEventSelectorsOutput, error) {
-	return &cloudtrail.GetEventSelectorsOutput{EventSelectors: p.basic, AdvancedEventSelectors: p.advanced}, p.errors["GetEventSelectors"]
+	return &cloudtrail.GetEventSelectorsOutput{EventSelectors: p.basic, AdvancedEventSelectors: p.advanced}, p.fails("GetEventSelectors")
 }
 
 func (p *patient) GetAccountSetting(context.Context, *ecr.GetAccountSettingInput, ...func(*ecr.Options)) (*ecr.GetAccountSettingOutput, error) {
-	return &ecr.GetAccountSettingOutput{Value: &p.scope}, p.errors["GetAccountSetting"]
+	return &ecr.GetAccountSettingOutput{Value: &p.scope}, p.fails("GetAccountSetting")
 }
 
 func (p *patient) GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error) {
 	if p.registry == "" && p.errors["GetRegistryPolicy"] == nil {
 		return nil, coded("RegistryPolicyNotFoundException")
 	}
-	return &ecr.GetRegistryPolicyOutput{PolicyText: &p.registry}, p.errors["GetRegistryPolicy"]
+	return &ecr.GetRegistryPolicyOutput{PolicyText: &p.registry}, p.fails("GetRegistryPolicy")
 }
 
 // examine returns the findings as lines: severity, subject, what is said, what to do, and the commands for it.
@@ -233,7 +259,7 @@ func TestFindings(t *testing.T) {
 			"$ aws ssm put-parameter --type String --name /ecr-pull-policy/accounts --value file://accounts.txt --region eu-central-1"},
 		"with a profile": {func(p *patient) { p.profile, p.disabled = "it's mine", []string{"RequestRule"} },
 			`problem rules: the rule RequestRule is disabled → enable it: $ aws events enable-rule --name RequestRule --region eu-central-1 --profile 'it'\''s mine'`},
-		"bad list":          {func(p *patient) { p.ssm.PutList(list, "what?") }, "problem list: version 2 of /ecr-pull-policy/accounts can't be used, version 1 stands in"},
+		"bad list":          {func(p *patient) { p.ssm.PutList(list, "what?") }, "problem list: version 2 of /ecr-pull-policy/accounts can't be used, version 1 is used instead"},
 		"bad list, no good": {func(p *patient) { p.ssm.PutList(list+"/team-a", "what?") }, "problem list: /ecr-pull-policy/accounts/team-a can't be used, and no earlier"},
 		"namespaced list":   {func(p *patient) { p.ssm.PutList(list+"/team-a", "none") }, "ok list: /ecr-pull-policy/accounts/team-a, version 1, names nobody"},
 		"lists not allowed": {func(p *patient) {
@@ -276,6 +302,36 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Services that don't answer are asked once, and all at the same time.
+func TestSilentServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		for _, id := range p.resources {
+			p.errors["DescribeRule "+id] = silent("EventBridge")
+			p.errors["GetQueueAttributes "+id] = silent("SQS")
+		}
+		p.errors["GetEventSourceMapping"] = silent("Lambda")
+		p.errors["GetRegistryPolicy"] = silent("ECR")
+		p.errors["GetTrailStatus arn:management"] = silent("CloudTrail")
+		p.errors["GetTrailStatus arn:second"] = silent("CloudTrail")
+		p.trails = append(p.trails, trail("second", "eu-central-1", false))
+		began := time.Now()
+		said := strings.Join(p.examine(t), "\n")
+		if took := time.Since(began); took != patience {
+			t.Errorf("it took %v", took)
+		}
+		services := []string{"EventBridge", "SQS", "Lambda", "CloudTrail", "ECR"}
+		if got := p.unanswered.Load(); got != int64(len(services)) {
+			t.Errorf("%d calls got no answer", got)
+		}
+		for _, service := range services {
+			if want := ": no answer from " + service + " at https://" + service + ".example.com: "; strings.Count(said, want) != 1 {
+				t.Errorf("it doesn't say %q once:\n%s", want, said)
+			}
+		}
+	})
 }
 
 func TestEventSelectors(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 )
 
 // What a queue tells of its messages.
@@ -32,22 +34,27 @@ func (d *Doctor) queues(ctx context.Context, p parts) []Finding {
 	}
 	var findings []Finding
 	for _, logicalID := range queues() {
-		if url := p.ids[logicalID]; url != "" {
-			findings = append(findings, d.queue(ctx, logicalID, url))
+		url := p.ids[logicalID]
+		if url == "" {
+			continue // the resources say so
+		}
+		output, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+			QueueUrl:       &url,
+			AttributeNames: []types.QueueAttributeName{waitingMessages, takenMessages},
+		})
+		findings = append(findings, queue(logicalID, output, err))
+		if awserror.Unanswered(err) {
+			return findings // all others would say the same
 		}
 	}
 	return findings
 }
 
-func (d *Doctor) queue(ctx context.Context, logicalID, url string) Finding {
+func queue(logicalID string, output *sqs.GetQueueAttributesOutput, err error) Finding {
 	subject := "queue"
 	if logicalID != requestQueue {
 		subject = "dead letters"
 	}
-	output, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl:       &url,
-		AttributeNames: []types.QueueAttributeName{waitingMessages, takenMessages},
-	})
 	switch {
 	case hasCode(err, "AWS.SimpleQueueService.NonExistentQueue"), hasCode(err, "QueueDoesNotExist"):
 		return problem(subject, redeploy, "the queue %s does not exist", logicalID)

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 )
 
 // TrailAPI is what the doctor needs of CloudTrail.
@@ -36,6 +38,8 @@ func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 		}
 		reason, err := d.whyNot(ctx, trail)
 		switch {
+		case awserror.Unanswered(err):
+			return unknown(subject, "cloudtrail:GetTrailStatus and cloudtrail:GetEventSelectors", err)
 		case err != nil: // the trail of an organization is not for all its members to see
 			unseen = err
 			reasons = append(reasons, fmt.Sprintf("%s can't be seen into", name))

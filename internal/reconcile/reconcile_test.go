@@ -113,6 +113,12 @@ func TestRun(t *testing.T) {
 	if want := "team/scratch-1 skipped, never-there gone, new updated, with-foreign updated"; report.outcomes() != want {
 		t.Errorf("outcomes %q, want %q", report.outcomes(), want)
 	}
+	for _, result := range report.results {
+		before := map[string]string{"with-foreign": foreign}[result.Repository]
+		if changed := result.Outcome == reconcile.Updated; changed != (result.After != "") || !strings.Contains(result.Before, before) {
+			t.Errorf("%s was %s and is %s", result.Repository, result.Before, result.After)
+		}
+	}
 	for _, repository := range []string{"new", "with-foreign"} {
 		if got := accounts(t, cloud, repository); got != "111111111111 222222222222" {
 			t.Errorf("%s may be pulled by %q", repository, got)

@@ -79,13 +79,13 @@ func (r *Reconciler) attempt(ctx context.Context, read func() (accountlist.Snaps
 		return result.refused(fmt.Errorf("make policy of %s: %w", one.name, err))
 	}
 	if !change.Changed || r.Observe {
-		return result.became(change, r.Observe)
+		return result.became(existing, change, r.Observe)
 	}
 	err = r.store(ctx, one, change.Document)
 	if errors.Is(err, registry.ErrRejected) {
 		return r.grantByCondition(ctx, one, existing, listed, change, result)
 	}
-	return result.stored(change, err)
+	return result.stored(existing, change, err)
 }
 
 // merge makes the policy that a repository is to have. Only a rollout that knows that all principals exist goes back from
@@ -120,12 +120,12 @@ func (r *Reconciler) grantByCondition(ctx context.Context, one *repository, exis
 	}
 	result.Reason = "ECR rejects a principal in the account lists: the policy grants by condition"
 	if !change.Changed {
-		return result.became(change, false)
+		return result.became(existing, change, false)
 	}
 	if err = r.store(ctx, one, change.Document); errors.Is(err, registry.ErrRejected) {
 		return result.refused(rejection(one.name, existing))
 	}
-	return result.stored(change, err)
+	return result.stored(existing, change, err)
 }
 
 // store writes a policy. Unless ECR rejects it, it may have been written even after an error, such as a time-out.

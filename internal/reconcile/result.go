@@ -34,6 +34,8 @@ type Result struct {
 	ListChanged time.Time // when the newest of them was written; zero if that can't be said
 	Added       []string  // Sids of the managed statements that were added, or would be
 	Removed     []string  // Sids of the managed statements that were removed, or would be
+	Before      string    // the policy that was changed, or would be
+	After       string    // what it was changed to, or would be
 	Reason      string    // why it was skipped, is gone, or grants by condition
 	Err         error     // why it failed
 	Retry       bool      // trying again could help
@@ -44,11 +46,13 @@ type Result struct {
 }
 
 // became is for what was done, or observed to be to do.
-func (r Result) became(change policy.Change, observe bool) Result {
-	r.Added, r.Removed = change.Added, change.Removed
-	switch {
-	case !change.Changed:
+func (r Result) became(existing string, change policy.Change, observe bool) Result {
+	if !change.Changed {
 		r.Outcome = Unchanged
+		return r
+	}
+	r.Added, r.Removed, r.Before, r.After = change.Added, change.Removed, existing, change.Document
+	switch {
 	case observe:
 		r.Outcome = WouldUpdate
 	case change.Document == "":
@@ -60,11 +64,11 @@ func (r Result) became(change policy.Change, observe bool) Result {
 }
 
 // stored is for what was written, or couldn't be.
-func (r Result) stored(change policy.Change, err error) Result {
+func (r Result) stored(existing string, change policy.Change, err error) Result {
 	if err != nil {
 		return r.failed(err)
 	}
-	return r.became(change, false)
+	return r.became(existing, change, false)
 }
 
 func (r Result) skipped(reason string) Result {
