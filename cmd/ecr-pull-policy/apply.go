@@ -4,38 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
-// How many repositories are written between two looks whether to go on. The lists are read once for all of them.
-const batchSize = 20
-
 func newApply(f *flags) *cobra.Command {
 	var l listFlags
 	var each, yes bool
 	command := &cobra.Command{
 		Use:   "apply",
-		Short: "Do what plan shows",
-		Long: `Show the plan, ask, and write the policies as the functions do. Needs what plan needs,
-ecr:SetRepositoryPolicy and ecr:DeleteRepositoryPolicy. A stack whose Mode is observe is
-not written to, unless --mode enforce says so.
+		Short: "Change the policies as plan shows",
+		Long: `Show the plan, ask for confirmation, and write the policies as the functions do. With
+--yes, write the policies at once and show what has changed.
 
-Ctrl-C stops after the repositories that are being written; run it again to go on. A
-second Ctrl-C stops at once.
+Required permissions: those of plan, ecr:SetRepositoryPolicy and
+ecr:DeleteRepositoryPolicy. If the Mode of the stack is observe, apply writes nothing
+unless you pass --mode enforce.
 
-Exit status: 0 all is done, or you said no, 1 something failed, 130 interrupted.`,
+Press Ctrl-C to stop after the repositories that are being written, and run apply again
+to continue. Press it twice to stop at once.
+
+Exit status:
+    0  the repositories in scope follow the account lists, or you didn't confirm;
+       a principal that doesn't exist is reported and doesn't change the status
+    1  an error occurred, a repository failed, or a list can't be used
+  130  interrupted`,
 		Example: `  ecr-pull-policy apply
   ecr-pull-policy apply --yes --include 'team-a/**'`,
 		Args: cobra.NoArgs,
@@ -43,55 +44,73 @@ Exit status: 0 all is done, or you said no, 1 something failed, 130 interrupted.
 	f.registerRepositories(command.Flags())
 	f.register(command.Flags(), "mode")
 	l.register(command)
-	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change or fail alike")
-	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
+	command.Flags().BoolVar(&each, "all", false, "show every repository, even if many change or fail in the same way")
+	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if !yes && !isTerminal(command.InOrStdin()) {
-			return errors.New("nobody to ask: the standard input is no terminal; say --yes to go ahead")
+			return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
 		}
-		s, store, err := l.connect(command, f)
+		s, store, err := l.connect(command, f, stackRequired)
 		if err != nil {
 			return err
 		}
 		s.introduce(command.OutOrStdout())
 		if s.Observe {
-			return errors.New("the mode is observe, so nothing is written: deploy the stack with Mode=enforce, or say --mode enforce to write all the same")
+			return errors.New("the mode is observe, so nothing is written: deploy the stack with Mode=enforce, or pass --mode enforce to write anyway")
 		}
-		planned, usable, err := s.plan(command, store, each)
-		if err != nil {
-			return err
+		if l.given(command) && s.Stack != "" {
+			fmt.Fprintf(command.ErrOrStderr(), "The stack follows %s and will undo what differs from it.\n", s.ListName)
 		}
-		names := changing(planned)
-		if len(names) > 0 {
-			if l.given(command) {
-				fmt.Fprintf(command.ErrOrStderr(), "A stack that is deployed follows %s, and undoes what differs from it.\n", s.ListName)
-			}
-			if err := s.write(command, store, names, each, yes); err != nil {
-				return err
-			}
+		if yes {
+			return s.applyAll(command, store, each)
 		}
-		if count(planned)[plan.Failed] > 0 || !usable {
-			return exit(exitFailed)
-		}
-		return nil
+		return s.applyPlan(command, store, each)
 	}
 	return command
 }
 
-// write asks whether to write, unless that was said, and does it. A no is no error.
-func (s *session) write(command *cobra.Command, store *accountlist.Store, names []string, each, yes bool) error {
-	if !yes {
+// applyAll applies the lists to all repositories in scope, and shows what has changed.
+func (s *session) applyAll(command *cobra.Command, store *accountlist.Store, each bool) error {
+	lists, names, outOfScope, err := s.read(command, store)
+	if err != nil {
+		return err
+	}
+	err = s.apply(command, &knownLists{Store: store, known: &lists}, names, func(a *application) {
+		r := newReport(command.OutOrStdout())
+		r.changes(a.planned(), each)
+		r.applied(a.results, outOfScope, each)
+	})
+	if err == nil && len(lists.Unusable()) > 0 {
+		return exit(exitFailed)
+	}
+	return err
+}
+
+// applyPlan shows the plan, asks, and applies the lists to the repositories that would change.
+func (s *session) applyPlan(command *cobra.Command, store *accountlist.Store, each bool) error {
+	planned, usable, err := s.plan(command, store, each)
+	if err != nil {
+		return err
+	}
+	if names := changing(planned); len(names) > 0 {
 		agreed, err := confirm(command, fmt.Sprintf("Write the policies of %s in %s, %s?",
 			repositories(len(names)), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
+		switch {
+		case err != nil:
+			return err
+		case agreed:
+			err = s.apply(command, store, names, func(a *application) { newReport(command.OutOrStdout()).applied(a.results, 0, each) })
+		default:
+			fmt.Fprintln(command.ErrOrStderr(), "Nothing was written.")
+		}
 		if err != nil {
 			return err
 		}
-		if !agreed {
-			fmt.Fprintln(command.ErrOrStderr(), "Nothing was written.")
-			return nil
-		}
 	}
-	return s.apply(command, store, names, each)
+	if count(planned)[plan.Failed] > 0 || !usable {
+		return exit(exitFailed)
+	}
+	return nil
 }
 
 func changing(planned []plan.Repository) []string {
@@ -104,102 +123,106 @@ func changing(planned []plan.Repository) []string {
 	return names
 }
 
-// apply brings the repositories to the standard policy, and says what became of them.
-func (s *session) apply(command *cobra.Command, store *accountlist.Store, names []string, each bool) error {
-	reconciler := &reconcile.Reconciler{
-		Lists:    store,
-		Policies: registry.NewPolicies(ecr.NewFromConfig(s.config)),
+// apply applies the lists to the repositories, and reports the results. If it is interrupted or AWS doesn't answer, it
+// finishes what it has begun.
+func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []string, report func(*application)) error {
+	ctx, stop := context.WithCancelCause(command.Context())
+	defer stop(nil)
+	defer context.AfterFunc(command.Context(), func() {
+		fmt.Fprintln(command.ErrOrStderr(), "\nstopping after the repositories that are being written; press Ctrl-C again to stop at once")
+	})()
+	progress := newProgress(command.ErrOrStderr(), len(names), "applying policies")
+	asked := &finishedLists{lists: lists}
+	a := &application{standard: s.Standard, results: map[string]reconcile.Result{}}
+	err := (&reconcile.Reconciler{
+		Lists: asked,
+		Policies: &finishedPolicies{
+			policies: registry.NewPolicies(ecr.NewFromConfig(s.config)),
+			read:     func() { _ = progress.Add(1) },
+			silent:   stop,
+		},
 		Standard: s.Standard,
 		Scope:    s.Scope,
+	}).Run(ctx, trigger.Repositories{Kind: "apply", Names: names}, a)
+	_ = progress.Finish()
+	report(a)
+
+	var unfinished *reconcile.Unfinished
+	left := 0
+	if errors.As(err, &unfinished) {
+		left = len(unfinished.Repositories)
 	}
-	a := &application{
-		results:  map[string]reconcile.Result{},
-		progress: newProgress(command.ErrOrStderr(), len(names), "writing policies"),
-	}
-	ctx := command.Context()
-	defer context.AfterFunc(ctx, func() {
-		fmt.Fprintln(command.ErrOrStderr(), "\nstopping after the repositories that are being written; again: at once")
-	})()
-	left, err := a.run(ctx, reconciler, names)
-	_ = a.progress.Finish()
-	a.tell(newReport(command.OutOrStdout()), each)
-	switch {
-	case err != nil:
-		return err
-	case len(left) > 0:
-		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s left: %s; run apply again to go on\n", repositories(len(left)), some(left))
+	switch cause := context.Cause(ctx); {
+	case asked.err != nil:
+		return asked.err
+	case awserror.Unanswered(cause):
+		return fmt.Errorf("%w; %s left: run apply again to continue", cause, repositories(left))
+	case left > 0:
+		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s left: %s; run apply again to continue\n", repositories(left), some(unfinished.Repositories))
 		return exit(exitInterrupted)
+	case err != nil && !a.explains(err):
+		return err
 	case a.failed():
 		return exit(exitFailed)
 	}
 	return nil
 }
 
-// application is what became of repositories so far. It is a reconcile.Reporter.
-type application struct {
-	results  map[string]reconcile.Result
-	progress *progressbar.ProgressBar
+// knownLists are account lists that have been read: a run begins with what was read.
+type knownLists struct {
+	*accountlist.Store
+	known *accountlist.Snapshot
 }
 
-// run reconciles the repositories, batch by batch. When the context ends, it finishes the batch that it is at, and
-// returns what is left.
-func (a *application) run(ctx context.Context, reconciler *reconcile.Reconciler, names []string) (left []string, err error) {
-	for batch := range slices.Chunk(names, batchSize) {
-		if ctx.Err() != nil {
-			return names[len(a.results):], nil
-		}
-		err := reconciler.Run(context.WithoutCancel(ctx), trigger.Repositories{Kind: "apply", Names: batch}, a)
-		if err != nil && !a.explains(batch) {
-			return nil, err
-		}
+func (l *knownLists) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
+	if known := l.known; known != nil {
+		l.known = nil
+		return *known, nil
 	}
-	return nil, nil
+	return l.Store.Read(ctx, repositories)
 }
 
-// explains tells whether the error of a batch is that of repositories, which is told with them.
-func (a *application) explains(batch []string) bool {
-	return slices.ContainsFunc(batch, func(name string) bool { return a.results[name].Outcome == reconcile.Failed })
+// finishedLists are account lists that are read even if the context ends: what was written by then has to be checked. They
+// keep the last error.
+type finishedLists struct {
+	lists reconcile.Lists
+	err   error
 }
 
-// Repository keeps the newest result of a repository.
-func (a *application) Repository(_ context.Context, result reconcile.Result) {
-	if _, again := a.results[result.Repository]; !again {
-		_ = a.progress.Add(1)
-	}
-	a.results[result.Repository] = result
+func (l *finishedLists) Read(ctx context.Context, repositories []string) (lists accountlist.Snapshot, err error) {
+	lists, l.err = l.lists.Read(context.WithoutCancel(ctx), repositories)
+	return lists, l.err
 }
 
-// Unusable has nothing to say: the plan has told it.
-func (a *application) Unusable(context.Context, accountlist.List) {}
-
-func (a *application) failed() bool {
-	for _, result := range a.results {
-		if result.Outcome == reconcile.Failed {
-			return true
-		}
-	}
-	return false
+func (l *finishedLists) Moved(ctx context.Context, since accountlist.Snapshot) (moved bool, err error) {
+	moved, l.err = l.lists.Moved(context.WithoutCancel(ctx), since)
+	return moved, l.err
 }
 
-// tell writes what failed, which consumers ECR rejects, and the totals.
-func (a *application) tell(r *report, each bool) {
-	var failed []failure
-	counts := map[reconcile.Outcome]int{}
-	for _, name := range slices.Sorted(maps.Keys(a.results)) {
-		result := a.results[name]
-		counts[result.Outcome]++
-		if result.Outcome == reconcile.Failed {
-			failed = append(failed, failure{name, result.Err})
-		}
+// finishedPolicies are repository policies whose calls end even if the context does: a repository that was begun is finished.
+type finishedPolicies struct {
+	policies reconcile.Policies
+	read     func()      // is called after each read
+	silent   func(error) // is called with the error of a call that got no answer
+}
+
+func (p *finishedPolicies) Policy(ctx context.Context, repository string) (string, error) {
+	defer p.read()
+	document, err := p.policies.Policy(context.WithoutCancel(ctx), repository)
+	return document, p.answered(err)
+}
+
+func (p *finishedPolicies) SetPolicy(ctx context.Context, repository, document string) error {
+	return p.answered(p.policies.SetPolicy(context.WithoutCancel(ctx), repository, document))
+}
+
+func (p *finishedPolicies) DeletePolicy(ctx context.Context, repository string) error {
+	return p.answered(p.policies.DeletePolicy(context.WithoutCancel(ctx), repository))
+}
+
+func (p *finishedPolicies) answered(err error) error {
+	if awserror.Unanswered(err) {
+		p.silent(err)
 	}
-	r.failures(failed, each)
-	var said []string
-	for _, outcome := range reconcile.Outcomes() {
-		if n := counts[outcome]; n > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n, outcome))
-		}
-	}
-	if len(said) > 0 {
-		fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprint("applied:"), strings.Join(said, ", "))
-	}
+	return err
 }

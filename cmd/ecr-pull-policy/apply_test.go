@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -21,7 +23,7 @@ func TestObserve(t *testing.T) {
 		says   []string
 	}{
 		{[]string{"plan"}, exitChanges, 0, []string{introduction, "1 to change"}},
-		{[]string{"apply", "--yes"}, exitFailed, 0, []string{introduction, "the mode is observe, so nothing is written: ", "Mode=enforce", "say --mode enforce"}},
+		{[]string{"apply", "--yes"}, exitFailed, 0, []string{introduction, "the mode is observe, so nothing is written: ", "Mode=enforce", "pass --mode enforce"}},
 		{[]string{"apply", "--yes", "--mode", "enforce"}, 0, 1, []string{"stack watching, list", "applied: 1 updated"}},
 		{[]string{"apply", "--yes", "--mode", "force"}, exitFailed, 0, []string{`Mode: "force" is neither enforce nor observe`}},
 	} {
@@ -41,20 +43,25 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// A repository that can't follow is told after all others were served.
+// A repository that can't follow is reported after all others were served.
 func TestFailedRepository(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/full", "b/api", "c/api")
 	full := fmt.Sprintf(`{"Statement":[{"Sid":%q}]}`, strings.Repeat("x", 10_200))
 	cloud.SetPolicy("a/full", full)
 	cloud.PutList(accountList, "111111111111")
-	for _, command := range [][]string{{"plan"}, {"apply", "--yes"}} {
-		status, said := call(t.Context(), command...)
+	for _, c := range []struct {
+		args   []string
+		totals string
+	}{
+		{[]string{"plan", "--stack", ""}, "3 repositories: 2 to change, 0 unchanged, 1 failed"},
+		{[]string{"apply", "--stack", "", "--yes"}, "applied: 2 updated, 1 failed"},
+	} {
+		status, said := call(t.Context(), c.args...)
 		if status != 1 {
-			t.Errorf("%s: exit status %d", command, status)
+			t.Errorf("%s: exit status %d", c.args, status)
 		}
-		says(t, said, "There is no stack ecr-pull-policy", "the same change in 2 repositories: b/api, c/api",
-			"failed: a/full: the policy document would have", "3 repositories: 2 to change, 0 unchanged, 1 failed")
+		says(t, said, "the same change in 2 repositories: b/api, c/api", "failed: a/full: make policy of a/full: the policy document would have", c.totals)
 	}
 	for repository, want := range map[string]string{"a/full": full, "b/api": "111111111111", "c/api": "111111111111"} {
 		if got, _ := cloud.Policy(repository); !strings.Contains(got, want) {
@@ -63,26 +70,146 @@ func TestFailedRepository(t *testing.T) {
 	}
 }
 
+// A typo in the stack's name, or the wrong Region, must not make the template's defaults the scope.
+func TestApplyNeedsTheStack(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	const absent = "there is no stack ecr-pull-policy in eu-central-1: name the stack with --stack and its Region with --region, or pass --stack ''"
+	for _, c := range []struct {
+		args   []string
+		status int
+		writes int
+		says   string
+	}{
+		{[]string{"apply", "--yes"}, exitFailed, 0, absent},
+		{[]string{"apply", "--yes", "--include", "a/**"}, exitFailed, 0, absent},
+		{[]string{"plan"}, exitChanges, 0, "There is no stack ecr-pull-policy in eu-central-1: using the template's defaults and the flags.\n"},
+		{[]string{"audit"}, 0, 0, "There is no stack ecr-pull-policy"},
+		{[]string{"render", "a/api"}, 0, 0, "There is no stack ecr-pull-policy"},
+		{[]string{"apply", "--yes", "--stack", ""}, 0, 1, "no stack, list " + accountList},
+	} {
+		status, said := call(t.Context(), c.args...)
+		if status != c.status {
+			t.Errorf("%s: exit status %d", c.args, status)
+		}
+		says(t, said, c.says)
+		if got := cloud.Calls()["SetRepositoryPolicy"]; got != c.writes {
+			t.Errorf("%s: %d policies were written, want %d", c.args, got, c.writes)
+		}
+	}
+}
+
+// A repository that doesn't change costs one call, one that changes costs two, and the rest doesn't depend on them.
+func TestCallsOfApply(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository(checkRepository)
+	for i := range 150 {
+		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
+	}
+	cloud.PutList(accountList, "111111111111")
+	expect := func(list string, want map[string]int, parts ...string) {
+		t.Helper()
+		cloud.PutList(accountList, list)
+		before := cloud.Calls()
+		status, said := call(t.Context(), "apply", "--yes", "--stack", "checking")
+		if status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+		says(t, said, parts...)
+		got := cloud.Calls()
+		for operation, n := range before {
+			if got[operation] -= n; got[operation] == 0 {
+				delete(got, operation)
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: calls %v, want %v", list, got, want)
+		}
+	}
+	expect("111111111111", map[string]int{
+		"DescribeRepositories": 1, "GetRepositoryPolicy": 150, "SetRepositoryPolicy": 150, "GetParameters": 2, "GetParametersByPath": 2,
+	}, "the same change in 150 repositories: a/000,", "    + account 111111111111\n", "applied: 150 updated, 1 out of scope\n")
+	for i := range 50 {
+		cloud.CreateRepository(fmt.Sprintf("b/%03d", i))
+	}
+	expect("111111111111", map[string]int{
+		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "SetRepositoryPolicy": 50, "GetParameters": 2, "GetParametersByPath": 2,
+	}, "the same change in 50 repositories: b/000,", "applied: 50 updated, 150 unchanged, 1 out of scope\n")
+	expect("111111111111", map[string]int{
+		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "GetParameters": 1, "GetParametersByPath": 1,
+	}, "applied: 200 unchanged, 1 out of scope\n")
+	expect("none", map[string]int{
+		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "DeleteRepositoryPolicy": 200, "GetParameters": 2, "GetParametersByPath": 2,
+	}, "    - account 111111111111\n", "  nothing is left: the policy is deleted\n", "applied: 200 deleted, 1 out of scope\n")
+	if document, _ := cloud.Policy(checkRepository); document != "" {
+		t.Errorf("the stack's own repository has %s", document)
+	}
+}
+
+// A list that changes while it is applied is applied in turn, and what is shown is the whole change.
+func TestListChangesDuringApply(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes int
+		status  int
+		says    []string
+	}{
+		"once":    {1, 0, []string{"the same change in 3 repositories", "+ account 2", "applied: 3 updated\n"}},
+		"forever": {1000, exitFailed, []string{"applied: 3 updated\n", "the account lists changed 5 times"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud := newCloud(t)
+			cloud.CreateRepository("a/1", "a/2", "a/3")
+			cloud.PutList(accountList, "100000000000")
+			var changes atomic.Int64
+			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+				if call.Operation == "SetRepositoryPolicy" {
+					if n := changes.Add(1); n <= int64(c.changes) {
+						cloud.PutList(accountList, fmt.Sprintf("2%011d", n))
+					}
+				}
+				return stubaws.Fault{}
+			}
+			status, said := call(t.Context(), "apply", "--yes", "--stack", "")
+			if status != c.status {
+				t.Errorf("exit status %d", status)
+			}
+			says(t, said, c.says...)
+			if strings.Contains(said, "account 100000000000") {
+				t.Errorf("it shows a consumer that came and went:\n%s", said)
+			}
+		})
+	}
+}
+
+// A principal that doesn't exist keeps nobody else from pulling. Which one it is, another command finds out.
 func TestFailuresOfApply(t *testing.T) {
 	cloud := newCloud(t)
-	cloud.CreateRepository("a/denied", "b/api")
+	cloud.CreateRepository("a/denied", "b/api", "c/api")
 	cloud.PutList(accountList, "111111111111,arn:aws:iam::222222222222:role/gone")
 	cloud.ClosePrincipal("arn:aws:iam::222222222222:role/gone")
+	denied := true
 	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
-		if call.Operation == "SetRepositoryPolicy" && strings.Contains(string(call.Body), "a/denied") {
+		if denied && call.Operation == "SetRepositoryPolicy" && strings.Contains(string(call.Body), "a/denied") {
 			return stubaws.Fault{Code: "AccessDeniedException"}
 		}
 		return stubaws.Fault{}
 	}
-	status, said := call(t.Context(), "apply", "--yes")
+	status, said := call(t.Context(), "apply", "--yes", "--stack", "")
 	if status != 1 {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "failed: a/denied: set policy of a/denied:", "AccessDeniedException",
-		"rejected: arn:aws:iam::222222222222:role/gone: ECR says that it does not exist", "applied: 1 updated, 1 failed")
+	says(t, said, "failed: a/denied: set policy of a/denied: AccessDeniedException", "applied: 2 updated, 1 failed",
+		"note: ECR rejects a principal in the account lists, so the grants in 2 repositories are by condition; to see which, run: "+
+			"ecr-pull-policy validate FILE --check-principals\n")
+	denied = false
+	if status, said = call(t.Context(), "apply", "--yes", "--stack", ""); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	says(t, said, "grants in 1 repository are by condition", "applied: 1 updated, 2 unchanged\n")
 }
 
-// What fails alike in many repositories is told once.
+// What fails in the same way in many repositories is reported once.
 func TestManyFailures(t *testing.T) {
 	cloud := newCloud(t)
 	for i := range 500 {
@@ -95,7 +222,7 @@ func TestManyFailures(t *testing.T) {
 	cloud.PutList(accountList, "111111111111")
 	for operation, command := range map[string][]string{
 		"GetRepositoryPolicy": {"plan"},
-		"SetRepositoryPolicy": {"apply", "--yes"},
+		"SetRepositoryPolicy": {"apply", "--yes", "--stack", ""},
 	} {
 		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
 			if call.Operation == operation && strings.Contains(string(call.Body), `"a/`) {
@@ -108,7 +235,7 @@ func TestManyFailures(t *testing.T) {
 			t.Errorf("%s: exit status %d", command, status)
 		}
 		says(t, said, "a/000: AccessDeniedException: stubaws was told to\n  the same in 499 more: a/001, a/002,", "… and 493 more (--all lists each)\n",
-			"failed: b/full: the policy document would have", "\n  the same in 1 more: c/full\n")
+			"failed: b/full: make policy of b/full: the policy document would have", "\n  the same in 1 more: c/full\n")
 		if len(said) > 3000 {
 			t.Errorf("%s says %d characters:\n%s", command, len(said), said)
 		}
@@ -117,33 +244,36 @@ func TestManyFailures(t *testing.T) {
 	}
 }
 
-// Lists that can't be read any more stop it.
+// An apply that can't check whether the lists have changed fails.
 func TestListsGoAway(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api")
 	cloud.PutList(accountList, "111111111111")
-	planned := false
+	var written atomic.Bool
 	cloud.OnDone = func(_ context.Context, call stubaws.Call, _ error) {
-		planned = planned || call.Operation == "GetRepositoryPolicy"
+		if call.Operation == "SetRepositoryPolicy" {
+			written.Store(true)
+		}
 	}
 	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
-		if planned && call.Operation == "GetParameters" {
+		if written.Load() && call.Operation == "GetParameters" {
 			return stubaws.Fault{Code: "AccessDeniedException"}
 		}
 		return stubaws.Fault{}
 	}
-	status, said := call(t.Context(), "apply", "--yes")
+	status, said := call(t.Context(), "apply", "--yes", "--stack", "")
 	if status != 1 {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "read list "+accountList)
+	says(t, said, "applied: 1 updated", "read list "+accountList+": AccessDeniedException")
 }
 
-// Ctrl-C while the first of several batches is written: that batch is finished, with the check that no list moved.
-func TestInterruptedBatch(t *testing.T) {
+// Ctrl-C while the first repositories are written: those are finished, with the check that no list has changed.
+func TestInterruptedApply(t *testing.T) {
+	const all = 200
 	cloud := newCloud(t)
-	for i := range 2*batchSize + 1 {
-		cloud.CreateRepository(fmt.Sprintf("a/%02d", i))
+	for i := range all {
+		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
 	}
 	cloud.PutList(accountList, "111111111111")
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -153,27 +283,29 @@ func TestInterruptedBatch(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	status, said := call(ctx, "apply", "--yes")
+	status, said := call(ctx, "apply", "--yes", "--stack", "")
 	if status != exitInterrupted {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "applied: 20 updated", "interrupted: 21 repositories left: a/20, a/21,", "run apply again")
-	if status, said = call(t.Context(), "apply", "--yes"); status != 0 {
+	calls := cloud.Calls()
+	written := calls["SetRepositoryPolicy"]
+	if written == 0 || written != calls["GetRepositoryPolicy"] || calls["GetParameters"] != 2 {
+		t.Errorf("calls %v", calls)
+	}
+	says(t, said, fmt.Sprintf("applied: %d updated\n", written), fmt.Sprintf("interrupted: %d repositories left: a/", all-written), "run apply again to continue")
+	if status, said = call(t.Context(), "apply", "--yes", "--stack", ""); status != 0 {
 		t.Errorf("again: exit status %d", status)
 	}
-	says(t, said, "applied: 21 updated")
-	if status, said = call(t.Context(), "apply", "--yes"); status != 0 || !strings.Contains(said, "0 to change, 41 unchanged") {
-		t.Errorf("a third time: exit status %d\n%s", status, said)
-	}
+	says(t, said, fmt.Sprintf("applied: %d updated, %d unchanged\n", all-written, written))
 }
 
-// Who is asked and says no wrote nothing, and nothing failed.
+// Without a confirmation nothing is written, and nothing fails.
 func TestAnswers(t *testing.T) {
 	for answer, want := range map[string]struct {
 		writes int
 		says   string
 	}{
-		"no\n":  {0, "Only yes goes ahead: Nothing was written.\n"},
+		"no\n":  {0, "Type yes to continue: Nothing was written.\n"},
 		"":      {0, "Nothing was written.\n"},
 		"yes\n": {1, "applied: 1 updated"},
 	} {
@@ -186,11 +318,11 @@ func TestAnswers(t *testing.T) {
 		command.SetIn(strings.NewReader(answer))
 		command.SetOut(&out)
 		command.SetErr(&out)
-		s, store, err := (&listFlags{}).connect(command, newFlags())
+		s, store, err := (&listFlags{}).connect(command, newFlags(callTimeout), stackOptional)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.write(command, store, []string{"a/api"}, false, false); err != nil {
+		if err := s.applyPlan(command, store, false); err != nil {
 			t.Errorf("%q: %v", answer, err)
 		}
 		says(t, out.String(), "Write the policies of 1 repository in 123456789012, eu-central-1?", want.says)

@@ -13,21 +13,25 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// auditConcurrency is how many policies are read side by side.
+// auditConcurrency is how many policies are read concurrently.
 const auditConcurrency = 8
 
 func newAudit(f *flags) *cobra.Command {
 	var output string
 	command := &cobra.Command{
 		Use:   "audit",
-		Short: "Show who may pull and push, and what a reviewer would mark",
-		Long: `Show for every repository who may pull and push and through which statement, and what a
-reviewer would mark. Writes nothing; needs the permissions of plan.
+		Short: "Show who can pull and push, and security findings",
+		Long: `Show who can pull from and push to each repository, through which statement, and what is
+wrong with the policies. It writes nothing, and requires the permissions of plan.
 
-Exit status: 0 nothing critical or high, 2 something is, 1 error.`,
+Exit status:
+  0  there are no critical or high findings
+  1  an error occurred
+  2  there are critical or high findings`,
 		Example: `  ecr-pull-policy audit
   ecr-pull-policy audit --output html > report.html`,
 		Args: cobra.NoArgs,
@@ -39,7 +43,7 @@ Exit status: 0 nothing critical or high, 2 something is, 1 error.`,
 		if err != nil {
 			return err
 		}
-		s, err := connect(command, f)
+		s, err := connect(command, f, stackOptional)
 		if err != nil {
 			return err
 		}
@@ -73,11 +77,11 @@ func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
 	case "html":
 		return audit.WriteHTML, nil
 	default:
-		return nil, fmt.Errorf("--output %q is none of table, json, csv, html", output)
+		return nil, fmt.Errorf("--output %q must be table, json, csv or html", output)
 	}
 }
 
-// documents reads the policies of all repositories, those out of scope too.
+// documents reads the policies of all repositories, including those out of scope.
 func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
 	ctx := command.Context()
 	store, err := (&listFlags{}).store(command, s)
@@ -111,8 +115,11 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 		group.Go(func() error {
 			defer func() { _ = progress.Add(1) }()
 			text, err := policies.Policy(ctx, name)
-			if errors.Is(err, registry.ErrNotFound) {
-				return nil // it is gone since it was listed
+			switch {
+			case errors.Is(err, registry.ErrNotFound):
+				return nil // it was deleted since it was listed
+			case awserror.Unanswered(err):
+				return err
 			}
 			read[i] = &audit.Document{Repository: name, Text: text, Err: err, Lists: lists.Listed(name), OutOfScope: !s.Scope.Contains(name)}
 			return ctx.Err()

@@ -3,20 +3,22 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 )
 
-func newCommand() *cobra.Command {
-	f := newFlags()
+// newCommand returns the command line, which gives an attempt of a call to AWS up after the timeout.
+func newCommand(timeout time.Duration) *cobra.Command {
+	f := newFlags(timeout)
 	command := &cobra.Command{
 		Use:   "ecr-pull-policy",
 		Short: "Preview, apply and check the standard cross-account pull policy of ECR repositories",
 		Long: `Preview, apply and check the standard cross-account pull policy of ECR repositories.
 
-What the stack decides (name of the list, grant style, scope, ...) is read from its
-parameters in CloudFormation; a flag overrides each. Credentials and Region are those
-of the AWS CLI.`,
+Settings such as the name of the account list, the grant style, and the scope come from
+the parameters of the CloudFormation stack. Use flags to override them. Credentials and
+the Region are configured as for the AWS CLI.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -28,7 +30,7 @@ of the AWS CLI.`,
 	return command
 }
 
-// version is that of the module, which go build takes from git, and Go's.
+// version returns the version of the module, which go build takes from git, and that of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

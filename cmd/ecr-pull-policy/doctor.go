@@ -18,29 +18,37 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 )
 
 func newDoctor(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look whether all is in place, and say what to do about what isn't",
-		Long: `Look at the stack, its rules, its queues and who empties them, the CloudTrail trail, the
-account lists and the registry policy. Writes nothing. What can't be looked at is a warning.
+		Short: "Check the installation and suggest fixes",
+		Long: `Check the stack, its rules, its queues and their consumer, the CloudTrail trail, the
+account lists and the registry policy. It writes nothing. A warning is shown for
+whatever can't be checked.
 
-Exit status: 0 no problem, 1 problems.`,
+Exit status:
+  0  there are no problems
+  1  there are problems, or an error occurred`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if f.stack == "" {
-				return errors.New("name the stack to look at with --stack")
+				return errors.New("doctor checks a stack: name it with --stack")
 			}
 			s, home, err := reach(command.Context(), f)
 			if err != nil {
 				return err
 			}
 			s.config.RetryMaxAttempts = fewAttempts
-			if _, err := readStack(command, f, s.config); err != nil {
-				fmt.Fprintln(command.ErrOrStderr(), err) // and what can be looked at without it is
+			_, err = readStack(command, f, s.config, stackOptional)
+			switch {
+			case awserror.Unanswered(err):
+				return err
+			case err != nil:
+				fmt.Fprintln(command.ErrOrStderr(), awserror.Text(err)) // doctor checks what it can without it
 			}
 			if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
 				return fmt.Errorf("settings: %w", err)

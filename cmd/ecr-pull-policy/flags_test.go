@@ -15,7 +15,7 @@ func TestFlagsOverrideTheStack(t *testing.T) {
 		"AccountListName": "/other", "GrantStyle": "condition", "LambdaStatement": "off",
 		"ExtraActions": "", "Include": "team-a/**,team-b/**", "Exclude": "**/scratch", "Mode": "observe",
 	}
-	f := newFlags()
+	f := newFlags(callTimeout)
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f.registerRepositories(set)
 	if err := set.Parse([]string{"--grant-style", "principal", "--exclude", ""}); err != nil {
@@ -38,9 +38,29 @@ func TestFlagsOverrideTheStack(t *testing.T) {
 }
 
 func TestPartitionOf(t *testing.T) {
-	for region, want := range map[string]string{"eu-west-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov"} {
-		if got := partitionOf(region); got != want {
-			t.Errorf("%s is in %s, want %s", region, got, want)
+	for region, want := range map[string]string{
+		"eu-west-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "eusc-de-east-1": "aws-eusc",
+		"us-iso-east-1": "aws-iso", "us-isob-east-1": "aws-iso-b",
+	} {
+		if got, err := partitionOf(region); got != want || err != nil {
+			t.Errorf("%s is in %q, want %s: %v", region, got, want, err)
 		}
+	}
+	for _, region := range []string{"xx-moon-1", "eu-central", "EU-CENTRAL-1", ""} {
+		if got, err := partitionOf(region); err == nil || got != "" {
+			t.Errorf("%q is in %q", region, got)
+		}
+	}
+}
+
+// With a connection, the partition is the one that AWS names.
+func TestPartitionOfTheCaller(t *testing.T) {
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-tomorrow"} {
+		newCloudIn(t, partition)
+		status, said := call(t.Context(), "render", "a/api", "--accounts", "111111111111", "--region", "xx-moon-1", "--lambda-statement", "off")
+		if status != 0 {
+			t.Errorf("%s: exit status %d", partition, status)
+		}
+		says(t, said, `"arn:`+partition+`:iam::111111111111:root"`)
 	}
 }

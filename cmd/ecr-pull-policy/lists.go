@@ -23,26 +23,26 @@ const (
 	advancedTier = 8192
 )
 
-// listFlags say which list to use in the place of the one in SSM.
+// listFlags say which list to use instead of the account list in SSM.
 type listFlags struct {
 	file     string
 	accounts []string
 }
 
 func (l *listFlags) register(command *cobra.Command) {
-	command.Flags().StringVar(&l.file, "list", "", "file with a list to use in the place of the one in SSM; - is the standard input")
-	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "entries of such a list, separated by commas")
+	command.Flags().StringVar(&l.file, "list", "", "file with a list to use instead of the SSM parameter; - for standard input")
+	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "list entries to use instead of the SSM parameter, separated by commas")
 	command.MarkFlagsMutuallyExclusive("list", "accounts")
 }
 
-// given tells whether there is such a list.
+// given reports whether there is such a list.
 func (l *listFlags) given(command *cobra.Command) bool {
 	return command.Flags().Changed("list") || command.Flags().Changed("accounts")
 }
 
 // connect connects to the registry, and opens its lists.
-func (l *listFlags) connect(command *cobra.Command, f *flags) (*session, *accountlist.Store, error) {
-	s, err := connect(command, f)
+func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*session, *accountlist.Store, error) {
+	s, err := connect(command, f, stackNeed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -50,8 +50,8 @@ func (l *listFlags) connect(command *cobra.Command, f *flags) (*session, *accoun
 	return s, store, err
 }
 
-// store returns the lists of the registry, with the given one in the place of the account list. Lists of namespaces
-// are always those in SSM.
+// store returns the lists of the registry, with the given one instead of the account list. Namespace lists are always those
+// in SSM.
 func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Store, error) {
 	var api accountlist.API = ssm.NewFromConfig(s.config)
 	if l.given(command) {
@@ -79,7 +79,7 @@ func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Stor
 	return accountlist.NewStore(api, s.ListName, s.Standard), nil
 }
 
-// readList returns the text of a file, or of the standard input for -.
+// readList returns the text of a file, or of standard input for -.
 func readList(command *cobra.Command, file string) (string, error) {
 	var text []byte
 	var err error
@@ -94,7 +94,7 @@ func readList(command *cobra.Command, file string) (string, error) {
 	return string(text), nil
 }
 
-// checkLength refuses a list that no parameter holds. Every list is a parameter of its own.
+// checkLength rejects a list that doesn't fit into a parameter. Every list is a parameter of its own.
 func checkLength(list string) error {
 	if n := utf8.RuneCountInString(list); n > advancedTier {
 		return fmt.Errorf("has %d characters, and a parameter holds at most %d: shorten its comments, or name an organization", n, advancedTier)
@@ -102,24 +102,24 @@ func checkLength(list string) error {
 	return nil
 }
 
-// readLists reads every list there is, and says what is wrong with them. It is an error if none can be used.
+// readLists reads all lists, and reports those that can't be used. It is an error if none can be used.
 func readLists(command *cobra.Command, store *accountlist.Store) (accountlist.Snapshot, error) {
 	lists, err := store.ReadAll(command.Context())
 	if err != nil {
 		return accountlist.Snapshot{}, err
 	}
 	for _, list := range lists.Unusable() {
-		fmt.Fprintf(command.ErrOrStderr(), "%s can't be used%s: %v\n", list.Name, standIn(list), list.Problem)
+		fmt.Fprintf(command.ErrOrStderr(), "%s can't be used%s: %v\n", list.Name, usedInstead(list), list.Problem)
 	}
 	if lists.IsEmpty() {
-		return accountlist.Snapshot{}, errors.New("no account list can be used: there is nothing to follow")
+		return accountlist.Snapshot{}, errors.New("no account list can be used, so there is nothing to apply")
 	}
 	return lists, nil
 }
 
-func standIn(list accountlist.List) string {
+func usedInstead(list accountlist.List) string {
 	if list.InForce == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" in version %d, and version %d stands in", list.Version, list.InForce)
+	return fmt.Sprintf(" in version %d, and version %d is used instead", list.Version, list.InForce)
 }

@@ -1,6 +1,5 @@
-// Command ecr-pull-policy is the operator's command line: it shows what the account lists would change, changes it,
-// checks lists before they are written, and looks whether all is in place. It decides by the same packages as the
-// functions.
+// Command ecr-pull-policy is the operator's command line: it shows what the account lists would change, applies it, checks
+// lists before they are written, and checks the installation. It uses the same packages as the functions.
 package main
 
 import (
@@ -11,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 )
@@ -18,11 +18,11 @@ import (
 // Exit statuses.
 const (
 	exitFailed      = 1
-	exitChanges     = 2 // plan: there is something to do
+	exitChanges     = 2 // plan: repositories would change
 	exitInterrupted = 130
 )
 
-// exit is the error of a command that has said all that there is to say.
+// exit is the error of a command that has reported everything already.
 type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
@@ -30,15 +30,24 @@ func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	p := program{in: os.Stdin, out: os.Stdout, errOut: os.Stderr, timeout: callTimeout}
+	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	command := newCommand()
+// program is the command line, with its surroundings.
+type program struct {
+	in          io.Reader
+	out, errOut io.Writer
+	timeout     time.Duration // of one attempt of a call to AWS
+}
+
+// run runs a command and returns its exit status.
+func (p program) run(ctx context.Context, args []string) int {
+	command := newCommand(p.timeout)
 	command.SetArgs(args)
-	command.SetIn(in)
-	command.SetOut(out)
-	command.SetErr(errOut)
+	command.SetIn(p.in)
+	command.SetOut(p.out)
+	command.SetErr(p.errOut)
 	err := command.ExecuteContext(ctx)
 	var status exit
 	switch {
@@ -47,9 +56,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case errors.As(err, &status):
 		return int(status)
 	case ctx.Err() != nil:
-		fmt.Fprintln(errOut, "interrupted")
+		fmt.Fprintln(p.errOut, "interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintln(errOut, "ecr-pull-policy:", awserror.Text(err))
+	fmt.Fprintln(p.errOut, "ecr-pull-policy:", awserror.Text(err))
 	return exitFailed
 }

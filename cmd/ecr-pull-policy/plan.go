@@ -14,13 +14,18 @@ func newPlan(f *flags) *cobra.Command {
 	var each bool
 	command := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what the lists would change, and write nothing",
-		Long: `Show, repository by repository, which consumers and actions the lists would add and
-remove. Writes nothing; needs ecr:DescribeRepositories, ecr:GetRepositoryPolicy,
-ssm:GetParameters, ssm:GetParametersByPath, ssm:GetParameterHistory and
-cloudformation:DescribeStacks.
+		Short: "Show what the account lists would change, without changing anything",
+		Long: `Show which consumers and actions the account lists would add to and remove from each
+repository. It writes nothing.
 
-Exit status: 0 nothing to do, 2 changes, 1 an error, or a list that can't be used.`,
+Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories,
+ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath and
+ssm:GetParameterHistory.
+
+Exit status:
+  0  no repository would change
+  1  an error occurred, or a list can't be used
+  2  repositories would change`,
 		Example: `  ecr-pull-policy plan
   ecr-pull-policy plan --accounts 111111111111,222222222222
   ecr-pull-policy plan --list accounts.txt --all --region eu-west-1`,
@@ -28,9 +33,9 @@ Exit status: 0 nothing to do, 2 changes, 1 an error, or a list that can't be use
 	}
 	f.registerRepositories(command.Flags())
 	l.register(command)
-	command.Flags().BoolVar(&each, "all", false, "show each repository, even if many change or fail alike")
+	command.Flags().BoolVar(&each, "all", false, "show every repository, even if many change or fail in the same way")
 	command.RunE = func(command *cobra.Command, _ []string) error {
-		s, store, err := l.connect(command, f)
+		s, store, err := l.connect(command, f, stackOptional)
 		if err != nil {
 			return err
 		}
@@ -50,24 +55,28 @@ Exit status: 0 nothing to do, 2 changes, 1 an error, or a list that can't be use
 	return command
 }
 
-// plan plans all repositories in scope, and shows the plan. It tells whether all lists can be used as they are now.
+// plan plans all repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be used.
 func (s *session) plan(command *cobra.Command, store *accountlist.Store, each bool) (planned []plan.Repository, usable bool, err error) {
-	ctx := command.Context()
-	lists, err := readLists(command, store)
-	if err != nil {
-		return nil, false, err
-	}
-	names, outOfScope, err := s.repositories(ctx)
+	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
 		return nil, false, err
 	}
 	progress := newProgress(command.ErrOrStderr(), len(names), "reading policies")
 	planner := &plan.Planner{Policies: registry.NewPolicies(ecr.NewFromConfig(s.config)), Standard: s.Standard}
-	planned, err = planner.Plan(ctx, lists, names, func() { _ = progress.Add(1) })
+	planned, err = planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
 	if err != nil {
 		return nil, false, err
 	}
 	newReport(command.OutOrStdout()).plan(planned, outOfScope, each)
 	return planned, len(lists.Unusable()) == 0, nil
+}
+
+// read reads the lists, and the names of the repositories in scope.
+func (s *session) read(command *cobra.Command, store *accountlist.Store) (lists accountlist.Snapshot, names []string, outOfScope int, err error) {
+	if lists, err = readLists(command, store); err != nil {
+		return lists, nil, 0, err
+	}
+	names, outOfScope, err = s.repositories(command.Context())
+	return lists, names, outOfScope, err
 }

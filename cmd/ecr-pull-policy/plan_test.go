@@ -2,8 +2,8 @@ package main
 
 import "testing"
 
-// An invalid list is told, and the version that stands in is planned.
-func TestVersionThatStandsIn(t *testing.T) {
+// An invalid list is reported, and the newest valid version is planned instead.
+func TestVersionUsedInstead(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api")
 	cloud.PutList(accountList, "111111111111")
@@ -12,5 +12,5 @@ func TestVersionThatStandsIn(t *testing.T) {
 	if status != exitFailed {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "can't be used in version 2, and version 1 stands in", "+ account 111111111111")
+	says(t, said, "can't be used in version 2, and version 1 is used instead", "+ account 111111111111")
 }

@@ -15,29 +15,45 @@ import (
 
 const accountList = "/ecr-pull-policy/accounts"
 
-// watching is CloudFormation's answer about a stack in mode observe.
-const watching = `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>watching</StackName><Parameters>
-<member><ParameterKey>AccountListName</ParameterKey><ParameterValue>/ecr-pull-policy/accounts</ParameterValue></member>
-<member><ParameterKey>GrantStyle</ParameterKey><ParameterValue>principal</ParameterValue></member>
-<member><ParameterKey>LambdaStatement</ParameterKey><ParameterValue>on</ParameterValue></member>
-<member><ParameterKey>ExtraActions</ParameterKey><ParameterValue></ParameterValue></member>
-<member><ParameterKey>Include</ParameterKey><ParameterValue>**</ParameterValue></member>
-<member><ParameterKey>Exclude</ParameterKey><ParameterValue></ParameterValue></member>
-<member><ParameterKey>Mode</ParameterKey><ParameterValue>observe</ParameterValue></member>
-</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`
+const checkRepository = "checking-principalcheckrepository-1a2b3c" // of the stack checking
 
-// newCloud returns an AWS for the program: a stub, and the two calls that it hasn't.
+// stacks are CloudFormation's answers about the stacks that exist.
+func stacks() map[string]string {
+	parameter := func(name, value string) string {
+		return "<member><ParameterKey>" + name + "</ParameterKey><ParameterValue>" + value + "</ParameterValue></member>"
+	}
+	stack := func(mode, style, outputs string) string {
+		return "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Parameters>" +
+			parameter("AccountListName", accountList) + parameter("GrantStyle", style) + parameter("LambdaStatement", "on") +
+			parameter("ExtraActions", "") + parameter("Include", "**") + parameter("Exclude", "") + parameter("Mode", mode) +
+			"</Parameters><Outputs>" + outputs + "</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+	}
+	check := "<member><OutputKey>" + checkOutput + "</OutputKey><OutputValue>" + checkRepository + "</OutputValue></member>"
+	return map[string]string{
+		"watching":  stack("observe", "principal", ""),
+		"checking":  stack("enforce", "principal", check),
+		"condition": stack("enforce", "condition", check),
+	}
+}
+
+// newCloud returns an AWS for the program: a stub, with the two services that it doesn't have.
 func newCloud(t *testing.T) *stubaws.AWS {
+	t.Helper()
+	return newCloudIn(t, "aws")
+}
+
+func newCloudIn(t *testing.T, partition string) *stubaws.AWS {
 	t.Helper()
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		answer, exists := stacks()[request.FormValue("StackName")]
 		switch {
 		case request.Header.Get("X-Amz-Target") != "":
 			cloud.ServeHTTP(w, request)
 		case request.FormValue("Action") == "GetCallerIdentity":
-			fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
-		case request.FormValue("StackName") == "watching":
-			fmt.Fprint(w, watching)
+			fmt.Fprintf(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:%s:iam::123456789012:user/stub</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`, partition)
+		case exists:
+			fmt.Fprint(w, answer)
 		case request.FormValue("StackName") == "secret":
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>`)
@@ -76,8 +92,8 @@ func (o *output) String() string {
 
 func call(ctx context.Context, args ...string) (status int, said string) {
 	var out output
-	status = run(ctx, args, strings.NewReader(""), &out, &out)
-	return status, out.String()
+	p := program{in: strings.NewReader(""), out: &out, errOut: &out, timeout: callTimeout}
+	return p.run(ctx, args), out.String()
 }
 
 func says(t *testing.T, said string, parts ...string) {

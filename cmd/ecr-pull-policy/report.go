@@ -4,19 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/fatih/color"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// How many names of repositories with the same change are told.
-const namesTold = 6
+// namesShown is how many names of repositories with the same change are shown.
+const namesShown = 6
 
-// report writes a plan for people.
+// report writes plans and results for people.
 type report struct {
 	out                   io.Writer
 	bold, green, red, dim *color.Color
@@ -32,9 +35,15 @@ func newReport(out io.Writer) *report {
 	}
 }
 
-// plan writes what changes, the same change in several repositories once unless each is wanted, what failed, and the
-// totals.
+// plan writes the changes, the failures and the totals of a plan.
 func (r *report) plan(planned []plan.Repository, outOfScope int, each bool) {
+	r.changes(planned, each)
+	r.failures(failures(planned), each)
+	r.totals(planned, outOfScope)
+}
+
+// changes writes what changes. It writes the same change in several repositories once, unless each is wanted.
+func (r *report) changes(planned []plan.Repository, each bool) {
 	groups := plan.Groups(planned)
 	if each {
 		groups = nil
@@ -45,8 +54,40 @@ func (r *report) plan(planned []plan.Repository, outOfScope int, each bool) {
 	for _, group := range groups {
 		r.group(group)
 	}
-	r.failures(failures(planned), each)
-	r.totals(planned, outOfScope)
+}
+
+// applied writes the failures, how many repositories grant by condition, and the totals of an application.
+func (r *report) applied(results map[string]reconcile.Result, outOfScope int, each bool) {
+	var failed []failure
+	byCondition := 0
+	counts := map[reconcile.Outcome]int{}
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		result := results[name]
+		counts[result.Outcome]++
+		if result.Outcome == reconcile.Failed {
+			failed = append(failed, failure{name, result.Err})
+		}
+		if grants := result.Outcome == reconcile.Updated || result.Outcome == reconcile.Unchanged; grants && result.Reason != "" {
+			byCondition++
+		}
+	}
+	r.failures(failed, each)
+	if byCondition > 0 {
+		fmt.Fprintf(r.out, "note: ECR rejects a principal in the account lists, so the grants in %s are by condition; to see which, run: ecr-pull-policy validate FILE --check-principals\n",
+			repositories(byCondition))
+	}
+	var totals []string
+	for _, outcome := range reconcile.Outcomes() {
+		if n := counts[outcome]; n > 0 {
+			totals = append(totals, fmt.Sprintf("%d %s", n, outcome))
+		}
+	}
+	if outOfScope > 0 {
+		totals = append(totals, fmt.Sprintf("%d out of scope", outOfScope))
+	}
+	if len(totals) > 0 {
+		fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprint("applied:"), strings.Join(totals, ", "))
+	}
 }
 
 func (r *report) group(group plan.Group) {
@@ -72,7 +113,7 @@ func (r *report) line(line plan.Line) {
 	fmt.Fprintln(r.out, colors[line.Sign].Sprintf("    %s %s", line.Sign, line.Text))
 }
 
-// failure is why nothing can be done, or was done, for a repository.
+// failure is why a repository can't be planned or changed.
 type failure struct {
 	repository string
 	err        error
@@ -88,7 +129,7 @@ func failures(planned []plan.Repository) []failure {
 	return failed
 }
 
-// failures writes what failed and why, the same cause in several repositories once unless each is wanted.
+// failures writes what failed and why. It writes the same cause in several repositories once, unless each is wanted.
 func (r *report) failures(failed []failure, each bool) {
 	var causes []string // in the order of their first repositories
 	byCause := map[string][]failure{}
@@ -119,7 +160,7 @@ func (r *report) failures(failed []failure, each bool) {
 // cause is what failures in several repositories have in common.
 func (f failure) cause() string {
 	if tooLarge := (*policy.SizeError)(nil); errors.As(f.err, &tooLarge) {
-		return "too large" // by how much is each one's own
+		return "too large" // the sizes differ
 	}
 	return strings.ReplaceAll(awserror.Text(f.err), f.repository, "")
 }
@@ -153,17 +194,17 @@ func repositories(n int) string {
 	return fmt.Sprintf("%d repositories", n)
 }
 
-// some tells the first of the names, and how many there are more.
+// some returns the first of the names, and the number of the others.
 func some(names []string) string {
-	if len(names) <= namesTold {
+	if len(names) <= namesShown {
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s, … and %d more", strings.Join(names[:namesTold], ", "), len(names)-namesTold)
+	return fmt.Sprintf("%s, … and %d more", strings.Join(names[:namesShown], ", "), len(names)-namesShown)
 }
 
-// someOfAll is some, where the flag --all tells the others.
+// someOfAll is some, where the flag --all shows the others.
 func someOfAll(names []string) string {
-	if len(names) <= namesTold {
+	if len(names) <= namesShown {
 		return some(names)
 	}
 	return some(names) + " (--all lists each)"

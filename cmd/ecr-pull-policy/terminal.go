@@ -13,13 +13,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// isTerminal tells whether something that is read or written is a terminal.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// newProgress shows how far something is, on a terminal.
+// newProgress shows progress on a terminal.
 func newProgress(out io.Writer, total int, what string) *progressbar.ProgressBar {
 	if !isTerminal(out) {
 		return progressbar.DefaultSilent(int64(total))
@@ -37,7 +37,7 @@ func newProgress(out io.Writer, total int, what string) *progressbar.ProgressBar
 
 // confirm asks a question on a terminal.
 func confirm(command *cobra.Command, question string) (bool, error) {
-	fmt.Fprintf(command.ErrOrStderr(), "%s Only yes goes ahead: ", question)
+	fmt.Fprintf(command.ErrOrStderr(), "%s Type yes to continue: ", question)
 	answers := make(chan string, 1)
 	go func() { // a read can't be interrupted, but Ctrl-C has to be
 		line, _ := bufio.NewReader(command.InOrStdin()).ReadString('\n')

@@ -23,11 +23,12 @@ func newValidate(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "validate FILE|-",
 		Short: "Check an account list, and show the policy that it makes",
-		Long: `Check an account list before it is written: every problem with its line and column, or
-the policy that the list makes and its size against ECR's limit. Calls nobody: say with
-the flags what the stack's parameters say, where they aren't the template's defaults.
+		Long: `Check an account list before you write it to SSM: show every problem with its line and
+column, or the policy that the list makes and its size. validate runs offline: use flags for the settings of the stack that differ from the template's defaults.
 
-Exit status: 0 valid, 1 invalid.`,
+Exit status:
+  0  the list is valid
+  1  the list is invalid, or an error occurred`,
 		Example: `  ecr-pull-policy validate accounts.txt
   aws ssm get-parameter --name /ecr-pull-policy/accounts --query Parameter.Value --output text |
     ecr-pull-policy validate - --account-id 123456789012 --region eu-west-1 --grant-style condition`,
@@ -37,7 +38,11 @@ Exit status: 0 valid, 1 invalid.`,
 	command.Flags().StringVar(&account, accountID, "000000000000", "account that owns the registry: a list need not name it, and can't name it alone")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		region, given := f.offlineRegion()
-		s, err := f.parameters.Settings(f.stack, policy.Registry{Partition: partitionOf(region), Region: region, AccountID: account})
+		partition, err := partitionOf(region)
+		if err != nil {
+			return err
+		}
+		s, err := f.parameters.Settings("", policy.Registry{Partition: partition, Region: region, AccountID: account})
 		if err != nil {
 			return fmt.Errorf("settings: %w", err)
 		}
@@ -46,12 +51,13 @@ Exit status: 0 valid, 1 invalid.`,
 		if err != nil {
 			return err
 		}
-		return validate(command.OutOrStdout(), command.ErrOrStderr(), args[0], text, s.Standard)
+		_, err = validate(command.OutOrStdout(), command.ErrOrStderr(), args[0], text, s.Standard)
+		return err
 	}
 	return command
 }
 
-// assumptions says which flags that bear on the result were not given.
+// assumptions names the flags that matter for the result and weren't given.
 func (f *flags) assumptions(set *pflag.FlagSet, standard policy.Standard, regionGiven bool) string {
 	var assumed []string
 	for _, a := range []struct {
@@ -73,25 +79,26 @@ func (f *flags) assumptions(set *pflag.FlagSet, standard policy.Standard, region
 		said = "note: assumed " + strings.Join(assumed, " ") + "\n"
 	}
 	if !set.Changed(accountID) {
-		said += "note: a list that names the registry's own account alone is no list; without its --account-id that isn't seen\n"
+		said += "note: a list that names only the registry's own account is invalid; pass --account-id to check that too\n"
 	}
 	return said
 }
 
-func validate(out, errOut io.Writer, file, text string, standard policy.Standard) error {
+// validate checks a list, and shows the policy that it makes.
+func validate(out, errOut io.Writer, file, text string, standard policy.Standard) (policy.List, error) {
 	list, err := policy.ParseList(text, standard.Registry)
 	if invalid := (*policy.ListError)(nil); errors.As(err, &invalid) {
-		return refuse(errOut, file, invalid.Problems)
+		return list, refuse(errOut, file, invalid.Problems)
 	}
 	if err != nil {
-		return err
+		return list, err
 	}
 	if err := checkLength(text); err != nil {
-		return refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
+		return list, refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
 	change, err := standard.Merge("", []policy.Listed{{Consumers: &list.Consumers}})
 	if err != nil {
-		return refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
+		return list, refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
 	color.New(color.FgGreen).Fprint(out, "valid: ")
 	fmt.Fprintf(out, "%s names %s\n", file, doctor.Count(list.Consumers))
@@ -99,11 +106,12 @@ func validate(out, errOut io.Writer, file, text string, standard policy.Standard
 		fmt.Fprintln(out, "note:", notice)
 	}
 	if length := utf8.RuneCountInString(text); length > standardTier {
-		fmt.Fprintf(out, "note: %d characters take a parameter of the advanced tier\n", length)
+		fmt.Fprintf(out, "note: a list of %d characters needs a parameter of the advanced tier\n", length)
 	}
-	return tellPolicy(out, change.Document, standard)
+	return list, showPolicy(out, change.Document, standard)
 }
 
+// refuse writes the problems of a list, and returns the error for the exit status.
 func refuse(errOut io.Writer, file string, problems []policy.Problem) error {
 	for _, p := range problems {
 		place := file
@@ -116,14 +124,14 @@ func refuse(errOut io.Writer, file string, problems []policy.Problem) error {
 	return exit(exitFailed)
 }
 
-// tellPolicy writes what a policy grants, its size, and the document.
-func tellPolicy(out io.Writer, document string, standard policy.Standard) error {
+// showPolicy writes what a policy grants, its size, and the document.
+func showPolicy(out io.Writer, document string, standard policy.Standard) error {
 	grants, err := standard.Explain(document)
 	if err != nil {
 		return err
 	}
 	if len(grants) == 0 {
-		fmt.Fprintln(out, "It revokes everybody: repositories with no other statement have no policy.")
+		fmt.Fprintln(out, "It revokes all grants: repositories without unmanaged statements will have no policy.")
 		return nil
 	}
 	t := newTable(out)
@@ -139,7 +147,7 @@ func tellPolicy(out io.Writer, document string, standard policy.Standard) error 
 	return err
 }
 
-// newTable returns a table for people: no frame, the lines of a cell together.
+// newTable returns a table without a frame.
 func newTable(out io.Writer) table.Writer {
 	t := table.NewWriter()
 	t.SetOutputMirror(out)

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// offline runs a command that calls nobody.
+// offline runs a command that makes no AWS calls.
 func offline(t *testing.T, input string, args ...string) (status int, out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	status = run(t.Context(), args, strings.NewReader(input), &stdout, &stderr)
-	return status, stdout.String(), stderr.String()
+	p := program{in: strings.NewReader(input), out: &stdout, errOut: &stderr, timeout: callTimeout}
+	return p.run(t.Context(), args), stdout.String(), stderr.String()
 }
 
 func TestValidate(t *testing.T) {
@@ -35,7 +35,7 @@ func TestValidate(t *testing.T) {
 		"settings": {"111111111111", []string{"--grant-style", "condition", "--lambda-statement", "off", "--extra-actions", "ecr:ListImages"}, 0, []string{
 			`"aws:PrincipalAccount": ["111111111111"]`, "ecr:ListImages"}},
 		"partition": {"111111111111", []string{"--region", "cn-north-1"}, 0, []string{"arn:aws-cn:iam::111111111111:root"}},
-		"none":      {"none", nil, 0, []string{"names nobody", "revokes everybody"}},
+		"none":      {"none", nil, 0, []string{"names nobody", "revokes all grants"}},
 		"own account": {"111111111111 222222222222", []string{"--account-id", "222222222222"}, 0, []string{
 			"note: dropped 222222222222"}},
 		"a long comment": {"111111111111 # " + strings.Repeat("x", 5000), nil, 0, []string{"advanced tier"}},
@@ -44,8 +44,8 @@ func TestValidate(t *testing.T) {
 		"nothing assumed": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", ""}, 0, []string{
 			"valid: "}},
 		"own account alone": {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: names the registry's own account alone"}},
-		"flag of others":    {"111111111111", []string{"--stack", "other"}, 1, []string{"unknown flag: --stack; ecr-pull-policy validate --help lists the flags"}},
-		"profile":           {"111111111111", []string{"--profile", "other"}, 1, []string{"unknown flag: --profile"}},
+		"flag of others":    {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include; ecr-pull-policy validate --help lists the flags"}},
+		"unknown Region":    {"111111111111", []string{"--region", "eu-cnetral-1x"}, 1, []string{`the partition of Region "eu-cnetral-1x" isn't known: check the spelling`}},
 		"empty":             {" \n", nil, 1, []string{"-: names nobody"}},
 		"too many":          {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
 		"too long":          {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter holds at most 8192"}},
@@ -75,7 +75,7 @@ func TestValidate(t *testing.T) {
 func TestAssumptions(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
-	const alone = "note: a list that names the registry's own account alone is no list; without its --account-id that isn't seen\n"
+	const alone = "note: a list that names only the registry's own account is invalid; pass --account-id to check that too\n"
 	for _, c := range []struct {
 		args []string
 		want string

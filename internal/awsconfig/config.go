@@ -40,7 +40,7 @@ func FromEnvironment() (aws.Config, error) {
 	c := aws.Config{
 		Region:        e.Region,
 		Credentials:   credentials.NewStaticCredentialsProvider(e.AccessKeyID, e.SecretAccessKey, e.SessionToken),
-		HTTPClient:    NewHTTPClient(),
+		HTTPClient:    awshttp.NewBuildableClient().WithTimeout(callTimeout),
 		Retryer:       pace.NewRetryer,
 		ConfigSources: []any{serviceEndpoints{}, endpointVariants{fips: e.FIPS, dualStack: e.DualStack}},
 	}
@@ -50,14 +50,9 @@ func FromEnvironment() (aws.Config, error) {
 	return c, nil
 }
 
-// callTimeout is how long one attempt of a call may take: AWS answers within a second or never.
+// callTimeout is how long one attempt of a call may take: AWS answers within a second or never. The SDK's own clients wait
+// until the deadline of the invocation.
 const callTimeout = 10 * time.Second
-
-// NewHTTPClient returns a client that gives an attempt up when there is no answer. The SDK's own would wait until the
-// deadline of the invocation, or for ever on the command line.
-func NewHTTPClient() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTimeout(callTimeout)
-}
 
 // serviceEndpoints are the variables that say where one service is: AWS_ENDPOINT_URL_ECR, say.
 //

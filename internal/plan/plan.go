@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -54,8 +55,8 @@ type Planner struct {
 	Standard policy.Standard
 }
 
-// Plan says what would become of each of the repositories, in their order. It calls done after each one. The error
-// is that of the context: a repository that can't be planned is in the plan, with the reason.
+// Plan returns the outcome of each of the repositories, in their order. It calls done after each one. A repository that
+// can't be planned is in the plan, with the reason; but when a call gets no answer or the context ends, Plan fails.
 func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, repositories []string, done func()) ([]Repository, error) {
 	planned := make([]Repository, len(repositories))
 	group, ctx := errgroup.WithContext(ctx)
@@ -64,6 +65,9 @@ func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, reposito
 		group.Go(func() error {
 			planned[i] = p.repository(ctx, lists, name)
 			done()
+			if awserror.Unanswered(planned[i].Err) {
+				return planned[i].Err
+			}
 			return context.Cause(ctx)
 		})
 	}
@@ -86,12 +90,17 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	}
 	change, err := p.Standard.Merge(existing, lists.Listed(name))
 	if err != nil {
-		return Repository{Name: name, Outcome: Failed, Err: err}
+		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("make policy of %s: %w", name, err)}
 	}
 	if !change.Changed {
 		return Repository{Name: name, Outcome: Unchanged}
 	}
-	d, err := diff(p.Standard, existing, change)
+	return Changed(p.Standard, name, existing, change)
+}
+
+// Changed returns the outcome for a repository whose existing policy changes, or has changed.
+func Changed(standard policy.Standard, name, existing string, change policy.Change) Repository {
+	d, err := diff(standard, existing, change)
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("compare policies of %s: %w", name, err)}
 	}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+// listen returns the address of a server that accepts connections and never answers.
+func listen(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() }) // the connections wait in its backlog
+	return listener.Addr().String()
+}
+
+// closed returns an address that refuses connections.
+func closed(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(nil)
+	server.Close()
+	return server.Listener.Addr().String()
+}
+
+// newRegistry returns an AWS with 800 repositories that follow no list yet.
+func newRegistry(t *testing.T) *stubaws.AWS {
+	t.Helper()
+	cloud := newCloud(t)
+	for i := range 800 {
+		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
+	}
+	cloud.CreateRepository(checkRepository)
+	cloud.PutList(accountList, "111111111111")
+	return cloud
+}
+
+// Every command says which service at which address refuses connections, at once.
+func TestClosedPort(t *testing.T) {
+	newRegistry(t)
+	address := closed(t)
+	commands := [][]string{{"plan"}, {"apply", "--yes"}, {"audit"}, {"render", "a/api"}, {"doctor"}}
+	for _, command := range commands {
+		for service, commands := range map[string]string{
+			"STS": "plan apply audit render doctor", "CloudFormation": "plan apply audit render doctor",
+			"SSM": "plan apply audit render doctor", "ECR": "plan apply audit doctor",
+		} {
+			if !strings.Contains(commands, command[0]) {
+				continue
+			}
+			t.Run(command[0]+" without "+service, func(t *testing.T) {
+				t.Setenv("AWS_ENDPOINT_URL_"+strings.ToUpper(service), "http://"+address)
+				status, said := call(t.Context(), append(command, "--stack", "checking")...)
+				if warns := command[0] == "doctor" && (service == "SSM" || service == "ECR"); status != exitFailed && !warns {
+					t.Errorf("exit status %d", status)
+				}
+				says(t, strings.Join(strings.Fields(said), " "), "no answer from "+service+" at http://"+address+": dial tcp "+address+": connect: connection refused")
+				if strings.Count(said, "no answer") > 2 || len(said) > 5000 {
+					t.Errorf("it repeats itself:\n%s", said)
+				}
+			})
+		}
+	}
+}
+
+// A server that never answers, and one that breaks connections, are reported in time: with the timeout of the command line
+// for the one of the test, within 15 seconds.
+func TestSilence(t *testing.T) {
+	const timeout = 400 * time.Millisecond
+	var calls atomic.Int64
+	breaking := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls.Add(1)
+		panic(http.ErrAbortHandler) // without an answer
+	}))
+	t.Cleanup(breaking.Close)
+	untrusted := httptest.NewUnstartedServer(nil)
+	untrusted.Config.ErrorLog = log.New(t.Output(), "", 0)
+	untrusted.StartTLS()
+	t.Cleanup(untrusted.Close)
+	for _, c := range []struct {
+		command  string
+		services string
+		endpoint string
+		want     string
+		status   int
+	}{
+		{"plan", "STS", "http://" + listen(t), "timeout awaiting response headers", exitFailed},
+		{"plan", "ECR", "https://" + listen(t), "TLS handshake timeout", exitFailed},
+		{"plan", "ECR", untrusted.URL, "certificate signed by unknown authority", exitFailed},
+		{"plan", "SSM", "http://ssm.invalid", "lookup ssm.invalid", exitFailed},
+		{"plan", "STS", breaking.URL, "EOF", exitFailed},
+		{"doctor", "SSM ECR CLOUDTRAIL", "http://" + listen(t), "timeout awaiting response headers", 0},
+		{"doctor", "CLOUDFORMATION SSM ECR CLOUDTRAIL", "http://" + listen(t), "timeout awaiting response headers", exitFailed},
+	} {
+		t.Run(c.command+" without "+c.services+": "+c.want, func(t *testing.T) {
+			newRegistry(t)
+			for service := range strings.FieldsSeq(c.services) {
+				t.Setenv("AWS_ENDPOINT_URL_"+service, c.endpoint)
+			}
+			var out output
+			p := program{in: strings.NewReader(""), out: &out, errOut: &out, timeout: timeout}
+			calls.Store(0)
+			began := time.Now()
+			status := p.run(t.Context(), []string{c.command, "--stack", "checking"})
+			if took := time.Since(began); took*callTimeout/timeout > 15*time.Second {
+				t.Errorf("it took %v with a timeout of %v", took, timeout)
+			}
+			if status != c.status || calls.Load() > 2 {
+				t.Errorf("exit status %d after %d calls", status, calls.Load())
+			}
+			says(t, strings.Join(strings.Fields(out.String()), " "), "at "+c.endpoint+": ", c.want)
+		})
+	}
+}
+
+// Commands that read or write many repositories stop when a call gets no answer, and apply says what is left.
+func TestSilenceInBetween(t *testing.T) {
+	const answered = 100
+	for _, c := range []struct {
+		args      []string
+		operation string
+		says      []string
+	}{
+		{[]string{"plan"}, "GetRepositoryPolicy", nil},
+		{[]string{"audit"}, "GetRepositoryPolicy", nil},
+		{[]string{"apply", "--yes"}, "GetRepositoryPolicy", []string{"applied: ", "repositories left: run apply again to continue"}},
+		{[]string{"apply", "--yes"}, "SetRepositoryPolicy", []string{"applied: 100 updated, 1 out of scope\n", "700 repositories left: run apply again to continue"}},
+	} {
+		t.Run(c.args[0]+" "+c.operation, func(t *testing.T) {
+			cloud := newRegistry(t)
+			var calls atomic.Int64
+			cloud.OnCall = func(ctx context.Context, call stubaws.Call) stubaws.Fault {
+				return stubaws.Fault{Lost: call.Operation == c.operation && calls.Add(1) > answered}
+			}
+			status, said := call(t.Context(), append(c.args, "--stack", "checking")...)
+			if status != exitFailed {
+				t.Errorf("exit status %d", status)
+			}
+			says(t, said, append(c.says, "no answer from ECR at http://127.0.0.1:")...)
+			const concurrent, attempts = 16, 2
+			if n := calls.Load(); n > answered+concurrent*attempts {
+				t.Errorf("%d calls", n)
+			}
+			if strings.Count(said, "no answer") > 1 {
+				t.Errorf("it repeats itself:\n%s", said)
+			}
+		})
+	}
+}
+
+// What AWS throttles is repeated until it gets through, and a connection that broke is tried again.
+func TestPatience(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	for name, c := range map[string]struct {
+		fault stubaws.Fault
+		times int64
+	}{
+		"throttled":         {stubaws.Fault{Code: "ThrottlingException"}, 3},
+		"unavailable":       {stubaws.Fault{Code: "ServerException", Status: http.StatusInternalServerError}, 3},
+		"broken connection": {stubaws.Fault{Lost: true}, 1},
+	} {
+		var calls atomic.Int64
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "GetRepositoryPolicy" && calls.Add(1) <= c.times {
+				return c.fault
+			}
+			return stubaws.Fault{}
+		}
+		if status, said := call(t.Context(), "plan"); status != exitChanges {
+			t.Errorf("%s: exit status %d\n%s", name, status, said)
+		}
+	}
+}
