@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,6 +36,16 @@ func closed(t *testing.T) string {
 	return server.Listener.Addr().String()
 }
 
+// accountsFile returns a file with a list.
+func accountsFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "accounts.txt")
+	if err := os.WriteFile(file, []byte("111111111111"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // newRegistry returns an AWS with 800 repositories that follow no list yet.
 func newRegistry(t *testing.T) *stubaws.AWS {
 	t.Helper()
@@ -50,11 +62,12 @@ func newRegistry(t *testing.T) *stubaws.AWS {
 func TestClosedPort(t *testing.T) {
 	newRegistry(t)
 	address := closed(t)
-	commands := [][]string{{"plan"}, {"apply", "--yes"}, {"audit"}, {"render", "a/api"}, {"doctor"}}
+	file := accountsFile(t)
+	commands := [][]string{{"plan"}, {"apply", "--yes"}, {"audit"}, {"render", "a/api"}, {"doctor"}, {"validate", file, "--check-principals"}}
 	for _, command := range commands {
 		for service, commands := range map[string]string{
-			"STS": "plan apply audit render doctor", "CloudFormation": "plan apply audit render doctor",
-			"SSM": "plan apply audit render doctor", "ECR": "plan apply audit doctor",
+			"STS": "plan apply audit render doctor validate", "CloudFormation": "plan apply audit render doctor validate",
+			"SSM": "plan apply audit render doctor", "ECR": "plan apply audit doctor validate",
 		} {
 			if !strings.Contains(commands, command[0]) {
 				continue

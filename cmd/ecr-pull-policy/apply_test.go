@@ -212,7 +212,7 @@ func TestFailuresOfApply(t *testing.T) {
 // What fails in the same way in many repositories is reported once.
 func TestManyFailures(t *testing.T) {
 	cloud := newCloud(t)
-	for i := range 500 {
+	for i := range 100 {
 		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
 	}
 	cloud.CreateRepository("b/full", "c/full")
@@ -234,13 +234,13 @@ func TestManyFailures(t *testing.T) {
 		if status != 1 {
 			t.Errorf("%s: exit status %d", command, status)
 		}
-		says(t, said, "a/000: AccessDeniedException: stubaws was told to\n  the same in 499 more: a/001, a/002,", "… and 493 more (--all lists each)\n",
+		says(t, said, "a/000: AccessDeniedException: stubaws was told to\n  the same in 99 more: a/001, a/002,", "… and 93 more (--all lists each)\n",
 			"failed: b/full: make policy of b/full: the policy document would have", "\n  the same in 1 more: c/full\n")
 		if len(said) > 3000 {
 			t.Errorf("%s says %d characters:\n%s", command, len(said), said)
 		}
 		_, said = call(t.Context(), append(command, "--all")...)
-		says(t, said, "failed: a/000:", "failed: a/499:", "failed: c/full:")
+		says(t, said, "failed: a/000:", "failed: a/099:", "failed: c/full:")
 	}
 }
 

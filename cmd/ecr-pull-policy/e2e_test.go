@@ -215,17 +215,8 @@ func (w world) audits() {
 	contains(w.t, out, fmt.Sprintf("%d repositories, %d with a policy", many+others, many))
 
 	w.must(w.SetPolicy(w.t.Context(), "shop/scratch", `{"Version":"2012-10-17","Statement":[{"Sid":"Everybody","Effect":"Allow","Principal":"*","Action":"ecr:*"}]}`))
-	for format, parts := range map[string][]string{
-		"table": {"critical", "shop/scratch", "Everybody"},
-		"json":  {`"schema": 1`, `"sid": "Everybody"`},
-		"csv":   {"repository,policy", ",Everybody,"},
-		"html":  {"<!doctype html>", "Everybody", "shop/service-0000"},
-	} {
-		out, _ := w.run(2, "audit", "--output", format)
-		contains(w.t, out, parts...)
-	}
-	_, errOut := w.run(1, "audit", "--output", "xml")
-	contains(w.t, errOut, `--output "xml" must be table, json, csv or html`)
+	out, _ = w.run(2, "audit", "--output", "html")
+	contains(w.t, out, "<!doctype html>", "Everybody", "shop/service-0000")
 }
 
 // parametersAreTheDefaults checks that the command line has the defaults of the template. The stack excludes more.

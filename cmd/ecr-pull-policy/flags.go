@@ -103,7 +103,7 @@ func (f *flags) offlineRegion() (region string, given bool) {
 func partitionOf(region string) (string, error) {
 	partition, ok := endpoints.PartitionForRegion(endpoints.DefaultPartitions(), region)
 	if !ok {
-		return "", fmt.Errorf("the partition of Region %q isn't known: check the spelling", region)
+		return "", fmt.Errorf("the partition of Region %q isn't known: check the spelling; for a Region newer than this program, use --check-principals, which takes the partition from AWS", region)
 	}
 	return partition.ID(), nil
 }

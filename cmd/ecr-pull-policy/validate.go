@@ -1,42 +1,68 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-const accountID = "account-id" // flag of validate
+// Flags of validate.
+const (
+	accountID       = "account-id"
+	checkPrincipals = "check-principals"
+)
 
 func newValidate(f *flags) *cobra.Command {
 	var account string
+	var check bool
 	command := &cobra.Command{
 		Use:   "validate FILE|-",
 		Short: "Check an account list, and show the policy that it makes",
 		Long: `Check an account list before you write it to SSM: show every problem with its line and
-column, or the policy that the list makes and its size. validate runs offline: use flags for the settings of the stack that differ from the template's defaults.
+column, or the policy that the list makes and its size. By default, validate runs
+offline: use flags for the settings of the stack that differ from the template's defaults.
+
+With --check-principals, the settings come from the stack, and ECR is asked which of the
+accounts, roles and users in the list exist. To ask, validate writes policies to the
+stack's own empty repository, and to no other. Required permissions:
+cloudformation:DescribeStacks, and ecr:SetRepositoryPolicy on that repository.
 
 Exit status:
   0  the list is valid
-  1  the list is invalid, or an error occurred`,
-		Example: `  ecr-pull-policy validate accounts.txt
+  1  the list is invalid, a principal doesn't exist, or an error occurred`,
+		Example: `  ecr-pull-policy validate accounts.txt --check-principals
   aws ssm get-parameter --name /ecr-pull-policy/accounts --query Parameter.Value --output text |
     ecr-pull-policy validate - --account-id 123456789012 --region eu-west-1 --grant-style condition`,
 		Args: cobra.ExactArgs(1),
 	}
 	f.registerStandard(command.Flags())
+	f.register(command.Flags(), "profile", "stack")
 	command.Flags().StringVar(&account, accountID, "000000000000", "account that owns the registry: a list need not name it, and can't name it alone")
+	command.Flags().BoolVar(&check, checkPrincipals, false, "ask ECR which principals exist, by writing policies to the stack's own empty repository")
+	command.MarkFlagsMutuallyExclusive(accountID, checkPrincipals)
 	command.RunE = func(command *cobra.Command, args []string) error {
+		if check {
+			return validateOnline(command, f, args[0])
+		}
+		for _, name := range []string{"profile", "stack"} {
+			if f.given(name) {
+				return fmt.Errorf("--%s needs --%s: without it, validate runs offline", name, checkPrincipals)
+			}
+		}
 		region, given := f.offlineRegion()
 		partition, err := partitionOf(region)
 		if err != nil {
@@ -55,6 +81,77 @@ Exit status:
 		return err
 	}
 	return command
+}
+
+// validateOnline validates a list by the settings of the stack, and checks whether its principals exist.
+func validateOnline(command *cobra.Command, f *flags, file string) error {
+	s, err := connect(command, f, stackRequired)
+	switch {
+	case err != nil:
+		return err
+	case s.Stack == "":
+		return fmt.Errorf("--%s writes to a repository of the stack: name the stack with --stack", checkPrincipals)
+	case s.PrincipalCheckRepository == "":
+		return fmt.Errorf("stack %s has no output %s, so it is of an earlier version: update the stack, then check the principals", s.Stack, checkOutput)
+	}
+	text, err := readList(command, file)
+	if err != nil {
+		return err
+	}
+	list, err := validate(command.OutOrStdout(), command.ErrOrStderr(), file, text, s.Standard)
+	if err != nil {
+		return err
+	}
+	return s.checkPrincipals(command, file, text, list.Consumers)
+}
+
+// checkPrincipals asks ECR which of the consumers don't exist. Those of the list are named even if the grant style names
+// none.
+func (s *session) checkPrincipals(command *cobra.Command, file, text string, consumers policy.Consumers) error {
+	if s.Standard.Style == policy.GrantCondition {
+		fmt.Fprintln(command.ErrOrStderr(), "note: in grant style condition the policies name no principals, so a principal that doesn't exist is no obstacle")
+	}
+	naming := s.Standard
+	naming.Style = policy.GrantPrincipal
+	named := naming.Principals(consumers)
+	if len(named) == 0 {
+		fmt.Fprintln(command.ErrOrStderr(), "note: the list names no accounts, roles or users, so there are no principals to check")
+		return nil
+	}
+	fmt.Fprintf(command.ErrOrStderr(), "checking principals: writing policies to repository %s in %s, %s\n",
+		s.PrincipalCheckRepository, naming.Registry.AccountID, naming.Registry.Region)
+	checker := &principals.Checker{
+		Policies:   registry.NewPolicies(ecr.NewFromConfig(s.config)),
+		Repository: s.PrincipalCheckRepository,
+		Standard:   naming,
+	}
+	missing, err := findMissing(command.Context(), checker, named)
+	const reason = "ECR rejects this principal: it doesn't exist, or its account is closed or hasn't enabled this Region"
+	rejected := refuse(command.ErrOrStderr(), file, policy.Locate(text, naming.Registry, missing, reason))
+	switch {
+	case err != nil:
+		return err // there may be more of them
+	case len(missing) > 0:
+		return rejected
+	}
+	fmt.Fprintf(command.OutOrStdout(), "all principals exist: %d checked\n", len(named))
+	return nil
+}
+
+// findMissing returns the principals that don't exist; after an error, those that it has found until then.
+func findMissing(ctx context.Context, checker *principals.Checker, arns []string) (missing []string, err error) {
+	rejected, err := checker.Check(ctx, arns)
+	if err != nil {
+		return nil, err
+	}
+	for _, group := range rejected {
+		found, err := checker.Missing(ctx, group)
+		missing = append(missing, found...)
+		if err != nil {
+			return missing, err
+		}
+	}
+	return missing, nil
 }
 
 // assumptions names the flags that matter for the result and weren't given.

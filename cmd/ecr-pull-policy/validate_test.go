@@ -45,6 +45,8 @@ func TestValidate(t *testing.T) {
 			"valid: "}},
 		"own account alone": {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: names the registry's own account alone"}},
 		"flag of others":    {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include; ecr-pull-policy validate --help lists the flags"}},
+		"stack":             {"111111111111", []string{"--stack", "other"}, 1, []string{"--stack needs --check-principals: without it, validate runs offline"}},
+		"profile":           {"111111111111", []string{"--profile", "other"}, 1, []string{"--profile needs --check-principals"}},
 		"unknown Region":    {"111111111111", []string{"--region", "eu-cnetral-1x"}, 1, []string{`the partition of Region "eu-cnetral-1x" isn't known: check the spelling`}},
 		"empty":             {" \n", nil, 1, []string{"-: names nobody"}},
 		"too many":          {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},

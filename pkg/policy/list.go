@@ -63,6 +63,27 @@ func ParseList(text string, registry Registry) (List, error) {
 	return list, nil
 }
 
+// Locate returns a problem, with the reason, for every entry of a list that
+// names one of the principals with these ARNs, as [Standard.Principals] returns
+// them.
+func Locate(text string, registry Registry, arns []string, reason string) []Problem {
+	var found []Problem
+	for _, e := range splitEntries(text) {
+		one, err := readEntry(e.text, registry.Partition)
+		if err != nil {
+			continue
+		}
+		named := one.id
+		if one.kind == anAccount {
+			named = rootARN(registry.Partition, one.id)
+		}
+		if slices.Contains(arns, named) {
+			found = append(found, e.problem(reason))
+		}
+	}
+	return found
+}
+
 // entry is one entry where the text has it, both numbers 1-based.
 type entry struct {
 	text         string

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -251,4 +252,21 @@ func render(c policy.Consumers) string {
 		lines = append(lines, entries...)
 	}
 	return fmt.Sprintf("# rendered\n%s # end", strings.Join(lines, ",\n"))
+}
+
+func TestLocate(t *testing.T) {
+	const text = "111111111111, 222222222222 # 111111111111\n what?\tarn:aws:iam::111111111111:root\r\n" +
+		"arn:aws:iam::222222222222:role/ci o-a1b2c3d4e5 arn:aws:iam::222222222222:role/other"
+	registry := policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}
+	got := policy.Locate(text, registry, []string{
+		"arn:aws:iam::111111111111:root", "arn:aws:iam::222222222222:role/ci", "arn:aws:iam::333333333333:root",
+	}, "is gone")
+	want := []policy.Problem{
+		{Line: 1, Column: 1, Entry: "111111111111", Reason: "is gone"},
+		{Line: 2, Column: 8, Entry: "arn:aws:iam::111111111111:root", Reason: "is gone"},
+		{Line: 3, Column: 1, Entry: "arn:aws:iam::222222222222:role/ci", Reason: "is gone"},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
 }
