@@ -148,7 +148,7 @@ func TestCommands(t *testing.T) {
 	w := newWorld(t)
 
 	out, _ := w.run(1, "doctor")
-	contains(t, out, "ecr-pull-policy is CREATE_COMPLETE", "both functions, the rules and the queues are in the stack", "7 rules are enabled",
+	contains(t, out, "ecr-pull-policy is CREATE_COMPLETE", "both functions, the rules and the queues are in the stack", "8 rules are enabled",
 		accountList+" does not exist", "  aws ssm put-parameter --type String --name "+accountList+" --value file://accounts.txt --region eu-central-1\n",
 		"onrepo takes requests out of the request queue", "ok       registry policy  there is none", "no trail logs management events", "none in OnRepoDeadLetterQueue", "problems: 1")
 	_, errOut := w.run(1, "plan")
