@@ -2,7 +2,6 @@ package pace_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,7 +20,7 @@ const (
 	repository = "team-a/api"
 )
 
-// newCloud returns an AWS that answers after 20 ms and has the repository. Its clients have the retryer of this package.
+// newCloud returns an AWS that answers after 20 ms and has the repository. Its clients use this package.
 func newCloud(limit stubaws.Limit) *stubaws.AWS {
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	cloud.Latency = 20 * time.Millisecond
@@ -51,74 +50,80 @@ func get(ctx context.Context, n int, clients ...*ecr.Client) error {
 	return group.Wait()
 }
 
-// Two clients share what AWS allows, as two instances of a function do. Whatever that is, they find it, use nearly all
-// of it, and waste few calls.
-func TestPace(t *testing.T) {
-	for _, c := range []struct {
-		limit  stubaws.Limit
-		wasted float64 // at most
-	}{
-		{stubaws.Limit{PerSecond: 10, Burst: 10}, 0.25}, // one call too many in five a second
-		{stubaws.Limit{PerSecond: 50, Burst: 5}, 0.08},
-		{stubaws.Limit{PerSecond: 50, Burst: 100}, 0.08},
-		{stubaws.Limit{PerSecond: 300, Burst: 30}, 0.05},
-		{stubaws.Limit{PerSecond: 600, Burst: 600}, 0.05},
-	} {
-		t.Run(fmt.Sprintf("%.0f a second, burst %d", c.limit.PerSecond, c.limit.Burst), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				cloud := newCloud(c.limit)
-				calls := int(c.limit.PerSecond) * 60
-				start := time.Now()
-				if err := get(t.Context(), calls, ecr.NewFromConfig(cloud.Config()), ecr.NewFromConfig(cloud.Config())); err != nil {
-					t.Fatal(err)
-				}
-				took := time.Since(start)
-				bound := time.Duration(float64(calls-c.limit.Burst) / c.limit.PerSecond * float64(time.Second))
-				wasted := float64(cloud.Throttled()[operation]) / float64(cloud.Calls()[operation])
-				t.Logf("%.0f %% of the rate, %.1f %% wasted", 100*bound.Seconds()/took.Seconds(), 100*wasted)
-				if took > bound*10/8 {
-					t.Errorf("took %s, where %s would do", took, bound)
-				}
-				if wasted > c.wasted {
-					t.Errorf("%.1f %% of the calls were throttled", 100*wasted)
-				}
-			})
-		})
-	}
-}
-
-func TestNoThrottlingNoPace(t *testing.T) {
+// Where AWS throttles nothing, the pace is found within a second.
+func TestNoThrottling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 1000, Burst: 1000})
 		start := time.Now()
 		if err := get(t.Context(), 1000, ecr.NewFromConfig(cloud.Config())); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(start); took != 2*time.Second {
+		if took := time.Since(start); took > 3*time.Second {
 			t.Errorf("1,000 calls of 20 ms, ten at a time, took %s", took)
 		}
 	})
 }
 
-// Lambda freezes the process between invocations. What was found out before is not forgotten, nor is the time misread.
-func TestFrozen(t *testing.T) {
+// The first calls come in an outage, so that nothing is known yet about what AWS allows.
+func TestOutageAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cloud := newCloud(stubaws.Limit{PerSecond: 100, Burst: 10})
-		client := ecr.NewFromConfig(cloud.Config())
-		for range 10 {
-			start := time.Now()
-			if err := get(t.Context(), 300, client); err != nil {
-				t.Fatal(err)
+		cloud := newCloud(stubaws.Limit{PerSecond: 300, Burst: 30})
+		end := time.Now().Add(2 * time.Second)
+		cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault {
+			if time.Now().Before(end) {
+				return stubaws.Fault{Code: "ThrottlingException"}
 			}
-			if took := time.Since(start); took > 6*time.Second {
-				t.Errorf("300 calls at 100 a second took %s", took)
-			}
-			time.Sleep(time.Hour)
+			return stubaws.Fault{}
+		}
+		if err := get(t.Context(), 100, ecr.NewFromConfig(cloud.Config())); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(end); took > 4*time.Second {
+			t.Errorf("100 calls took %s from the end of the outage", took)
 		}
 	})
 }
 
-// A call that is throttled while there are hardly any others tells little: when more come, the pace is soon what AWS allows.
+// AWS throttles each operation separately.
+func TestOperationsHaveTheirOwnPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(stubaws.Limit{PerSecond: 1, Burst: 1})
+		client := ecr.NewFromConfig(cloud.Config())
+		if err := get(t.Context(), 5, client); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for range 5 {
+			if _, err := client.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("5 calls of an operation that isn't throttled took %s", took)
+		}
+	})
+}
+
+// A connection that breaks says nothing about what AWS allows.
+func TestLostAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(stubaws.Limit{PerSecond: 300, Burst: 300})
+		var calls atomic.Int64
+		cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault {
+			return stubaws.Fault{Lost: calls.Add(1)%2 == 0}
+		}
+		start := time.Now()
+		if err := get(t.Context(), 300, ecr.NewFromConfig(cloud.Config())); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("300 calls, half of which were lost, took %s", took)
+		}
+	})
+}
+
+// A call that is throttled while there are hardly any others says little. When more calls come, the pace is soon what
+// AWS allows.
 func TestFewCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 300, Burst: 300})
@@ -137,11 +142,11 @@ func TestFewCalls(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		start := time.Now()
-		if err := get(t.Context(), 3000, client); err != nil {
+		if err := get(t.Context(), 1000, client); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(start); took > time.Minute {
-			t.Errorf("3,000 calls at 300 a second took %s", took)
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("1,000 calls at 300 a second took %s", took)
 		}
 	})
 }

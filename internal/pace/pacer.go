@@ -5,100 +5,118 @@ import (
 	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
+// Rates are in calls per second.
 const (
-	// Calls are counted for this long at least, and until there are enough to tell a rate.
-	window = time.Second
-	enough = 20
+	// The rate of the first calls. It is low enough that few of them are throttled where AWS allows little.
+	initialRate = 40
 
-	// After that long without a call, counting begins anew: Lambda may have frozen the process.
-	idle = 5 * time.Second
+	// The lowest rate. An outage is probed at it.
+	minRate = 1
 
-	// By what part of it the rate grows after a window without throttling, after the second in a row by twice as much, and so
-	// on: others may have used what AWS allows until now.
-	growth = 0.02
+	// The most that a call that passes adds to the rate, which thus grows by a factor of up to e^6 a second.
+	step = 6
 
-	// The most that the rate falls by: few calls get through while many wait for their next attempt.
-	fall = 0.5
+	// The part of the rate that is given up when AWS throttles a call, and regained and exceeded later.
+	margin = 0.15
 
-	// How many seconds without calls are caught up with: between two requests the lists are read.
-	pause = 0.1
+	// How many seconds of calls it takes to regain the rate at which AWS throttled.
+	regain = 6
 
-	// The least rate, per second.
-	least = 1
+	// The longest pause in the calls that is made up for: between two requests, the lists are read.
+	maxPause = 100 * time.Millisecond
+
+	// How long a call waits before it takes notice of a higher rate.
+	poll = 100 * time.Millisecond
 )
 
-// pacer makes calls wait for their turns.
+// pacer spaces the calls of an operation so that AWS throttles few of them.
+//
+// AWS throttles with a token bucket whose rate is unknown, changes, and is shared with other clients. TCP has the same
+// problem with a network, and this is its solution, for the rate of calls: slow start (RFC 5681) up to the first
+// throttled call, then CUBIC (RFC 9438). When a call is throttled, the rate falls a little. The calls that pass bring
+// it back, fast at first, then slowly near the rate at which AWS throttled, and ever faster beyond.
+//
+// If calls are throttled and none passes, the reason is an outage. The rate is halved, but the base, up to which it
+// recovers as in a slow start, is kept. Time without calls changes nothing, so Lambda can freeze the process.
 type pacer struct {
-	limiter *rate.Limiter
+	head chan struct{} // held by the call whose turn is next
 
-	mu        sync.Mutex
-	since     time.Time // the window began
-	last      time.Time // a call ended
-	passed    int       // calls in the window
-	throttled int       // calls in the window
-	quiet     int       // windows in a row without a throttled call
+	mu    sync.Mutex
+	last  time.Time // when the last turn was due
+	rate  float64
+	base  float64 // the rate after the last throttled call that wasn't part of an outage
+	cuts  int     // how often the rate has been lowered
+	spent float64 // seconds that the calls passed since then take at their rates
 }
 
-func newPacer() *pacer { return &pacer{limiter: rate.NewLimiter(rate.Inf, 1)} }
+// turn is the permission to make a call.
+type turn struct {
+	cuts   int
+	waited bool // the pacer held the call back
+}
 
-func (p *pacer) wait(ctx context.Context) error {
-	turn := p.limiter.Reserve()
-	timer := time.NewTimer(turn.Delay())
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		turn.Cancel()
-		return context.Cause(ctx)
+func newPacer() *pacer {
+	return &pacer{
+		head: make(chan struct{}, 1),
+		last: time.Now().Add(-maxPause), // a few calls are no rate: they needn't wait
+		rate: initialRate,
+		base: math.Inf(1),
 	}
 }
 
-// ended counts an attempt. The last one of a window sets the rate.
-func (p *pacer) ended(throttled bool) {
+// wait returns when it is the call's turn. Calls take turns in the order in which they come.
+func (p *pacer) wait(ctx context.Context) (turn, error) {
+	select {
+	case p.head <- struct{}{}:
+		defer func() { <-p.head }()
+	case <-ctx.Done():
+		return turn{}, context.Cause(ctx)
+	}
+	for waited := false; ; waited = true {
+		cuts, delay := p.next()
+		if delay <= 0 {
+			return turn{cuts, waited}, nil
+		}
+		select {
+		case <-time.After(min(delay, poll)):
+		case <-ctx.Done():
+			return turn{}, context.Cause(ctx)
+		}
+	}
+}
+
+// next takes the next turn if it is due, or returns how long it will be until then.
+func (p *pacer) next() (cuts int, delay time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if now.Sub(p.last) > idle {
-		p.begin(now)
+	due := p.last.Add(time.Duration(float64(time.Second) / p.rate))
+	delay = time.Until(due)
+	if delay <= 0 {
+		p.last = due.Add(max(0, -delay-maxPause))
 	}
-	p.last = now
-	if throttled {
-		p.throttled++
-	} else {
-		p.passed++
-	}
-	if elapsed := now.Sub(p.since); elapsed >= window && p.passed+p.throttled >= enough {
-		p.adjust(elapsed)
-		p.begin(now)
-	}
+	return p.cuts, delay
 }
 
-func (p *pacer) begin(now time.Time) { p.since, p.passed, p.throttled = now, 0, 0 }
-
-func (p *pacer) adjust(elapsed time.Duration) {
-	limit := p.limiter.Limit()
-	passed := rate.Limit(float64(p.passed) / elapsed.Seconds())
-	made := rate.Limit(float64(p.passed+p.throttled) / elapsed.Seconds())
-	if made < min(limit, rate.Limit(enough/window.Seconds()))/2 {
-		return // no call waited for its turn: what passed is what was asked for, not what AWS allows
-	}
-	if p.quiet++; p.throttled > 0 {
-		p.quiet = 0
-	}
+// ended adjusts the rate to what became of a call.
+func (p *pacer) ended(t turn, throttled bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch {
-	case p.quiet > 0:
-		limit = min(limit+limit*growth*rate.Limit(p.quiet), rate.Inf) // which is a number
-	case limit == rate.Inf:
-		limit = passed
-	default:
-		limit = max(passed, limit*fall)
+	case t.cuts != p.cuts:
+		// The call was made before the rate was lowered, so it says nothing about today's.
+	case throttled:
+		if p.spent > 0 {
+			p.rate = max(p.rate/(1+margin), minRate)
+			p.base = p.rate
+		} else {
+			p.rate = max(p.rate/2, minRate)
+		}
+		p.cuts, p.spent = p.cuts+1, 0
+	case t.waited: // else fewer calls were made than the rate allows
+		p.spent += 1 / p.rate
+		curve := p.base * (1 + margin*(1+math.Pow(p.spent/regain-1, 3)))
+		p.rate = min(p.rate+step, curve)
 	}
-	limit = max(limit, least)
-	p.limiter.SetLimit(limit)
-	p.limiter.SetBurst(int(max(1, min(limit*pause, math.MaxInt32))))
 }

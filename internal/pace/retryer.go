@@ -1,9 +1,9 @@
-// Package pace retries calls to AWS, and paces them by what AWS lets through.
+// Package pace retries calls to AWS and paces them, so that AWS throttles few of them.
 //
-// AWS doesn't publish how often a policy may be read or written, so it has to be found out. The SDK's adaptive mode takes
-// every throttled call for a reason to slow down by 30 %, also those that were side by side, slows down all operations
-// for one of them, and needs seconds to come back. Here the calls of a second are one finding: as many as were not
-// throttled are what AWS allows.
+// AWS doesn't publish how often a policy can be read or written, so a client has to find out. The SDK's adaptive mode
+// takes every throttled call as a reason to slow down by 30 %, even if several were made at the same time, and slows
+// down all operations because of one of them. Here, calls that were made before the client slowed down don't count
+// again, and every operation has its own pace.
 package pace
 
 import (
@@ -18,15 +18,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// A retry comes after up to 0.1 s, 0.2 s, 0.4 s, 0.8 s, and then up to a second: the last of them some eight seconds after
-// the first attempt. The pace is what keeps calls from being throttled, and one that waits longer keeps a request from its end.
+// A retry comes after up to 0.1 s, 0.2 s, 0.4 s, 0.8 s, and then up to a second, plus the time until its turn. The last
+// one comes about eight seconds after the first attempt. Where many calls wait for the end of an outage, it comes
+// minutes later, so that the deadline of the context is usually earlier.
 const (
 	maxAttempts  = 20
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = time.Second
 )
 
-// Retryer is the SDK's standard retryer with a pace. A client needs one of its own.
+// Retryer is the SDK's standard retryer with a pace. Every client needs its own.
 type Retryer struct {
 	*retry.Standard
 	throttles retry.IsErrorThrottles
@@ -35,23 +36,25 @@ type Retryer struct {
 	operations map[string]*pacer
 }
 
-// NewRetryer returns a retryer that makes calls as fast as they come until AWS throttles one.
+// NewRetryer returns a retryer that knows nothing yet about what AWS allows.
 func NewRetryer() aws.Retryer {
 	return &Retryer{
 		Standard: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts, o.BaseDelay, o.MaxBackoff = maxAttempts, firstBackoff, maxBackoff
-			o.Throttles = nil              // have a longer backoff
-			o.RateLimiter = ratelimit.None // gives up after a hundred throttled calls
+			o.Throttles = nil              // would back off longer
+			o.RateLimiter = ratelimit.None // would give up after a hundred throttled calls
 		}),
 		throttles:  retry.DefaultThrottles,
 		operations: map[string]*pacer{},
 	}
 }
 
-// GetAttemptToken waits for the turn of an attempt. The function that it returns is called when the attempt has ended.
+// GetAttemptToken waits for the turn of an attempt. The SDK calls the function that it returns when the attempt has
+// ended.
 func (r *Retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	pacer := r.pacer(middleware.GetOperationName(ctx))
-	if err := pacer.wait(ctx); err != nil {
+	turn, err := pacer.wait(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("wait for a turn: %w", err)
 	}
 	release, err := r.Standard.GetAttemptToken(ctx)
@@ -59,12 +62,15 @@ func (r *Retryer) GetAttemptToken(ctx context.Context) (func(error) error, error
 		return nil, err
 	}
 	return func(err error) error {
-		pacer.ended(r.throttles.IsErrorThrottle(err) == aws.TrueTernary)
+		throttled := r.throttles.IsErrorThrottle(err) == aws.TrueTernary
+		if throttled || !r.IsErrorRetryable(err) { // else no answer came, or one that says nothing about the rate
+			pacer.ended(turn, throttled)
+		}
 		return release(err)
 	}, nil
 }
 
-// pacer returns that of an operation: AWS throttles each by itself.
+// pacer returns the pacer of an operation: AWS throttles each operation separately.
 func (r *Retryer) pacer(operation string) *pacer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
