@@ -19,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"golang.org/x/time/rate"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
 )
@@ -44,7 +45,7 @@ type AWS struct {
 	Latency time.Duration
 
 	mu           sync.Mutex
-	buckets      map[string]*bucket
+	buckets      map[string]*rate.Limiter
 	repositories repositories
 	parameters   map[string]*parameter
 	published    []Event
@@ -63,7 +64,7 @@ func New(account, region string) *AWS {
 		calls:        map[string]int{},
 		retries:      map[string]int{},
 		throttled:    map[string]int{},
-		buckets:      map[string]*bucket{},
+		buckets:      map[string]*rate.Limiter{},
 	}
 }
 

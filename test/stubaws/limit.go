@@ -3,6 +3,8 @@ package stubaws
 import (
 	"context"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Limit is a rate of calls. AWS lets a burst of calls through and then as many as come up to the rate: a token bucket.
@@ -13,30 +15,18 @@ type Limit struct {
 	Burst     int
 }
 
-type bucket struct {
-	tokens float64
-	filled time.Time
-}
-
-// isThrottled takes a token for a call, and tells whether there was none.
+// isThrottled takes a token for a call, and reports whether there was none.
 func (a *AWS) isThrottled(operation string) bool {
 	limit, ok := a.Limits[operation]
 	if !ok {
 		return false
 	}
-	now := time.Now()
-	b := a.buckets[operation]
-	if b == nil {
-		b = &bucket{tokens: float64(limit.Burst), filled: now}
-		a.buckets[operation] = b
+	bucket := a.buckets[operation]
+	if bucket == nil {
+		bucket = rate.NewLimiter(rate.Limit(limit.PerSecond), limit.Burst)
+		a.buckets[operation] = bucket
 	}
-	b.tokens = min(float64(limit.Burst), b.tokens+limit.PerSecond*now.Sub(b.filled).Seconds())
-	b.filled = now
-	if b.tokens < 1 {
-		return true
-	}
-	b.tokens--
-	return false
+	return !bucket.Allow()
 }
 
 // takeTime lets the time pass that AWS takes to answer.
