@@ -46,8 +46,8 @@ type Options struct {
 	Progress     io.Writer
 }
 
-// Run measures rollouts by the usual bucket and one by a narrow bucket, then how the SDK's own ways of
-// retrying would fare, and writes a table of each.
+// Run measures rollouts by the usual bucket and one by a narrow bucket, how the SDK's own ways of retrying would fare, and
+// what outages cost. It writes a table of each.
 func Run(ctx context.Context, w io.Writer, o Options) error {
 	t := newTable("repositories", "bucket", "bound", "took", "share of the rate", "throttled calls", "a repository",
 		"messages", "of these failed", "peak memory")
@@ -75,7 +75,13 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	if _, err := fmt.Fprintf(w, "%s\n\n", t.RenderMarkdown()); err != nil {
 		return err
 	}
-	return compareRetries(ctx, w, o.Progress)
+	if err := compareRetries(ctx, w, o.Progress); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return interrupt(ctx, w, o.Progress)
 }
 
 // median measures several rollouts and returns the one in the middle, by the time that it took.
