@@ -8,7 +8,7 @@ import (
 
 // An unchanged repository takes one call to ECR, a changed one two. The lists are read with at most two calls: before, and
 // after a write once more. A list that is invalid takes one more, for its history. A rollout lists and publishes 1,000
-// repositories with a call.
+// repositories with a call, and checks the principals with one more.
 func TestCalls(t *testing.T) {
 	want := map[string]calls.Count{
 		"repository created":                   {Reads: 1, Writes: 1, Parameters: 2, LogLines: 2},
@@ -20,8 +20,8 @@ func TestCalls(t *testing.T) {
 		"request of 100, all to be changed":    {Reads: 100, Writes: 100, Parameters: 4, LogLines: 101},
 		"request of 100, none to be changed":   {Reads: 100, Parameters: 2, LogLines: 101},
 		"list invalid: repository created":     {Reads: 1, Writes: 1, Parameters: 3, LogLines: 3},
-		"list changed":                         {Lists: 10, Parameters: 2, Publishes: 10, Requests: 100, LogLines: 1},
-		"schedule":                             {Lists: 10, Parameters: 2, Publishes: 10, Requests: 100, LogLines: 1},
+		"list changed":                         {Lists: 10, Writes: 1, Parameters: 2, Publishes: 10, Requests: 100, LogLines: 3},
+		"schedule":                             {Lists: 10, Writes: 1, Parameters: 2, Publishes: 10, Requests: 100, LogLines: 3},
 	}
 	rows, err := calls.Measure(t.Context())
 	if err != nil {
