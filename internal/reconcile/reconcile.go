@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -124,8 +123,7 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 // pass reconciles every repository once by the lists as they are now, which it reads while it reads the policies. It goes
 // on after a failure, and reports whether anything was written, or may have been.
 func (r *Reconciler) pass(ctx context.Context, repositories []*repository, report Reporter) (lists accountlist.Snapshot, wrote bool, err error) {
-	read := sync.OnceValues(func() (accountlist.Snapshot, error) { return r.Lists.Read(ctx, names(repositories)) })
-	go read()
+	read := r.read(ctx, repositories)
 	results := make([]Result, len(repositories))
 	var group errgroup.Group
 	group.SetLimit(concurrency)
@@ -149,6 +147,21 @@ func (r *Reconciler) pass(ctx context.Context, repositories []*repository, repor
 	}
 	wrote, err = conclude(ctx, results, report)
 	return lists, wrote, err
+}
+
+// read begins to read the lists for the repositories, and returns a function that waits for them.
+func (r *Reconciler) read(ctx context.Context, repositories []*repository) func() (accountlist.Snapshot, error) {
+	var lists accountlist.Snapshot
+	var err error
+	done := make(chan struct{}) // not a sync.Once: a goroutine that waits for a mutex stops the clock of testing/synctest
+	go func() {
+		defer close(done)
+		lists, err = r.Lists.Read(ctx, names(repositories))
+	}()
+	return func() (accountlist.Snapshot, error) {
+		<-done
+		return lists, err
+	}
 }
 
 // conclude reports the results of a pass, and returns what of them retrying can fix.

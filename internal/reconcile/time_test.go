@@ -84,3 +84,22 @@ func TestThrottling(t *testing.T) {
 		}
 	})
 }
+
+// The repositories wait for the lists, however long that takes.
+func TestSlowLists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, r := newReconciler(t)
+		cloud.CreateRepository("a1", "b1")
+		cloud.PutList(list, "111111111111")
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "GetParameters" {
+				time.Sleep(time.Minute)
+			}
+			return stubaws.Fault{}
+		}
+		report, err := run(t, r, "a1", "b1")
+		if err != nil || report.outcomes() != "a1 updated, b1 updated" {
+			t.Errorf("got %v, %q", err, report.outcomes())
+		}
+	})
+}
