@@ -80,6 +80,7 @@ type Fault struct {
 	Status     int    // HTTP status of the answer; 400 if it is not set
 	Lost       bool   // there is no answer: the connection breaks
 	Afterwards bool   // the call was carried out all the same
+	Stale      bool   // GetRepositoryPolicy succeeds and returns the policy before the last write
 }
 
 // Config returns the configuration with which SDK clients reach this AWS in memory. They retry as the product does.
@@ -204,7 +205,7 @@ func (a *AWS) call(request *http.Request, body []byte) (any, error) {
 	var answer any
 	if !goesWrong || fault.Afterwards {
 		var err error
-		answer, err = a.carryOut(operation, body)
+		answer, err = a.carryOut(operation, body, fault.Stale)
 		if a.OnDone != nil {
 			a.OnDone(ctx, call, err)
 		}
@@ -231,13 +232,16 @@ func isFirstAttempt(request *http.Request) bool {
 	return attempt == "" || attempt == "attempt=1"
 }
 
-func (a *AWS) carryOut(operation string, body []byte) (any, error) {
+func (a *AWS) carryOut(operation string, body []byte, stale bool) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch operation {
 	case "DescribeRepositories":
 		return with(body, a.describeRepositories)
 	case "GetRepositoryPolicy":
+		if stale {
+			return with(body, a.getStalePolicy)
+		}
 		return with(body, a.getRepositoryPolicy)
 	case "SetRepositoryPolicy":
 		return with(body, a.setRepositoryPolicy)

@@ -15,11 +15,18 @@ const maxPolicyCharacters = 10240
 type repositories struct {
 	names    []string          // sorted
 	policies map[string]string // "" for none
+	replaced map[string]string // the policies before the last writes
 	missing  map[string]bool   // principals that don't exist
 }
 
 func newRepositories() repositories {
-	return repositories{policies: map[string]string{}, missing: map[string]bool{}}
+	return repositories{policies: map[string]string{}, replaced: map[string]string{}, missing: map[string]bool{}}
+}
+
+// store makes a document the policy of a repository, "" for none.
+func (r *repositories) store(name, document string) {
+	r.replaced[name] = r.policies[name]
+	r.policies[name] = document
 }
 
 // CreateRepository makes repositories without a policy.
@@ -41,6 +48,7 @@ func (a *AWS) DeleteRepository(name string) {
 	defer a.mu.Unlock()
 	if _, ok := a.repositories.policies[name]; ok {
 		delete(a.repositories.policies, name)
+		delete(a.repositories.replaced, name)
 		a.repositories.names = slices.DeleteFunc(a.repositories.names, func(n string) bool { return n == name })
 	}
 }
@@ -57,7 +65,7 @@ func (a *AWS) Policy(repository string) (document string, ok bool) {
 func (a *AWS) SetPolicy(repository, document string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.repositories.policies[repository] = document
+	a.repositories.store(repository, document)
 }
 
 // ClosePrincipal makes ECR refuse every policy that names the principal, an account ID or an ARN, until
@@ -125,9 +133,13 @@ func (a *AWS) policyOf(name string) (string, error) {
 		return "", refuse("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, a.Account)
 	}
 	if document == "" {
-		return "", refuse("RepositoryPolicyNotFoundException", "Repository policy does not exist for the repository with name '%s' in the registry with id '%s'", name, a.Account)
+		return "", a.noPolicy(name)
 	}
 	return document, nil
+}
+
+func (a *AWS) noPolicy(name string) error {
+	return refuse("RepositoryPolicyNotFoundException", "Repository policy does not exist for the repository with name '%s' in the registry with id '%s'", name, a.Account)
 }
 
 func (a *AWS) getRepositoryPolicy(input repositoryInput) (repositoryOutput, error) {
@@ -135,12 +147,24 @@ func (a *AWS) getRepositoryPolicy(input repositoryInput) (repositoryOutput, erro
 	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: document}, err
 }
 
+// getStalePolicy answers as GetRepositoryPolicy did before the last write.
+func (a *AWS) getStalePolicy(input repositoryInput) (repositoryOutput, error) {
+	if _, exists := a.repositories.policies[input.RepositoryName]; !exists {
+		return a.getRepositoryPolicy(input)
+	}
+	document := a.repositories.replaced[input.RepositoryName]
+	if document == "" {
+		return repositoryOutput{}, a.noPolicy(input.RepositoryName)
+	}
+	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: document}, nil
+}
+
 func (a *AWS) deleteRepositoryPolicy(input repositoryInput) (repositoryOutput, error) {
 	document, err := a.policyOf(input.RepositoryName)
 	if err != nil {
 		return repositoryOutput{}, err
 	}
-	a.repositories.policies[input.RepositoryName] = ""
+	a.repositories.store(input.RepositoryName, "")
 	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: document}, nil
 }
 
@@ -162,7 +186,7 @@ func (a *AWS) setRepositoryPolicy(input repositoryInput) (repositoryOutput, erro
 		return repositoryOutput{}, refuse("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'")
 	}
 	stored := reserialise(input.PolicyText)
-	a.repositories.policies[input.RepositoryName] = stored
+	a.repositories.store(input.RepositoryName, stored)
 	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: stored}, nil
 }
 
