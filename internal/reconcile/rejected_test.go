@@ -155,6 +155,46 @@ func TestBackToNames(t *testing.T) {
 	}
 }
 
+// A run that starts over sends no name after ECR has rejected one, and a policy that it reads may be stale.
+func TestARejectionAndAListThatChanges(t *testing.T) {
+	for name, stale := range map[string]bool{"fresh reads": false, "stale reads": true} {
+		t.Run(name, func(t *testing.T) {
+			cloud, r := newReconciler(t)
+			cloud.CreateRepository("api")
+			cloud.PutList(list, "111111111111,222222222222")
+			cloud.ClosePrincipal("222222222222")
+			if _, err := run(t, r, "api"); err != nil {
+				t.Fatal(err)
+			}
+			cloud.OpenPrincipal("222222222222")
+			cloud.PutList(list, "333333333333")
+			writes, rejected := 0, 0
+			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+				if call.Operation == "SetRepositoryPolicy" {
+					if writes++; writes == 1 { // by name: all exist
+						cloud.PutList(list, "111111111111,222222222222")
+						if !stale {
+							cloud.ClosePrincipal("333333333333")
+						}
+						cloud.ClosePrincipal("222222222222")
+					}
+				}
+				return stubaws.Fault{Stale: stale && writes > 0}
+			}
+			cloud.OnDone = func(_ context.Context, call stubaws.Call, err error) {
+				if call.Operation == "SetRepositoryPolicy" && err != nil {
+					rejected++
+				}
+			}
+			_, err := runWhereAllExist(t, r, "api")
+			document, _ := cloud.Policy("api")
+			if err != nil || rejected != 1 || !canPull(document, "111111111111") || canPull(document, "333333333333") {
+				t.Errorf("%d policies rejected, %v, %s", rejected, err, document)
+			}
+		})
+	}
+}
+
 // A list that can't be used any more doesn't keep the other lists out because it named a principal that is gone.
 func TestAClosedAccountOfADeletedList(t *testing.T) {
 	cloud, r := newReconciler(t)

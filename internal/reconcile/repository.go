@@ -21,6 +21,9 @@ type repository struct {
 	// written is what the run last wrote to it, or may have written; nil if nothing. A read soon after a write can be
 	// stale, and must not hide that a later list wants something else.
 	written *string
+
+	// rejected reports whether ECR has rejected a policy in this run: the rest of it names no principal.
+	rejected bool
 }
 
 func names(repositories []*repository) []string {
@@ -89,29 +92,37 @@ func (r *Reconciler) attempt(ctx context.Context, read func() (accountlist.Snaps
 }
 
 // merge makes the policy that a repository is to have. Only a rollout that knows that all principals exist goes back from
-// granting by condition to naming them.
+// granting by condition to naming them, and only as long as ECR doesn't prove it wrong.
 func (r *Reconciler) merge(existing string, listed []policy.Listed, one *repository) (policy.Change, error) {
 	merge := r.Standard.Merge
-	if one.trigger.Principals == trigger.PrincipalsExist {
+	if one.trigger.Principals == trigger.PrincipalsExist && !one.rejected {
 		merge = func(existing string, listed []policy.Listed) (policy.Change, error) {
 			return r.Standard.MergeAs(r.Standard.Style, existing, listed)
 		}
 	}
 	change, err := merge(existing, listed)
-	if err != nil || change.Changed || one.written == nil {
+	if err != nil {
 		return change, err
 	}
-	if since, err := merge(*one.written, listed); err == nil && since.Changed {
-		change.Changed, change.Added, change.Removed = true, since.Added, since.Removed
+	if !change.Changed && one.written != nil {
+		if since, err := merge(*one.written, listed); err == nil && since.Changed {
+			change.Changed, change.Added, change.Removed = true, since.Added, since.Removed
+		}
 	}
-	return change, nil
+	if !change.Changed || !one.rejected {
+		return change, nil
+	}
+	byCondition, err := r.Standard.MergeAs(policy.GrantCondition, existing, listed)
+	change.Document = byCondition.Document
+	return change, err
 }
 
 // grantByCondition is for a document that ECR rejects. If it names principals, one of them may not exist: the policy then
 // grants the same by condition, so that all others can pull, and that one as soon as it exists. Otherwise, or if ECR
 // rejects that too, the reason is an unmanaged statement, and the policy stays as it is.
 func (r *Reconciler) grantByCondition(ctx context.Context, one *repository, existing string, listed []policy.Listed, rejected policy.Change, result Result) Result {
-	change, err := r.Standard.MergeAs(policy.GrantCondition, existing, listed)
+	one.rejected = true
+	change, err := r.merge(existing, listed, one)
 	if err != nil {
 		return result.refused(fmt.Errorf("make policy of %s by condition, as ECR rejects a principal: %w", one.name, err))
 	}
