@@ -10,24 +10,28 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// event is an event on the bus, with what the rules of template.yaml look at.
+// event is an event on the bus, with what the rules of template.yaml match.
 type event struct {
 	source, detailType string
 	detail             string
-	account            string // whose it is, if it isn't ours
+	account            string // that it is of, if it isn't the registry's
 
 	name      string // of the API call or of the parameter
 	operation string // on the parameter
 	by        string // role that made the call
 
+	repository string // that it concerns, if it is of a change
+	allExist   bool   // it is a request that says that all principals exist
+
 	what   string // for the trace
-	own    bool   // it tells of our own write
+	own    bool   // it is of the functions' own write
 	forged bool   // nothing of the kind happened
 }
 
 const (
-	apiCall    = "AWS API Call via CloudTrail"
-	onRepoRole = "arn:aws:iam::" + account + ":role/onrepo"
+	apiCall       = "AWS API Call via CloudTrail"
+	onRepoRole    = "arn:aws:iam::" + account + ":role/onrepo"
+	onAccountRole = "arn:aws:iam::" + account + ":role/onaccount"
 )
 
 // rule is a rule of template.yaml: what it lets through, and where to.
@@ -46,7 +50,7 @@ func (w *world) rules() []rule {
 		{"RepositoryCreated", "aws.ecr", []string{apiCall}, func(e event) bool { return e.name == "CreateRepository" }, "onrepo"},
 		{"PolicyChanged", "aws.ecr", []string{apiCall}, func(e event) bool {
 			return (e.name == "SetRepositoryPolicy" || e.name == "DeleteRepositoryPolicy") &&
-				(e.by != onRepoRole || w.sabotage.noOwnWriteFilter)
+				(!e.own || w.sabotage.noOwnWriteFilter)
 		}, "onrepo"},
 		{"ImagePushed", "aws.ecr", []string{"ECR Image Action"}, always, "onrepo"},
 		{"ListChanged", "aws.ssm", []string{"Parameter Store Change"}, func(e event) bool {
@@ -69,7 +73,7 @@ func (w *world) publish(e event) {
 
 func (w *world) deliver(e event, r rule) {
 	if e.own {
-		w.breaks(8, "our own write triggers something: %s, by rule %s", e.what, r.name)
+		w.breaks(8, "an own write triggers something: %s, by rule %s", e.what, r.name)
 		return
 	}
 	copies := 1
@@ -78,7 +82,7 @@ func (w *world) deliver(e event, r rule) {
 	case w.percent(w.weather.loss):
 		w.counted["fault: an event is lost"]++
 		w.note("lost: %s", e.what)
-		w.lossy = w.lossy || !e.forged
+		w.lose(e)
 		return
 	case w.percent(w.weather.duplicates):
 		w.counted["fault: an event is delivered twice"]++
@@ -97,6 +101,17 @@ func (w *world) deliver(e event, r rule) {
 	}
 }
 
+// lose notes what the schedule alone corrects after an event is lost for good.
+func (w *world) lose(e event) {
+	switch r := w.repositories[e.repository]; {
+	case e.forged:
+	case r != nil:
+		r.owed = true
+	case e.detailType != "ECR Image Action": // a push changes nothing
+		w.lossy = true
+	}
+}
+
 // envelope returns the event as a function gets it.
 func (e event) envelope() []byte {
 	of := e.account
@@ -110,10 +125,10 @@ func scheduled() event {
 	return event{source: "aws.events", detailType: "Scheduled Event", detail: "{}", what: "tick of the schedule"}
 }
 
-// ecrCall tells of a call to ECR.
+// ecrCall is the event of a call to ECR.
 func ecrCall(name, repository, by string) event {
 	return event{
-		source: "aws.ecr", detailType: apiCall, name: name, by: by, own: by == onRepoRole,
+		source: "aws.ecr", detailType: apiCall, name: name, by: by, own: by == onRepoRole || by == onAccountRole, repository: repository,
 		what: fmt.Sprintf("%s %s", name, repository),
 		detail: toJSON(map[string]any{
 			"eventSource": "ecr.amazonaws.com", "eventName": name, "eventType": "AwsApiCall",
@@ -143,6 +158,15 @@ func requestFor(names ...string) event {
 		source: "ecr-pull-policy", detailType: "Repository Reconcile Requested", what: fmt.Sprint("request for ", names),
 		detail: toJSON(map[string]any{"repositories": names}),
 	}
+}
+
+// sayingThatAllExist is a request that makes a claim about principals that may be false.
+func sayingThatAllExist(names ...string) event {
+	e := requestFor(names...)
+	e.detail = toJSON(map[string]any{"repositories": names, "principals": "exist"})
+	e.what += ", where all principals exist"
+	e.allExist = true
+	return e
 }
 
 func toJSON(value any) string {

@@ -54,36 +54,68 @@ func (w *world) park(ctx context.Context, made stubaws.Call) stubaws.Fault {
 func (w *world) done(_ context.Context, made stubaws.Call, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	run, answered := w.inFlight.run, w.inFlight.fault == stubaws.Fault{}
+	run, fault := w.inFlight.run, w.inFlight.fault
+	answered := !fault.Lost && fault.Code == ""
 	input := readInput(made)
-	r := w.repositories[input.RepositoryName]
-	if made.Operation == "GetRepositoryPolicy" && answered && r != nil && r.exists {
-		run.read[r] = reading{r.document, r.changes, run.since}
-	}
+	code := ""
 	if err != nil {
-		code, _, _ := strings.Cut(err.Error(), ":")
+		code, _, _ = strings.Cut(err.Error(), ":")
 		w.note("%s  … %s", run, code)
-		run.refused[r] = run.refused[r] || made.Operation == "SetRepositoryPolicy"
-		switch {
-		case !answered:
-		case code == "RepositoryNotFoundException":
-			delete(run.read, r)
-		case code == "RepositoryPolicyNotFoundException" && made.Operation == "DeleteRepositoryPolicy":
-			run.read[r] = reading{document{}, r.changes, len(w.moments) - 1}
-		}
-		return
 	}
-	switch made.Operation {
-	case "PutEvents":
-		run.handedBack = true
-	case "SetRepositoryPolicy":
+	switch r := w.repositories[input.RepositoryName]; {
+	case made.Operation == "PutEvents":
+		run.handedBack = run.function == "onrepo"
+	case made.Operation == "SetRepositoryPolicy" && input.RepositoryName == checkRepository:
+		w.judgeCheck(run, readDocument(input.PolicyText))
+		if err == nil {
+			w.publish(ecrCall(made.Operation, checkRepository, onAccountRole))
+		}
+	case r == nil:
+	case code == "RepositoryNotFoundException":
+		if answered {
+			delete(run.read, r)
+		}
+		run.mayHaveWritten(r, made)
+	case made.Operation == "GetRepositoryPolicy" && answered:
+		run.read[r] = w.reading(run, r, fault.Stale)
+	case made.Operation == "SetRepositoryPolicy" && code == "InvalidParameterException":
+		w.judge(run, r, readDocument(input.PolicyText))
+		if answered {
+			w.refused(run, r, readDocument(input.PolicyText))
+		} else {
+			run.mayHaveWritten(r, made)
+		}
+	case made.Operation == "SetRepositoryPolicy" && err == nil:
 		w.wrote(run, r, readDocument(input.PolicyText), answered)
-	case "DeleteRepositoryPolicy":
+	case made.Operation == "DeleteRepositoryPolicy" && err == nil:
 		w.wrote(run, r, document{}, answered)
+	case made.Operation == "DeleteRepositoryPolicy" && answered: // there was none
+		run.read[r] = reading{document{}, r.changes, len(w.moments) - 1, w.calls, &document{}}
+		run.wrote[r] = &document{}
 	}
 }
 
-// input is what the simulation looks at in a call.
+// mayHaveWritten notes a write of which the invocation doesn't know that it was done.
+func (i *invocation) mayHaveWritten(r *repository, made stubaws.Call) {
+	if made.Operation == "SetRepositoryPolicy" || made.Operation == "DeleteRepositoryPolicy" {
+		d := readDocument(readInput(made).PolicyText)
+		i.wrote[r] = &d
+	}
+}
+
+// reading returns what an invocation learns of a repository's policy.
+func (w *world) reading(run *invocation, r *repository, stale bool) reading {
+	if !stale {
+		return reading{r.document, r.changes, run.since, w.calls, run.wrote[r]}
+	}
+	if r.writer != run && r.before.document.form() != r.document.form() {
+		// The run may take for right what isn't any more. It knows what it has written itself.
+		r.owed = true
+	}
+	return reading{r.before.document, r.before.changes, run.since, r.changedAt - 1, run.wrote[r]}
+}
+
+// input is what the simulation reads of a call.
 type input struct{ RepositoryName, PolicyText string }
 
 func readInput(made stubaws.Call) (read input) {
@@ -101,29 +133,62 @@ func (w *world) release(c *call) { w.releaseWith(c, w.chooseFault(c)) }
 func (w *world) releaseWith(c *call, fault stubaws.Fault) {
 	w.unpark(c)
 	c.run.calls++
+	w.calls++
 	w.counted["calls to AWS"]++
 	w.note("%s  %s %s%s", c.run, c.Operation, c.repository, said(fault))
 	c.fault = fault
+	c.run.disturbed = c.run.disturbed || fault != stubaws.Fault{} || w.mayFail
 	w.inFlight = c
+	r := w.repositories[c.repository]
+	if fault.Code == rejection && r != nil {
+		d := readDocument(readInput(c.Call).PolicyText)
+		w.judge(c.run, r, d)
+		w.refused(c.run, r, d)
+	} else if fault.Code != "" || fault.Lost {
+		c.run.mayHaveWritten(r, c.Call)
+	}
+	if fault.Code == panicking {
+		c.run.failed[r] = true
+	}
 	c.release <- fault
 	w.settle()
+	if fault.Code == panicking {
+		r.owed = true // only the schedule corrects that, or a later event
+	}
 	w.mayFail = false
 	for _, published := range w.cloud.Published() {
-		w.publish(event{source: published.Source, detailType: published.DetailType, detail: published.Detail, what: "request " + published.Detail})
+		says := strings.Contains(published.Detail, `"principals":"exist"`)
+		w.checkWord(c.run, says)
+		w.publish(event{
+			source: published.Source, detailType: published.DetailType, detail: published.Detail,
+			allExist: says, what: "request " + published.Detail,
+		})
 	}
 }
+
+const (
+	rejection = "InvalidParameterException"
+	panicking = "SimulatedPanic" // makes the code that gets this answer panic
+)
 
 // chooseFault chooses how a call goes wrong, if it does.
 func (w *world) chooseFault(c *call) stubaws.Fault {
 	if r := w.repositories[c.repository]; r != nil && r.exists && time.Now().Before(r.knownFrom) {
 		w.counted["fault: a new repository is not known yet"]++
-		// Who doesn't know that the repository is new takes it for gone. If there was no list when it was created, and
-		// one is rolled out within these seconds, only the schedule mends that.
-		w.lossy = w.lossy || !c.run.created
+		// A run that doesn't know that the repository is new takes it for gone. If there was no list when it was
+		// created, and one is rolled out within these seconds, only the schedule corrects that.
+		r.owed = r.owed || !c.run.created
 		delete(c.run.read, r)
 		return stubaws.Fault{Code: "RepositoryNotFoundException"}
 	}
-	if !w.turmoil || !w.percent(w.weather.calls) {
+	if !w.turmoil {
+		return stubaws.Fault{}
+	}
+	if fault, ok := w.chooseFaultOfPolicies(c); ok {
+		w.counted["fault:"+said(fault)]++
+		return fault
+	}
+	if !w.percent(w.weather.calls) {
 		return stubaws.Fault{}
 	}
 	fault := pick(w,
@@ -144,6 +209,23 @@ func (w *world) chooseFault(c *call) stubaws.Fault {
 	return fault
 }
 
+// chooseFaultOfPolicies chooses how a call that concerns a repository's policy goes wrong in ways of its own, if it does.
+func (w *world) chooseFaultOfPolicies(c *call) (fault stubaws.Fault, ok bool) {
+	r := w.repositories[c.repository]
+	switch {
+	case r != nil && c.repository == w.weather.panicky && w.percent(30):
+		return stubaws.Fault{Code: panicking, Afterwards: w.percent(50)}, true
+	case c.Operation == "SetRepositoryPolicy" && w.percent(w.weather.rejections):
+		return stubaws.Fault{Code: rejection}, true
+	case c.Operation == "GetRepositoryPolicy" && r != nil && r.exists && time.Since(r.written) < staleness && w.percent(w.weather.stale):
+		return stubaws.Fault{Stale: true}, true
+	}
+	return stubaws.Fault{}, false
+}
+
+// staleness is for how long reads can return what was there before a write.
+const staleness = 5 * time.Second
+
 func said(fault stubaws.Fault) string {
 	text := ""
 	switch {
@@ -151,6 +233,9 @@ func said(fault stubaws.Fault) string {
 		text = " times out"
 	case fault.Code != "":
 		text = fmt.Sprintf(" answers %s", fault.Code)
+	}
+	if fault.Stale {
+		text = " answers as it did before the last write"
 	}
 	if fault.Afterwards {
 		text += " after it was done"

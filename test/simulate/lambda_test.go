@@ -3,11 +3,11 @@ package simulate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,10 +16,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
@@ -54,18 +56,20 @@ func (w *world) deploy() {
 	}
 	w.ssm, w.ecr, w.bus = ssm.NewFromConfig(config), ecr.NewFromConfig(config), eventbridge.NewFromConfig(config)
 	var err error
-	if w.scope, err = scope.New([]string{"**"}, []string{"scratch"}); err != nil {
+	if w.scope, err = scope.New([]string{"**"}, []string{"scratch", checkRepository}); err != nil {
 		panic(err)
 	}
 	w.onAccount = &onaccount.Handler{
 		Account: account,
 		Rollout: &rollout.Rollout{
-			Lists: w.store(),
-			Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
+			Lists:      &watchedLists{Store: w.store(), world: w},
+			Principals: &principals.Checker{Policies: registry.NewPolicies(w.ecr), Repository: checkRepository, Standard: w.standard},
+			Names:      func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
 			Requests: func(kind string, known trigger.Principals) rollout.Publisher {
 				return request.NewPublisher(w.bus, kind, known)
 			},
-			Scope: w.scope,
+			Standard: w.standard,
+			Scope:    w.scope,
 		},
 		Created: func(context.Context) (time.Time, error) { return time.Time{}, nil },
 		Log:     slog.New(slog.DiscardHandler),
@@ -79,12 +83,12 @@ func (w *world) store() *accountlist.Store {
 func (w *world) newEnvironment() *environment {
 	return &environment{&onrepo.Handler{
 		Account: account,
-		Reconciler: &reconcile.Reconciler{
-			Lists:    &watchedLists{Lists: w.sabotage.lists(w.store()), world: w},
-			Policies: w.sabotage.policies(registry.NewPolicies(w.ecr)),
+		Reconciler: w.sabotage.reconciler(&reconcile.Reconciler{
+			Lists:    w.sabotage.lists(&watchedLists{Store: w.store(), world: w}),
+			Policies: w.sabotage.policies(panickingPolicies{registry.NewPolicies(w.ecr)}),
 			Standard: w.standard,
 			Scope:    w.scope,
-		},
+		}),
 		Request: func(ctx context.Context, t trigger.Repositories) error {
 			return request.NewPublisher(w.bus, t.Kind, t.Principals).Publish(ctx, t.Names)
 		},
@@ -92,28 +96,68 @@ func (w *world) newEnvironment() *environment {
 	}}
 }
 
-// watchedLists notes when an invocation began to read the lists, and whether they moved meanwhile.
+// watchedLists notes when an invocation began to read the lists, and whether they changed meanwhile.
 type watchedLists struct {
-	reconcile.Lists
+	*accountlist.Store
 	world *world
 }
 
 func (l *watchedLists) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
+	l.world.begins(ctx)
+	return l.Store.Read(ctx, repositories)
+}
+
+func (l *watchedLists) ReadAll(ctx context.Context) (accountlist.Snapshot, error) {
+	l.world.begins(ctx)
+	return l.Store.ReadAll(ctx)
+}
+
+func (w *world) begins(ctx context.Context) {
 	run := ctx.Value(invocationKey{}).(*invocation)
-	l.world.mu.Lock()
-	run.since = len(l.world.moments) - 1
-	l.world.mu.Unlock()
-	return l.Lists.Read(ctx, repositories)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	run.since, run.readLists = len(w.moments)-1, w.calls
+	for r, count := range run.refusals {
+		count.others = 0
+		run.refusals[r] = count
+	}
 }
 
 func (l *watchedLists) Moved(ctx context.Context, since accountlist.Snapshot) (bool, error) {
-	moved, err := l.Lists.Moved(ctx, since)
+	moved, err := l.Store.Moved(ctx, since)
 	if moved {
 		l.world.mu.Lock()
-		l.world.counted["started over, as a list had moved"]++
+		l.world.counted["started over, as a list had changed"]++
 		l.world.mu.Unlock()
 	}
 	return moved, err
+}
+
+// panickingPolicies panic when the scheduler wants it.
+type panickingPolicies struct{ reconcile.Policies }
+
+func (p panickingPolicies) Policy(ctx context.Context, repository string) (string, error) {
+	text, err := p.Policies.Policy(ctx, repository)
+	panicIfTold(err)
+	return text, err
+}
+
+func (p panickingPolicies) SetPolicy(ctx context.Context, repository, document string) error {
+	err := p.Policies.SetPolicy(ctx, repository, document)
+	panicIfTold(err)
+	return err
+}
+
+func (p panickingPolicies) DeletePolicy(ctx context.Context, repository string) error {
+	err := p.Policies.DeletePolicy(ctx, repository)
+	panicIfTold(err)
+	return err
+}
+
+func panicIfTold(err error) {
+	if answer := smithy.APIError(nil); errors.As(err, &answer) && answer.ErrorCode() == panicking {
+		panic(err)
+	}
 }
 
 // invocation is one invocation of a function.
@@ -123,26 +167,42 @@ type invocation struct {
 	stallsAfter int  // so many calls; then all others overtake it. Negative: never
 	calls       int  // that it has made
 	created     bool // it is for a repository that was created
+	allExist    bool // it is for a request that says that all principals exist
+	closings    int  // how many principals had ceased to exist, or appeared, when it began
 	deadline    time.Time
 	cancel      context.CancelFunc
 	environment *environment
 	then        func(ok bool) // what Lambda does with the outcome
 
-	since      int                     // the moment in which it began to read the lists
-	handedBack bool                    // short of time, it requested repositories again
-	read       map[*repository]reading // the policies that it knows
-	refused    map[*repository]bool    // ECR refused a policy: it may ask by writing whom ECR doesn't know
+	since      int                       // the moment in which it began to read the lists
+	readLists  int                       // how many calls AWS had got by then
+	handedBack bool                      // short of time, it requested repositories again
+	read       map[*repository]reading   // the policies that it knows
+	wrote      map[*repository]*document // the policies that it last wrote, or may have
+	refusals   map[*repository]refusals
+	failed     map[*repository]bool // it panicked, or ECR rejects whatever it sends: retrying doesn't help
+	checked    bool                 // whether principals exist
+	missing    []string             // principals that it reports
+	disturbed  bool                 // some call went wrong
+	panicked   any
 	dead       bool
 	ended      bool
 	ok         bool
 }
 
-// reading is what an invocation knows of a repository: its policy, after how many changes by others, and since which
-// moment the lists may have wanted it so.
+// reading is what an invocation knows of a repository.
 type reading struct {
 	document document
-	changes  int
-	since    int
+	changes  int       // by others that it knows of
+	since    int       // the moment since which the lists may have wanted the policy so
+	at       int       // how many calls AWS had got when the policy was so
+	wrote    *document // what it had written by then, or may have; nil if nothing
+}
+
+// refusals count the policies of one repository that ECR rejected.
+type refusals struct {
+	named  int // of those that name principals, in the whole run
+	others int // since it last read the lists
 }
 
 type invocationKey struct{}
@@ -152,7 +212,7 @@ func (i *invocation) stalls() bool { return i.stallsAfter >= 0 && i.calls >= i.s
 func (i *invocation) String() string { return fmt.Sprintf("#%d %s", i.number, i.function) }
 
 // invoke starts an invocation.
-func (w *world) invoke(function string, payload []byte, why string, then func(ok bool)) {
+func (w *world) invoke(function string, payload []byte, e event, why string, then func(ok bool)) {
 	timeout := onAccountTimeout
 	if function == "onrepo" {
 		timeout = onRepoTimeout
@@ -163,11 +223,15 @@ func (w *world) invoke(function string, payload []byte, why string, then func(ok
 		function: function,
 		// After two calls it knows the lists and a policy.
 		stallsAfter: pick(w, -1, -1, -1, -1, -1, 0, 1, 2, 2, 3),
-		created:     strings.HasPrefix(why, "CreateRepository"),
+		created:     e.name == "CreateRepository",
+		allExist:    e.allExist,
+		closings:    w.closings,
 		deadline:    time.Now().Add(timeout),
 		then:        then,
 		read:        map[*repository]reading{},
-		refused:     map[*repository]bool{},
+		wrote:       map[*repository]*document{},
+		refusals:    map[*repository]refusals{},
+		failed:      map[*repository]bool{},
 	}
 	w.running = append(w.running, run)
 	w.counted["invocations"]++
@@ -180,10 +244,14 @@ func (w *world) invoke(function string, payload []byte, why string, then func(ok
 		handle = run.environment.handle
 	}
 	go func() {
-		ok := handle(ctx, payload)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		run.ended, run.ok = true, ok
+		ok := false
+		defer func() {
+			cause := recover()
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			run.ended, run.ok, run.panicked = true, ok, cause
+		}()
+		ok = handle(ctx, payload)
 	}()
 }
 
@@ -198,7 +266,8 @@ func (w *world) anEnvironment() *environment {
 }
 
 func (w *world) handleOnAccount(ctx context.Context, payload []byte) (ok bool) {
-	_, err := w.onAccount.Handle(ctx, json.RawMessage(payload))
+	response, err := w.onAccount.Handle(ctx, json.RawMessage(payload))
+	ctx.Value(invocationKey{}).(*invocation).missing = response.RejectedPrincipals
 	return err == nil
 }
 
@@ -221,6 +290,9 @@ func (w *world) collect() {
 		if run.dead {
 			continue // Lambda knows already
 		}
+		if run.panicked != nil {
+			w.breaks(10, "%s died: %v", run, run.panicked)
+		}
 		ok := run.ok && time.Now().Before(run.deadline)
 		w.note("%s  ends, ok: %t", run, ok)
 		if run.environment != nil && time.Now().Before(run.deadline) {
@@ -228,6 +300,7 @@ func (w *world) collect() {
 		}
 		if ok {
 			w.checkEnded(run)
+			w.checkMissing(run)
 		}
 		run.then(ok)
 	}
@@ -265,7 +338,7 @@ func (w *world) kill(run *invocation) {
 func (w *world) invokeLater(delay time.Duration, function string, e event, attempt int) {
 	const attempts = 3
 	w.later(delay, func() {
-		w.invoke(function, e.envelope(), e.what, func(ok bool) {
+		w.invoke(function, e.envelope(), e, e.what, func(ok bool) {
 			switch {
 			case ok:
 			case attempt < attempts:
@@ -280,5 +353,5 @@ func (w *world) invokeLater(delay time.Duration, function string, e event, attem
 func (w *world) deadLetter(e event) {
 	w.note("dead letter: %s", e.what)
 	w.counted["dead letters"]++
-	w.lossy = w.lossy || !e.forged
+	w.lose(e)
 }

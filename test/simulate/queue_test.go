@@ -74,7 +74,7 @@ func (w *world) receive(i int) {
 		panic(err)
 	}
 	w.queue.handled++
-	w.invoke("onrepo", batch, fmt.Sprintf("message %d, %s", m.id, m.event.what), func(ok bool) {
+	w.invoke("onrepo", batch, m.event, fmt.Sprintf("message %d, %s", m.id, m.event.what), func(ok bool) {
 		w.queue.handled--
 		switch {
 		case !ok:

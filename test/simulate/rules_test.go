@@ -1,33 +1,54 @@
 package simulate
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// wrote judges a write of ours. answered tells whether the invocation knows that it was done.
-func (w *world) wrote(run *invocation, r *repository, d document, answered bool) {
-	w.writes++
-	w.counted["writes"]++
-	w.note("%s  … wrote %s: %s", run, r.name, d)
+// judge checks a document that an invocation sends to ECR, whether ECR accepts it or not: none is an experiment.
+func (w *world) judge(run *invocation, r *repository, d document) {
 	base, ok := run.read[r]
 	switch {
+	case run.function != "onrepo":
+		w.breaks(9, "%s wrote the policy of %s", run, r.name)
 	case !r.inScope():
-		w.breaks(4, "%s wrote %s, which is out of scope", run, r.name)
+		w.breaks(4, "%s wrote the policy of %s, which is out of scope", run, r.name)
 	case !ok:
-		w.breaks(4, "%s wrote %s without having read it", run, r.name)
-	case answered && !run.refused[r] && d.form() == base.document.form():
+		w.breaks(4, "%s wrote the policy of %s without having read it", run, r.name)
+	}
+	if was := base.document; !slices.Equal(d.unmanaged, was.unmanaged) || len(d.unmanaged) > 0 && d.shell != was.shell {
+		w.breaks(1, "%s changed in %s what isn't managed: it read %s %s", run, r.name, was.shell, was)
+	}
+	w.checkLists(run, r, d, base.document)
+	w.checkStyle(run, r, d, base.document)
+	w.checkNeed(run, r, base)
+}
+
+// wrote judges a write. answered reports whether the invocation knows that it was done.
+func (w *world) wrote(run *invocation, r *repository, d document, answered bool) {
+	w.judge(run, r, d)
+	base := run.read[r]
+	w.writes++
+	w.counted["writes"]++
+	w.note("%s  … wrote the policy of %s: %s", run, r.name, d)
+	if answered && d.form() == base.document.form() && (base.wrote == nil || base.wrote.form() == d.form()) {
 		w.breaks(6, "%s wrote to %s what it had read there", run, r.name)
 	}
-	w.checkForeign(run, r, d, base)
-	w.checkOwn(run, r, d, base.document)
-	w.checkNobodyLost(run, r, d, base.document)
+	overlaps := w.overlaps(run, r, d, base)
+	w.checkRevoked(run, r, d, base)
 
-	r.document = d
+	r.become(w, d)
+	if overlaps {
+		r.changes++ // a run that has read what the other wrote can bring it back
+	}
+	r.writer, r.owed = run, false
+	run.wrote[r] = &d
 	if answered {
-		run.read[r] = reading{d, r.changes, len(w.moments) - 1}
+		run.read[r] = reading{d, r.changes, len(w.moments) - 1, w.calls, &d}
 	}
 	call := "SetRepositoryPolicy"
 	if d.text() == "" {
@@ -36,191 +57,227 @@ func (w *world) wrote(run *invocation, r *repository, d document, answered bool)
 	w.publish(ecrCall(call, r.name, onRepoRole))
 }
 
-// checkForeign makes sure that statements of others stay as they were read, and that nobody else's write was lost
-// but one between our read and our write: nothing in ECR helps against that, so it is counted.
-func (w *world) checkForeign(run *invocation, r *repository, d document, base reading) {
-	was := base.document
-	if !slices.Equal(d.foreign, was.foreign) || len(d.foreign) > 0 && d.shell != was.shell {
-		w.breaks(1, "%s changed in %s what isn't ours: it read %s %s", run, r.name, was.shell, was)
+// refused judges a policy that ECR rejects: a run sends only one that names principals, and one that doesn't.
+func (w *world) refused(run *invocation, r *repository, d document) {
+	w.note("%s  … was rejected: %s", run, d)
+	count := run.refusals[r]
+	if slices.ContainsFunc(d.managed, func(s statement) bool { return len(s.named) > 0 }) {
+		w.counted["policies rejected that name principals"]++
+		count.named++
+	} else {
+		w.counted["policies rejected that name none"]++
+		count.others++
+		// Only another policy, or the schedule, corrects that.
+		r.owed, run.failed[r] = true, true
 	}
-	if slices.Equal(d.foreign, r.document.foreign) {
-		return
+	run.refusals[r] = count
+	if count.named > 1 || count.others > 1 {
+		w.breaks(9, "%s sent another policy for %s after ECR had rejected one: %s", run, r.name, d)
+	}
+}
+
+// overlaps checks that no one else's write is lost but one between the run's read and its write: nothing in ECR helps
+// against that. It reports whether such a one is.
+func (w *world) overlaps(run *invocation, r *repository, d document, base reading) bool {
+	if slices.Equal(d.unmanaged, r.document.unmanaged) {
+		return false
 	}
 	if r.changes == base.changes {
-		w.breaks(1, "%s lost foreign statements of %s, which nobody else wrote meanwhile: %s", run, r.name, r.document)
-		return
+		w.breaks(1, "%s lost unmanaged statements of %s, which no one else wrote meanwhile: %s", run, r.name, r.document)
+		return false
 	}
-	r.changes++ // whoever has read what the other wrote may bring it back
-	w.counted["overlaps with a foreign writer"]++
+	w.counted["overlaps with another writer"]++
 	w.note("%s  … over what somebody else wrote meanwhile", run)
+	return true
 }
 
-// checkOwn makes sure that our statements are such as may be, and name only whom a list named that was in force since
-// the invocation began to read the lists, or whom the policy granted already.
-func (w *world) checkOwn(run *invocation, r *repository, d, base document) {
-	had := base.grants()
-	for _, s := range d.own {
-		if s.wrong != "" {
-			w.breaks(2, "%s wrote the statement %s to %s: %s", run, s.raw, r.name, s.wrong)
-		}
-		for _, who := range s.grants.sorted() {
-			if !had[who] && !w.wasListed(who, r, run.since) {
-				w.breaks(2, "%s granted %s to %s, whom no list names", run, r.name, who)
-			}
-		}
-	}
-}
-
-func (w *world) wasListed(who string, r *repository, since int) bool {
-	for _, m := range w.moments[since:] {
-		for _, name := range pathOf(r.name) {
-			if l := m[name]; l != nil && l.grants[who] {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// checkNobodyLost makes sure that whoever loses a grant was missing in the lists at some moment since the invocation
-// began to read them. A principal that ceased to exist may lose it too: ECR takes no policy that names it.
-func (w *world) checkNobodyLost(run *invocation, r *repository, d, base document) {
-	had, has := base.grants(), d.grants()
-	had.add(r.document.grants())
-	for _, who := range had.sorted() {
-		if has[who] || isOf(who, w.onceClosed) {
-			continue
-		}
-		everyMomentHeld := true
-		for _, m := range w.moments[run.since:] {
-			everyMomentHeld = everyMomentHeld && holds(m, who, r, base)
-		}
-		if everyMomentHeld {
-			w.breaks(3, "%s took the grant of %s away from %s, whom every list since held", run, r.name, who)
-		}
-	}
-}
-
-// holds tells whether somebody is to have a grant in a moment: the lists name them, or a list that cannot be used is
-// what the grant in the policy comes from.
-func holds(m moment, who string, r *repository, base document) bool {
-	for depth, name := range pathOf(r.name) {
-		if l := m[name]; l != nil {
-			if l.grants[who] {
-				return true
-			}
-			continue
-		}
-		for _, s := range base.own {
-			if s.depth == depth && s.wrong == "" && s.grants[who] {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// isOf tells whether a grant is one to some principals, or to the functions of their accounts.
-func isOf(who string, principals map[string]bool) bool {
-	return principals[who] || principals[strings.Replace(who, "functions of", "account", 1)]
-}
-
-// checkConverged makes sure that every repository has the policy of the newest valid lists. Principals that don't
-// exist may be missing.
-func (w *world) checkConverged(missing map[string]bool) {
-	if w.broken != "" {
-		return
-	}
-	for _, name := range repositoryNames() {
-		if r := w.repositories[name]; r.exists && r.inScope() {
-			w.checkStored(r)
-			w.checkStatements(r, missing)
-			if len(missing) == 0 {
-				w.checkMerge(r)
-			}
-		}
-	}
-}
-
-// checkStored makes sure that ECR has what the simulation believes.
-func (w *world) checkStored(r *repository) {
-	text, _ := w.cloud.Policy(r.name)
-	if stored := readDocument(text); stored.text() != r.document.text() {
-		w.breaks(5, "%s has %s, not %s", r.name, stored.text(), r.document.text())
-	}
-}
-
-func (w *world) checkStatements(r *repository, missing map[string]bool) {
-	if wrong := r.document.differs(r.name, w.now(), missing); wrong != "" {
-		w.breaks(5, "%s %s", r.name, wrong)
-	}
+// checkLists checks that a policy grants exactly what each list says, as it was at some moment since the run began to
+// read the lists. Of a list that couldn't be used the statements are what is kept of those that the run read.
+func (w *world) checkLists(run *invocation, r *repository, d, base document) {
 	path := pathOf(r.name)
-	for _, s := range r.document.own {
-		if s.depth < 0 || s.depth >= len(path) || w.now()[path[s.depth]] != nil || r.tampered {
-			continue
-		}
-		name := path[s.depth]
-		switch {
-		case w.isOfPast(s, name):
-		case w.counted["principals that cease to exist"] > 0 && w.isOfSeveral(s, name):
-			// A search grants to whom the version before did as well. It died before the list was deleted, and a
-			// deleted list changes nothing.
-			w.counted["left between two versions of a list that was deleted"]++
-		default:
-			w.breaks(3, "%s is of no version that %s ever had: %s", s.sid, name, s.grants)
+	for _, s := range d.managed {
+		if s.depth < 0 || s.depth >= len(path) {
+			w.breaks(2, "%s wrote to %s the statement %s, which belongs to no list", run, r.name, s.raw)
 		}
 	}
-}
-
-// differs says what in a policy is not as the lists of a moment want it, where there is one to follow.
-func (d document) differs(repository string, m moment, missing map[string]bool) string {
-	path := pathOf(repository)
-	has := make([]grants, len(path))
-	for _, s := range d.own {
-		if s.depth < 0 || s.depth >= len(path) {
-			if slices.ContainsFunc(path, func(name string) bool { return m[name] != nil }) {
-				return "has " + s.sid + ", which belongs to no list"
-			}
-			continue
-		}
-		if has[s.depth] == nil {
-			has[s.depth] = grants{}
-		}
-		has[s.depth].add(s.grants)
+	if !slices.ContainsFunc(w.moments[run.since:], func(m moment) bool { return m.isOn(path) }) {
+		w.breaks(3, "%s wrote the policy of %s without a list", run, r.name)
 	}
 	for depth, name := range path {
+		rule, wrong := 0, ""
+		for _, m := range w.moments[run.since:] {
+			l := m[name]
+			switch {
+			case l == nil:
+				rule, wrong = unlikeKept(d.at(depth), base.at(depth))
+			case l.has(d.at(depth), w.standard.Style):
+				rule = 0
+			default:
+				rule, wrong = 9, "for a list that grants to "+l.grants.String()
+			}
+			if rule == 0 {
+				break
+			}
+		}
+		if rule != 0 {
+			w.breaks(rule, "%s wrote to %s, having read %s, the policy %s: of %s %s", run, r.name, base, d, name, wrong)
+		}
+	}
+}
+
+// unlikeKept says why statements aren't what is kept of those that were read: what a list could have granted, and the
+// conditions that narrow it.
+func unlikeKept(has, had []statement) (rule int, wrong string) {
+	for _, s := range has {
+		if !s.unclear && !s.allows && slices.ContainsFunc(had, func(h statement) bool { return h.form == s.form }) {
+			continue // it was denied before
+		}
+		if wrong := s.wrong(); wrong != "" {
+			return 2, fmt.Sprintf("%s is kept, and %s", s.raw, wrong)
+		}
+		for _, who := range s.grants.sorted() {
+			if !slices.ContainsFunc(had, func(h statement) bool { return h.covers(who, s) }) {
+				return 3, fmt.Sprintf("%s grants more to %s", s.raw, who)
+			}
+		}
+	}
+	for _, h := range had {
+		for _, who := range h.grants.sorted() {
+			if !h.narrowed && !slices.ContainsFunc(has, func(s statement) bool { return s.grants[who] && !s.narrowed }) {
+				return 3, "the grant to " + who + " is not kept"
+			}
+		}
+	}
+	return 0, ""
+}
+
+// checkStyle checks that principals are granted by condition only if ECR has rejected a name, in this run or in an
+// earlier one, and that only a run that a rollout told that all principals exist goes back to names.
+func (w *world) checkStyle(run *invocation, r *repository, d, base document) {
+	if w.standard.Style == policy.GrantCondition {
+		return // checkLists and checkKept allow no name
+	}
+	rejectedNow := run.refusals[r].named > 0 || run.failed[r]
+	rejectedBefore := slices.ContainsFunc(base.managed, statement.isByCondition)
+	similarBefore := slices.ContainsFunc(base.managed, func(s statement) bool { return s.everyone })
+	for depth := range pathOf(r.name) {
+		statements := d.at(depth)
+		same := forms(statements) == forms(base.at(depth))
+		names := slices.ContainsFunc(statements, func(s statement) bool { return len(s.named) > 0 })
+		if names && !same && rejectedBefore && !run.allExist {
+			w.breaks(9, "%s went back to names in %s, and no rollout says that all principals exist: it read %s and wrote %s", run, r.name, base, d)
+		}
+		if names && rejectedBefore && !same {
+			w.counted["back to names"]++
+		}
+		if slices.ContainsFunc(statements, statement.isByCondition) && !rejectedNow && !similarBefore {
+			w.breaks(9, "%s granted by condition in %s, and ECR had rejected nothing: it read %s and wrote %s", run, r.name, base, d)
+		}
+	}
+}
+
+// checkNeed checks that there was something to write: a policy that grants what the lists say, in either style, is
+// left alone, but for a rollout that says that all principals exist.
+func (w *world) checkNeed(run *invocation, r *repository, base reading) {
+	namesOnly := run.allExist && run.refusals[r].named == 0
+	for _, m := range w.moments[run.since:] {
+		if !w.isSettled(base.document, r, m, namesOnly) || base.wrote != nil && !w.isSettled(*base.wrote, r, m, namesOnly) {
+			return
+		}
+	}
+	w.breaks(6, "%s wrote the policy of %s, which grants what the lists say: %s", run, r.name, base.document)
+}
+
+// isSettled reports whether no run has anything to write: every list has what it says in a style that may be, and
+// every list that can't be used has nothing that isn't kept.
+func (w *world) isSettled(d document, r *repository, m moment, namesOnly bool) bool {
+	for depth, name := range pathOf(r.name) {
+		statements := d.at(depth)
 		if m[name] == nil {
-			continue // it changes nothing
-		}
-		for _, who := range has[depth].sorted() {
-			if !m[name].grants[who] {
-				return "still grants to " + who + ", whom " + name + " doesn't name"
+			if slices.ContainsFunc(statements, func(s statement) bool {
+				return !s.isStandard() || w.standard.Style == policy.GrantCondition && len(s.named) > 0
+			}) {
+				return false
 			}
+			continue
 		}
-		for _, who := range m[name].grants.sorted() {
-			if !has[depth][who] && !isOf(who, missing) {
-				return "doesn't grant to " + who + ", whom " + name + " names"
-			}
+		if namesOnly && w.standard.Style == policy.GrantPrincipal && forms(statements) != m[name].byName {
+			return false
+		}
+	}
+	return w.unlike(d, r, m) == ""
+}
+
+// unlike says what in a policy is not as the lists of a moment want it, where there is one to follow.
+func (w *world) unlike(d document, r *repository, m moment) string {
+	path := pathOf(r.name)
+	if !m.isOn(path) {
+		return ""
+	}
+	for _, s := range d.managed {
+		if s.depth < 0 || s.depth >= len(path) {
+			return "has " + s.sid + ", which belongs to no list"
+		}
+	}
+	for depth, name := range path {
+		if l := m[name]; l != nil && !l.has(d.at(depth), w.standard.Style) {
+			return fmt.Sprintf("has %s, and %s grants to %s", d, name, l.grants)
 		}
 	}
 	return ""
 }
 
-// checkEnded makes sure that an invocation that ended well left its repositories with what was right when it wrote
-// them, or later: otherwise it had to start over. With principals that come and go nobody knows what is right.
+// checkRevoked checks that a grant that a run has taken away comes back only if a list names the principal again, or
+// by a run that had read the lists or the policy before.
+func (w *world) checkRevoked(run *invocation, r *repository, d document, base reading) {
+	has := d.byList()
+	for _, grant := range has.sorted() {
+		at, ok := r.revoked[grant]
+		delete(r.revoked, grant)
+		switch {
+		case !ok || w.isListed(grant, r, run.since):
+		case run.readLists < at || base.at < at:
+			w.counted["revoked grants that an overlapping run brought back"]++
+		default:
+			w.breaks(3, "%s granted %s again in %s, which had been revoked", run, grant, r.name)
+		}
+	}
+	for grant := range r.document.byList() {
+		if !has[grant] {
+			r.revoked[grant] = w.calls
+		}
+	}
+}
+
+func (w *world) isListed(grant string, r *repository, since int) bool {
+	for depth, name := range pathOf(r.name) {
+		who, ok := strings.CutSuffix(grant, fmt.Sprintf(" at depth %d", depth))
+		if ok && slices.ContainsFunc(w.moments[since:], func(m moment) bool { return m[name] != nil && m[name].grants[who] }) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkEnded checks that an invocation that ended well left its repositories with what was right when it wrote them,
+// or later: otherwise it had to start over.
 func (w *world) checkEnded(run *invocation) {
-	if len(w.onceClosed) > 0 || run.handedBack {
+	if run.handedBack {
 		return
 	}
-	for _, name := range repositoryNames() {
+	for _, name := range w.repositoryNames {
 		r := w.repositories[name]
 		knows, ok := run.read[r]
-		if !ok || !r.inScope() {
+		if !ok || !r.inScope() || run.failed[r] {
 			continue
 		}
 		wrong := ""
 		for _, m := range w.moments[knows.since:] {
-			if wrong = knows.document.differs(name, m, nil); wrong == "" {
+			wrong = w.unlike(knows.document, r, m)
+			if wrong == "" && run.wrote[r] != nil { // what it has read since can be stale
+				wrong = w.unlike(*run.wrote[r], r, m)
+			}
+			if wrong == "" {
 				break
 			}
 		}
@@ -230,21 +287,88 @@ func (w *world) checkEnded(run *invocation) {
 	}
 }
 
-// isOfPast tells whether some version of a list made a statement.
-func (w *world) isOfPast(s statement, name string) bool {
-	return slices.ContainsFunc(w.past[name], s.grants.within)
-}
-
-// isOfSeveral tells whether all that a statement grants is of some version of a list, or of another.
-func (w *world) isOfSeveral(s statement, name string) bool {
-	all := grants{}
-	for _, version := range w.past[name] {
-		all.add(version)
+// checkConverged checks that every repository has the policy of the newest valid lists. One whose unmanaged statements
+// ECR rejects can't have it. Before the first tick of the schedule, some are owed it.
+func (w *world) checkConverged(ticked bool) {
+	if w.broken != "" {
+		return
 	}
-	return s.grants.within(all)
+	for _, name := range w.repositoryNames {
+		r := w.repositories[name]
+		if !r.exists || !r.inScope() {
+			continue
+		}
+		w.checkStored(r)
+		switch {
+		case w.rejectsUnmanaged(r.document):
+			w.counted["repositories whose unmanaged statements ECR rejects"]++
+		case r.owed && !ticked:
+			w.counted["repositories that wait for the schedule"]++
+		default:
+			w.counted["repositories checked in the end"]++
+			if wrong := w.unlike(r.document, r, w.now()); wrong != "" {
+				w.breaks(5, "%s %s", name, wrong)
+			}
+			w.checkPast(r)
+			w.checkMerge(r)
+		}
+	}
 }
 
-// checkMerge makes sure of the same with the code that is on trial: it has nothing to do any more.
+// checkNames checks that rollouts went back to names where all principals exist.
+func (w *world) checkNames() {
+	if w.broken != "" || w.standard.Style == policy.GrantCondition {
+		return
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Keys(w.closed)), func(principal string) bool { return isNamed(principal, w.now()) }) {
+		w.counted["ended with principals that don't exist"]++
+		return
+	}
+	for _, name := range w.repositoryNames {
+		r := w.repositories[name]
+		if !r.exists || !r.inScope() || w.rejectsUnmanaged(r.document) {
+			continue
+		}
+		for depth, list := range pathOf(name) {
+			if l := w.now()[list]; l != nil && forms(r.document.at(depth)) != l.byName {
+				w.breaks(5, "all principals exist, and %s still has %s", name, r.document)
+			}
+		}
+	}
+}
+
+// isNamed reports whether a list names a principal, an account ID or an ARN.
+func isNamed(principal string, m moment) bool {
+	for _, l := range m {
+		if l.names(principal) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkStored checks that ECR has what the simulation believes.
+func (w *world) checkStored(r *repository) {
+	text, _ := w.cloud.Policy(r.name)
+	if stored := readDocument(text); stored.text() != r.document.text() {
+		w.breaks(5, "%s has %s, not %s", r.name, stored.text(), r.document.text())
+	}
+}
+
+// checkPast checks that the statements of a list that can't be used are those of one of its versions.
+func (w *world) checkPast(r *repository) {
+	for depth, name := range pathOf(r.name) {
+		statements := r.document.at(depth)
+		if r.tampered || len(statements) == 0 || w.now()[name] != nil {
+			continue
+		}
+		if !slices.ContainsFunc(w.past[name], func(l *inForce) bool { return l.has(statements, w.standard.Style) }) {
+			w.breaks(3, "%s is of no version that %s ever had", r.document, name)
+		}
+	}
+}
+
+// checkMerge checks the same with the code under test: it has nothing to do any more.
 func (w *world) checkMerge(r *repository) {
 	var lists []policy.Listed
 	follows := false
@@ -264,4 +388,73 @@ func (w *world) checkMerge(r *repository) {
 	if err != nil || change.Changed {
 		w.breaks(5, "the policy of %s is to change: added %s, removed %s, %v", r.name, change.Added, change.Removed, err)
 	}
+}
+
+// judgeCheck judges a policy for the repository on which principals are checked: it names principals in the lists, and
+// nothing else.
+func (w *world) judgeCheck(run *invocation, d document) {
+	run.checked = true
+	w.counted["policies written to check principals"]++
+	if run.function != "onaccount" {
+		w.breaks(9, "%s wrote the policy of %s", run, checkRepository)
+	}
+	if len(d.unmanaged) > 0 || len(d.managed) != 1 || !d.managed[0].isStandard() || len(d.managed[0].named) == 0 {
+		w.breaks(9, "%s wrote to %s the policy %s", run, checkRepository, d.text())
+		return
+	}
+	for _, arn := range d.managed[0].named {
+		listed := func(m moment) bool { return isNamed(rootARN.ReplaceAllString(arn, "$1"), m) }
+		if !slices.ContainsFunc(w.moments[run.since:], listed) {
+			w.breaks(9, "%s checked %s, which no list names", run, arn)
+		}
+	}
+}
+
+// checkWord checks that a request says that all principals exist only if they do.
+func (w *world) checkWord(run *invocation, says bool) {
+	switch {
+	case !says:
+	case run.function == "onrepo":
+		if !run.allExist {
+			w.breaks(9, "%s requested repositories as if all principals existed", run)
+		}
+	case run.closings == w.closings && w.standard.Style == policy.GrantPrincipal:
+		for _, principal := range slices.Sorted(maps.Keys(w.closed)) {
+			if w.wasAlwaysNamed(principal, run.since) {
+				w.breaks(9, "%s says that all principals exist, and %s doesn't", run, principal)
+			}
+		}
+	}
+}
+
+// wasAlwaysNamed reports whether one list named a principal all the time. The lists aren't read all at once.
+func (w *world) wasAlwaysNamed(principal string, since int) bool {
+	return slices.ContainsFunc(w.listNames, func(name string) bool {
+		return !slices.ContainsFunc(w.moments[since:], func(m moment) bool { return m[name] == nil || !m[name].names(principal) })
+	})
+}
+
+// checkMissing checks that an undisturbed rollout reports exactly the principals that don't exist.
+func (w *world) checkMissing(run *invocation) {
+	if run.function != "onaccount" || !run.checked || run.disturbed || run.closings != w.closings || run.since != len(w.moments)-1 {
+		return
+	}
+	var missing []string
+	for principal := range w.closed {
+		if isNamed(principal, w.now()) {
+			missing = append(missing, arnOf(principal))
+		}
+	}
+	slices.Sort(missing)
+	w.counted["reports of the principals that don't exist"]++
+	if !slices.Equal(missing, slices.Sorted(slices.Values(run.missing))) {
+		w.breaks(7, "%s reports that %q don't exist, and it is %q", run, run.missing, missing)
+	}
+}
+
+func arnOf(principal string) string {
+	if accountID.MatchString(principal) {
+		return "arn:aws:iam::" + principal + ":root"
+	}
+	return principal
 }

@@ -51,7 +51,7 @@ func (w *world) step() bool {
 	return true
 }
 
-// onlyStalled tells whether no call waits but those of invocations that stall.
+// onlyStalled reports whether no call waits but those of invocations that stall.
 func (w *world) onlyStalled() bool {
 	return !slices.ContainsFunc(w.parked, func(c *call) bool { return !c.run.stalls() })
 }

@@ -3,4 +3,4 @@
 package simulate
 
 // defaultSeeds take about half a minute on two cores.
-const defaultSeeds = 3000
+const defaultSeeds = 1500

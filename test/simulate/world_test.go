@@ -56,17 +56,20 @@ type world struct {
 	// What is true, whatever the functions think of it.
 	repositories map[string]*repository
 	lists        map[string]*list
-	past         map[string][]grants // every valid version that a list ever had
+	past         map[string][]*inForce // every valid version that a list ever had
 	moments      []moment
-	closed       map[string]bool // accounts and principals that don't exist
-	onceClosed   map[string]bool
+	closed       map[string]bool // account IDs, and ARNs of roles, that don't exist
+	closings     int             // how often one ceased to exist, or appeared
+
+	repositoryNames, listNames []string
 
 	turmoil   bool // people act, and faults happen
 	actions   int  // how many people still do
-	lossy     bool // an event got lost for good: only the schedule mends that
+	lossy     bool // an event got lost for good: only the schedule corrects that
 	mayFail   bool // entries of the next PutEvents fail
-	foreign   int  // statements of others made so far
-	writes    int  // by us
+	unmanaged int  // unmanaged statements made so far
+	writes    int  // by onrepo
+	calls     int  // that AWS has got
 	broken    string
 	trace     []string
 	counted   statistics
@@ -76,6 +79,10 @@ type world struct {
 // weather is how bad a history is, in percent of the occasions.
 type weather struct {
 	calls, loss, duplicates, crashes, closing int
+
+	rejections int    // of policies, whatever is in them
+	stale      int    // reads soon after a write
+	panicky    string // a repository: the code panics on some of its answers; empty if it doesn't
 }
 
 func newWorld(seed int, how sabotage) *world {
@@ -86,19 +93,22 @@ func newWorld(seed int, how sabotage) *world {
 		cloud:        stubaws.New(account, region),
 		repositories: map[string]*repository{},
 		lists:        map[string]*list{},
-		past:         map[string][]grants{},
+		past:         map[string][]*inForce{},
 		moments:      []moment{{}},
 		closed:       map[string]bool{},
-		onceClosed:   map[string]bool{},
 		counted:      statistics{"seeds": 1},
 		remaining:    maxSteps,
 	}
+	w.chooseNames()
 	w.weather = weather{
 		calls:      pick(w, 0, 3, 15),
 		loss:       pick(w, 0, 0, 20),
 		duplicates: pick(w, 0, 15),
 		crashes:    pick(w, 0, 20, 80),
-		closing:    pick(w, 0, 0, 0, 15),
+		closing:    pick(w, 0, 0, 15, 30),
+		rejections: pick(w, 0, 0, 0, 20),
+		stale:      pick(w, 0, 0, 30),
+		panicky:    pick(w, "", "", "", pick(w, w.repositoryNames...)),
 	}
 	w.standard = policy.Standard{
 		Registry:     policy.Registry{Partition: "aws", Region: region, AccountID: account},
@@ -111,9 +121,9 @@ func newWorld(seed int, how sabotage) *world {
 	return w
 }
 
-// live lets the history happen: a time of turmoil, then rest and two ticks of the schedule. If no event got lost, the
-// world has to be in order before the first tick already; otherwise some invocations of the turmoil may still be
-// under way when it comes.
+// live lets the history happen: a time of turmoil, then rest and two ticks of the schedule. If no event got lost, every
+// repository that isn't owed something has to be in order before the first tick already; otherwise some invocations of
+// the turmoil may still be under way when it comes.
 func (w *world) live() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,22 +135,23 @@ func (w *world) live() {
 	}
 	w.note("the faults stop")
 	w.calm()
-	if w.percent(60) || len(w.onceClosed) > 0 {
+	rested := w.percent(60)
+	if rested {
 		w.rest()
-		if !w.lossy && w.broken == "" {
+		if !w.lossy {
 			w.counted["checked without a tick"]++
-			w.checkConverged(w.onceClosed)
+			w.checkConverged(false)
 		}
-		w.sleep(20 * time.Minute) // ECR's rejections are remembered no longer than that
 	}
 	w.tick()
 	w.rest()
-	w.checkConverged(w.closed)
+	w.checkConverged(true)
 	before := w.writes
 	w.tick()
 	w.rest()
-	w.checkConverged(w.closed)
-	if w.writes != before && len(w.closed) == 0 { // whoever doesn't exist is tried again at every look
+	w.checkConverged(true)
+	w.checkNames()
+	if rested && w.writes != before {
 		w.breaks(6, "a second tick wrote something")
 	}
 }
@@ -148,8 +159,12 @@ func (w *world) live() {
 // calm ends all that would go wrong later.
 func (w *world) calm() {
 	w.turmoil = false
-	for _, r := range w.repositories {
+	for _, name := range w.repositoryNames {
+		r := w.repositories[name]
 		r.knownFrom = time.Time{}
+		if w.percent(50) {
+			w.correct(r)
+		}
 	}
 }
 

@@ -1,0 +1,128 @@
+package simulate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// forge returns the managed statements of a policy after somebody has edited them in the managed statements' own name.
+func (w *world) forge(managed []statement) []statement {
+	w.counted["forged statements"]++
+	switch w.rand.IntN(4) {
+	case 0:
+		return []statement{w.forgedStatement()}
+	case 1:
+		return append(slices.Clone(managed), w.forgedStatement())
+	case 2:
+		if len(managed) > 0 { // twice the same
+			return append(slices.Clone(managed), pick(w, managed...))
+		}
+		return []statement{w.forgedStatement(), w.forgedStatement()}
+	default:
+		edited := slices.Clone(managed)
+		if len(edited) == 0 {
+			edited = []statement{w.forgedStatement()}
+		}
+		i := w.rand.IntN(len(edited))
+		edited[i] = w.editStatement(edited[i])
+		return edited
+	}
+}
+
+// forgedStatement returns a statement that no list makes, and seldom one that a list could have made.
+func (w *world) forgedStatement() statement {
+	const (
+		pull    = `"Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]`
+		other   = `"Principal":{"AWS":["arn:aws:iam::666666666666:root"]}`
+		anybody = `"Effect":"Allow","Principal":"*",` + pull
+	)
+	content := pick(w,
+		// others than those in the lists
+		`"Effect":"Allow",`+other+`,`+pull,
+		anybody+`,"Condition":{"StringEquals":{"aws:PrincipalAccount":["111111111111","666666666666"]}}`,
+		`"Effect":"Allow","Principal":{"AWS":"666666666666"},`+pull,
+		anybody,
+		anybody+`,"Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`,
+		`"Effect":"Allow","Principal":{"AWS":["*","111111111111"],"Federated":"example.com"},`+pull,
+		`"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com","ecs.amazonaws.com"]},`+pull,
+		// unique IDs
+		`"Effect":"Allow","Principal":{"AWS":["`+uniqueID+`","111111111111"]},`+pull,
+		anybody+`,"Condition":{"ArnEquals":{"aws:PrincipalArn":"`+uniqueID+`"}}`,
+		anybody+`,"Condition":{"ArnEquals":{"aws:PrincipalArn":["`+uniqueID+`","arn:aws:iam::444444444444:role/team/deploy"]}}`,
+		// other actions
+		`"Effect":"Allow","Principal":"*","Action":"ecr:*"`,
+		`"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":["ecr:*"]`,
+		`"Effect":"Allow",`+other+`,"Action":"ecr:PutImage"`,
+		// conditions
+		`"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111111111111:root","arn:aws:iam::444444444444:role/team/deploy"]},`+pull+`,"Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}`,
+		anybody+`,"Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"},"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::444444444444:role/team/deploy"}}`,
+		anybody+`,"Condition":{"StringNotEquals":{"aws:PrincipalAccount":"111111111111"}}`,
+		`"Effect":"Allow","Principal":{"AWS":"111111111111"},`+pull+`,"Resource":"*"`,
+		// the other way round
+		`"Effect":"Deny","Principal":"*","Action":"ecr:*"`,
+		`"Effect":"Allow","NotPrincipal":{"AWS":"111111111111"},`+pull,
+		`"Effect":"Allow","Principal":"*","NotAction":"ecr:PutImage"`,
+		// malformed
+		`"Effect":"Allow","Principal":1,"Action":2,"Condition":3`,
+		`"Effect":null,"Principal":null,"Action":null,"Condition":null`,
+		`"Effect":"Allow","Principal":{"AWS":[]},"Action":[],"Condition":{"StringEquals":{}}`,
+		`"Effect":"Maybe","Principal":{"AWS":[null]},"Action":["ecr:BatchGetImage",7]`,
+		`"Note":"nothing"`,
+		// what a list could have made
+		anybody+`,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-zzzzzzzzzz"}}`,
+	)
+	kind := pick(w, "Accounts", "Accounts", "Accounts", "Principals", "Principals", "Organizations", "OrganizationalUnits", "Lambda", "Other", "")
+	depth := pick(w, "", "", "", "1", "1", "2", "3", "9", "01")
+	return readStatement(`{"Sid":"EcrPullPolicy` + kind + depth + `",` + content + `}`)
+}
+
+// uniqueID is what IAM leaves of a role that was deleted.
+const uniqueID = "AROAEXAMPLEEXAMPLEEX"
+
+// editStatement returns a statement with one edit: somebody is added, or an action, or a condition.
+func (w *world) editStatement(s statement) statement {
+	if s.unclear {
+		return s
+	}
+	var elements map[string]any
+	must(json.Unmarshal([]byte(s.raw), &elements))
+	switch w.rand.IntN(4) {
+	case 0:
+		elements["Action"] = append(slices.Clone(s.actions), "ecr:PutImage")
+	case 1:
+		elements["Principal"] = map[string]any{"AWS": append(slices.Clone(s.named), pick(w, "666666666666", uniqueID, "222222222222"))}
+	case 2:
+		conditions := map[string]any{"IpAddress": map[string]any{"aws:SourceIp": "192.0.2.0/24"}}
+		if had, ok := elements["Condition"].(map[string]any); ok {
+			maps.Copy(conditions, had)
+		}
+		elements["Condition"] = conditions
+	case 3:
+		elements["Action"] = s.actions[:len(s.actions)/2]
+	}
+	return readStatement(toJSON(elements))
+}
+
+// leaveUniqueID leaves the unique ID of a role that ceases to exist where a policy names it, as IAM does.
+func (w *world) leaveUniqueID(role string) {
+	for _, name := range w.repositoryNames {
+		r := w.repositories[name]
+		d := r.document
+		d.managed = slices.Clone(d.managed)
+		for i, s := range d.managed {
+			if slices.Contains(s.named, role) && !s.everyone {
+				d.managed[i] = readStatement(strings.Replace(s.raw, fmt.Sprintf("%q", role), fmt.Sprintf("%q", uniqueID), 1))
+			}
+		}
+		if !r.exists || d.form() == r.document.form() {
+			continue
+		}
+		w.note("the policy of %s has a unique ID now: %s", name, d)
+		w.cloud.SetPolicy(name, d.text())
+		r.become(w, d)
+		r.tampered, r.owed = true, true
+	}
+}
