@@ -2,5 +2,5 @@
 
 package simulate
 
-// defaultSeeds take about half a minute on two cores.
+// defaultSeeds take less than half a minute on two cores.
 const defaultSeeds = 1500
