@@ -115,12 +115,21 @@ func (s *Store) path(repository string) []string {
 	return path
 }
 
-// fetch reads the parameters with those names, or more, as they are now. Missing ones are left out.
+// fetch reads the parameters with those names, or all, as they are now. Missing ones are left out.
 func (s *Store) fetch(ctx context.Context, names []string) (map[string]types.Parameter, error) {
-	if len(names) == 0 || len(names) > maxNames {
+	switch {
+	case len(names) == 0:
 		return s.fetchAll(ctx)
+	case len(names) <= maxNames:
+		return s.get(ctx, names)
 	}
-	return s.get(ctx, names)
+	parameters, err := s.fetchAll(ctx)
+	// The lists of other namespaces are none of these repositories' business, whatever is in them.
+	maps.DeleteFunc(parameters, func(name string, _ types.Parameter) bool {
+		_, asked := slices.BinarySearch(names[1:], name)
+		return name != s.root && !asked
+	})
+	return parameters, err
 }
 
 // fetchAll reads the account list and what is below it side by side: every request of a rollout waits for both.

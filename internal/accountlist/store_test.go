@@ -358,3 +358,60 @@ func TestFailedCallsAreErrors(t *testing.T) {
 		}
 	}
 }
+
+// Who may write the lists of one namespace must not be able to stop the repositories of another.
+func TestListsOfOtherNamespacesDoNotMatter(t *testing.T) {
+	setUp := func(others int) (*stubaws.AWS, *accountlist.Store, []string) {
+		cloud, store := newStore()
+		cloud.PutList(root, "111111111111")
+		for i := range others {
+			cloud.PutList(fmt.Sprintf("%s/team-a/x%05d", root, i), "bad entry")
+		}
+		var repositories []string
+		for i := range 20 { // more than GetParameters takes names
+			repositories = append(repositories, fmt.Sprintf("team-b/r%02d", i))
+		}
+		return cloud, store, repositories
+	}
+	t.Run("an invalid one costs no call", func(t *testing.T) {
+		cloud, store, repositories := setUp(3000)
+		snapshot := read(t, store, repositories...)
+		if n := cloud.Calls()["GetParameterHistory"]; n != 0 {
+			t.Errorf("%d histories of lists that apply to none of the repositories", n)
+		}
+		if n := len(snapshot.Unusable()); n != 0 {
+			t.Errorf("%d lines are logged about them in every run", n)
+		}
+	})
+	t.Run("3,000 invalid ones leave time for the repositories", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			cloud, store, repositories := setUp(3000)
+			cloud.Latency = 20 * time.Millisecond
+			start := time.Now()
+			_ = read(t, store, repositories...)
+			if took := time.Since(start); took > 30*time.Second {
+				t.Errorf("the read took %s of the 110 s that a run has", took)
+			}
+		})
+	})
+	t.Run("a history that can't be read is no error", func(t *testing.T) {
+		cloud, store, repositories := setUp(1)
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "GetParameterHistory" {
+				return stubaws.Fault{Code: "AccessDeniedException"}
+			}
+			return stubaws.Fault{}
+		}
+		if _, err := store.Read(t.Context(), repositories); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("an edit starts nobody else over", func(t *testing.T) {
+		cloud, store, repositories := setUp(0)
+		snapshot := read(t, store, repositories...)
+		cloud.PutList(root+"/team-a", "222222222222")
+		if moved, err := store.Moved(t.Context(), snapshot); err != nil || moved {
+			t.Errorf("moved %v, %v", moved, err)
+		}
+	})
+}
