@@ -40,7 +40,7 @@ func (s Standard) toEveryoneWith(k kind, values []string) (statement, bool) {
 		effect:     allow,
 		principals: everyone(),
 		actions:    s.actions(k),
-		conditions: []condition{{k.test(), sortedUnique(values)}},
+		conditions: []condition{{test: k.test(), values: sortedUnique(values)}},
 	}, len(values) > 0
 }
 
@@ -56,7 +56,7 @@ func (s Standard) toFunctionsOf(accounts []string) (statement, bool) {
 		effect:     allow,
 		principals: lambda(),
 		actions:    s.actions(lambdaKind),
-		conditions: []condition{{functionTest(), sortedUnique(patterns)}},
+		conditions: []condition{{test: functionTest(), values: sortedUnique(patterns)}},
 	}, len(patterns) > 0
 }
 

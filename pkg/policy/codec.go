@@ -15,7 +15,7 @@ func (s statement) encode(sid string) managedStatement {
 		Effect    string
 		Principal any
 		Action    []string
-		Condition map[string]map[string][]string `json:",omitempty"`
+		Condition map[string]map[string]any `json:",omitempty"`
 	}{Sid: sid, Effect: s.effect, Action: s.actions}
 
 	if equalPrincipals(s.principals, everyone()) {
@@ -29,12 +29,15 @@ func (s statement) encode(sid string) managedStatement {
 	}
 	for _, c := range s.conditions {
 		if encoded.Condition == nil {
-			encoded.Condition = map[string]map[string][]string{}
+			encoded.Condition = map[string]map[string]any{}
 		}
 		if encoded.Condition[c.operator] == nil {
-			encoded.Condition[c.operator] = map[string][]string{}
+			encoded.Condition[c.operator] = map[string]any{}
 		}
 		encoded.Condition[c.operator][c.key] = c.values
+		if c.raw != nil {
+			encoded.Condition[c.operator][c.key] = c.raw
+		}
 	}
 	raw := writeJSON(encoded)
 	for _, m := range s.rest {
@@ -142,11 +145,19 @@ func decodeConditions(value json.RawMessage) ([]condition, bool) {
 		}
 		for _, key := range byKey {
 			t := test{spelled(operator.name, operators), spelled(key.name, keys)}
-			values, ok := readStrings(key.value)
-			if !ok || slices.ContainsFunc(conditions, func(c condition) bool { return c.test == t }) {
+			c := condition{test: t}
+			var ok bool
+			if c.values, ok = readStrings(key.value); !ok {
+				// IAM takes numbers and booleans, too, but for no test of a managed statement.
+				if slices.ContainsFunc(kinds(), func(k kind) bool { return k.test() == t }) {
+					return nil, false
+				}
+				c.raw = key.value
+			}
+			if slices.ContainsFunc(conditions, func(c condition) bool { return c.test == t }) {
 				return nil, false
 			}
-			conditions = append(conditions, condition{t, values})
+			conditions = append(conditions, c)
 		}
 	}
 	sortConditions(conditions)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,9 @@ func (s Standard) keep(existing []managedStatement, within func(consumer) bool) 
 	for _, m := range existing {
 		k, _, _ := parseSid(m.sid)
 		if !m.ok {
+			if denies(m.raw) {
+				kept = append(kept, m)
+			}
 			continue
 		}
 		trimmed, ok := s.trim(k, m.meaning, within)
@@ -34,7 +38,7 @@ func (s Standard) keep(existing []managedStatement, within func(consumer) bool) 
 // false if nothing remains.
 func (s Standard) trim(k kind, st statement, within func(consumer) bool) (statement, bool) {
 	if st.effect == deny {
-		return st, true // it grants nothing
+		return st.withoutDeleted()
 	}
 	st.actions = allowedAmong(k, st.actions)
 	if len(st.actions) == 0 {
@@ -61,6 +65,34 @@ func (s Standard) trim(k kind, st statement, within func(consumer) bool) (statem
 		return st, false
 	}
 	return st.where(k.test(), values), len(values) > 0
+}
+
+// denies reports whether a statement that can't be read is a Deny. It grants
+// nothing, and removing it could.
+func denies(raw json.RawMessage) bool {
+	members, _ := readObject(raw)
+	var effects []string
+	for _, m := range members {
+		if m.name == "Effect" {
+			effect, _ := readString(m.value)
+			effects = append(effects, effect)
+		}
+	}
+	return slices.Equal(effects, []string{deny})
+}
+
+// withoutDeleted returns a statement without deleted principals: ECR would
+// reject the document because of them. It reports false if none is left.
+func (s statement) withoutDeleted() (statement, bool) {
+	var principals []principal
+	for _, p := range s.principals {
+		p.values = slices.DeleteFunc(slices.Clone(p.values), isUniqueID)
+		if len(p.values) > 0 {
+			principals = append(principals, p)
+		}
+	}
+	s.principals = principals
+	return s, len(principals) > 0
 }
 
 func (s statement) includes(kind, value string) bool {
@@ -181,7 +213,8 @@ func order(sid string) int {
 }
 
 // addTested adds a statement under the test of a kind. Where there is one that
-// differs in the values of the test alone, the values go there.
+// differs in the values of the test alone, the values go there; otherwise its
+// Sid occurs twice, which ECR accepts.
 func addTested(statements []managedStatement, st statement, k kind, depth int, values []string) []managedStatement {
 	st = st.where(k.test(), values)
 	values, _ = st.values(k.test())

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 )
@@ -208,6 +209,6 @@ func sameMeaning(a, b []managedStatement) bool {
 		return slices.SortedStableFunc(slices.Values(statements), func(a, b managedStatement) int { return order(a.sid) - order(b.sid) })
 	}
 	return slices.EqualFunc(sorted(a), sorted(b), func(a, b managedStatement) bool {
-		return a.sid == b.sid && a.ok && b.ok && a.meaning.equal(b.meaning)
+		return a.sid == b.sid && (bytes.Equal(a.raw, b.raw) || a.ok && b.ok && a.meaning.equal(b.meaning))
 	})
 }

@@ -605,3 +605,39 @@ func TestMergeRefusesImpossibleConsumers(t *testing.T) {
 		}
 	}
 }
+
+// IAM's quotation marks are optional for numbers and booleans, so that a condition that somebody added can have them:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+func TestMergeUnusableListKeepsStatementsUnderNumbersAndBooleans(t *testing.T) {
+	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
+	for name, condition := range map[string]string{
+		"boolean":           `{"Bool":{"aws:SecureTransport":true}}`,
+		"booleans":          `{"Bool":{"aws:SecureTransport":[true]}}`,
+		"number":            `{"NumericLessThan":{"aws:MultiFactorAuthAge":3600}}`,
+		"beside our own":    `{"Bool":{"aws:SecureTransport":true},"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`,
+		"boolean as string": `{"Bool":{"aws:SecureTransport":"true"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			existing := document(statement("Accounts", root, pull, condition))
+			if change := mustMerge(t, standard(policy.GrantPrincipal), existing, lists(nil, accounts("444444444444"))); !strings.Contains(change.Document, `"arn:aws:iam::111111111111:root"`) {
+				t.Errorf("the account lost its pull: %s", change.Document)
+			}
+		})
+	}
+}
+
+// A Deny grants nothing. Taking it away would.
+func TestMergeUnusableListKeepsADenyThatItCannotRead(t *testing.T) {
+	for name, deny := range map[string]string{
+		"NotPrincipal": `{"Sid":"EcrPullPolicyAccounts","Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::111111111111:root"]},"Action":["ecr:BatchGetImage"]}`,
+		"NotAction":    `{"Sid":"EcrPullPolicyAccounts","Effect":"Deny","Principal":"*","NotAction":["ecr:BatchGetImage"]}`,
+		"boolean":      `{"Sid":"EcrPullPolicyAccounts","Effect":"Deny","Principal":"*","Action":["ecr:BatchGetImage"],"Condition":{"Bool":{"aws:SecureTransport":false}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			change := mustMerge(t, standard(policy.GrantPrincipal), document(deny), lists(nil, accounts("444444444444")))
+			if !strings.Contains(change.Document, deny) {
+				t.Errorf("the Deny is gone: %s", change.Document)
+			}
+		})
+	}
+}

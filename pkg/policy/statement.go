@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 )
 
@@ -44,6 +45,11 @@ func equalPrincipals(a, b []principal) bool {
 type condition struct {
 	test
 	values []string
+	raw    json.RawMessage // in the place of values, of what somebody added and isn't strings
+}
+
+func (c condition) equal(d condition) bool {
+	return c.test == d.test && slices.Equal(c.values, d.values) && bytes.Equal(c.raw, d.raw)
 }
 
 // test is the operator and the key of a condition.
@@ -116,13 +122,13 @@ func (s statement) where(t test, values []string) statement {
 // replace returns the statement with other values of a test.
 func (s statement) replace(t test, values []string) statement {
 	s.conditions = slices.DeleteFunc(slices.Clone(s.conditions), func(c condition) bool { return c.test == t })
-	s.conditions = append(s.conditions, condition{t, sortedUnique(values)})
+	s.conditions = append(s.conditions, condition{test: t, values: sortedUnique(values)})
 	sortConditions(s.conditions)
 	return s
 }
 
 func (s statement) equal(t statement) bool {
 	return s.effect == t.effect && equalPrincipals(s.principals, t.principals) && slices.Equal(s.actions, t.actions) &&
-		slices.EqualFunc(s.conditions, t.conditions, func(a, b condition) bool { return a.test == b.test && slices.Equal(a.values, b.values) }) &&
+		slices.EqualFunc(s.conditions, t.conditions, condition.equal) &&
 		slices.EqualFunc(s.rest, t.rest, func(a, b member) bool { return a.name == b.name && bytes.Equal(a.value, b.value) })
 }
