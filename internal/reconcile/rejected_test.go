@@ -379,3 +379,56 @@ func TestForgedStatements(t *testing.T) {
 		}
 	}
 }
+
+// A policy that fits by condition alone keeps following its lists, also when a rollout knows that all principals exist:
+// a revocation must not depend on the trigger that brings it.
+func TestAPolicyThatFitsOnlyByConditionFollowsARolloutThatKnowsAllPrincipalsExist(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("api")
+	unmanaged := strings.Replace(foreign, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 6000), 1)
+	cloud.SetPolicy("api", `{"Version":"2012-10-17","Statement":[`+unmanaged+`]}`)
+	all := ids(120)
+	cloud.ClosePrincipal(all[0])
+	cloud.PutParameter(list, "String", strings.Join(all[:60], ","))
+	if report, err := run(t, r, "api"); err != nil || report.outcomes() != "api updated" {
+		t.Fatalf("set-up: %q, %v", report.outcomes(), err) // by condition, as one account doesn't exist
+	}
+	cloud.PutParameter(list, "String", strings.Join(all, ","))
+	if report, err := run(t, r, "api"); err != nil || report.outcomes() != "api updated" {
+		t.Fatalf("set-up: %q, %v", report.outcomes(), err) // the list grew, and fits by condition
+	}
+	// The account that doesn't exist is taken off, and one more is revoked: the rollout finds that all others exist.
+	cloud.PutParameter(list, "String", strings.Join(all[2:], ","))
+	report, err := runWhereAllExist(t, r, "api")
+	document, _ := cloud.Policy("api")
+	if err != nil || report.outcomes() != "api updated" || canPull(document, all[1]) {
+		t.Errorf("rollout: %q, %v, revoked account can pull: %t: %v", report.outcomes(), err, canPull(document, all[1]), report.results[0].Err)
+	}
+	if report, err = run(t, r, "api"); err != nil || report.outcomes() == "api failed" {
+		t.Errorf("any other trigger: %q, %v", report.outcomes(), err)
+	} else {
+		document, _ = cloud.Policy("api")
+		t.Logf("any other trigger: %q, revoked account can pull: %t", report.outcomes(), canPull(document, all[1]))
+	}
+}
+
+// What somebody added to a managed statement blocks no revocation by another list.
+func TestADeletedPrincipalInAKeptDenyBlocksNoOtherList(t *testing.T) {
+	cloud, r := newReconciler(t)
+	cloud.CreateRepository("team/api")
+	cloud.PutList(list, "111111111111")
+	cloud.PutList(list+"/team", "222222222222,333333333333")
+	if _, err := run(t, r, "team/api"); err != nil {
+		t.Fatal(err)
+	}
+	document, _ := cloud.Policy("team/api")
+	deny := `{"Sid":"EcrPullPolicyAccounts","Effect":"Deny","Principal":{"AWS":["AROAEXAMPLEEXAMPLE123"]},"Action":["ecr:BatchGetImage"]}`
+	cloud.SetPolicy("team/api", strings.Replace(compact(t, document), `"Statement":[`, `"Statement":[`+deny+`,`, 1))
+	cloud.DeleteParameter(list)
+	cloud.PutList(list+"/team", "222222222222")
+	report, err := run(t, r, "team/api")
+	document, _ = cloud.Policy("team/api")
+	if err != nil || canPull(document, "333333333333") {
+		t.Errorf("%q, %v: the revoked account can pull: %v", report.outcomes(), err, report.results[0].Err)
+	}
+}

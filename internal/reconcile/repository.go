@@ -97,7 +97,11 @@ func (r *Reconciler) merge(existing string, listed []policy.Listed, one *reposit
 	merge := r.Standard.Merge
 	if one.trigger.Principals == trigger.PrincipalsExist && !one.rejected {
 		merge = func(existing string, listed []policy.Listed) (policy.Change, error) {
-			return r.Standard.MergeAs(r.Standard.Style, existing, listed)
+			change, err := r.Standard.MergeAs(r.Standard.Style, existing, listed)
+			if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {
+				return r.Standard.Merge(existing, listed) // which can stay by condition, and is shorter
+			}
+			return change, err
 		}
 	}
 	change, err := merge(existing, listed)
