@@ -58,27 +58,41 @@ func (c *Checker) Check(ctx context.Context, arns []string) ([]Group, error) {
 }
 
 // Missing returns those of a group that don't exist, by halving it: with n principals of which m don't exist, it makes
-// about m·log2(n/m) calls, and at most 2n. After an error it returns those that it has found until then.
+// about m·log2(n/m) calls, and at most 2n. Each of them was rejected by itself: a principal can begin to exist meanwhile, and
+// must not make another one missing. After an error Missing returns those that it has found until then.
 func (c *Checker) Missing(ctx context.Context, group Group) ([]string, error) {
-	if len(group) == 1 {
-		return slices.Clone(group), nil
+	return c.missing(ctx, group, true)
+}
+
+// missing returns the missing ones of principals, which ECR has rejected as they are, or as a part of more.
+func (c *Checker) missing(ctx context.Context, arns []string, rejected bool) ([]string, error) {
+	if len(arns) == 1 && rejected {
+		return slices.Clone(arns), nil
 	}
-	left, right := group[:len(group)/2], group[len(group)/2:]
-	rejected, err := c.Check(ctx, left)
+	if len(arns) == 1 {
+		return c.rejected(ctx, arns)
+	}
+	left, right := arns[:len(arns)/2], arns[len(arns)/2:]
+	groups, err := c.Check(ctx, left)
 	if err != nil {
 		return nil, err
 	}
-	if len(rejected) == 0 {
-		return c.Missing(ctx, right) // without a call: it is why the group was rejected
+	if len(groups) == 0 {
+		return c.missing(ctx, right, false) // without a call: it is why all were rejected
 	}
-	missing, err := c.Missing(ctx, left)
+	missing, err := c.missing(ctx, left, true)
 	if err != nil {
 		return missing, err
 	}
-	rejected, err = c.Check(ctx, right)
-	if err != nil || len(rejected) == 0 {
-		return missing, err
-	}
-	more, err := c.Missing(ctx, right)
+	more, err := c.rejected(ctx, right)
 	return append(missing, more...), err
+}
+
+// rejected returns the missing ones of principals that ECR may accept.
+func (c *Checker) rejected(ctx context.Context, arns []string) ([]string, error) {
+	groups, err := c.Check(ctx, arns)
+	if err != nil || len(groups) == 0 {
+		return nil, err
+	}
+	return c.missing(ctx, arns, true)
 }

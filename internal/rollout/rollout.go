@@ -45,8 +45,13 @@ type Rollout struct {
 	Scope      scope.Scope
 }
 
-// What is kept of an invocation's time for its report.
-const reserve = 20 * time.Second
+const (
+	// How long the check of the principals may take before the repositories are requested.
+	checkTime = time.Minute
+
+	// What is kept of an invocation's time for its report.
+	reserve = 20 * time.Second
+)
 
 // Reporter is told what a rollout finds.
 type Reporter interface {
@@ -99,7 +104,7 @@ func (r *Rollout) request(ctx context.Context, lists accountlist.Snapshot, kind 
 		return r.publish(ctx, r.Requests(kind, trigger.PrincipalsUnknown), covered)
 	}
 	known := trigger.PrincipalsUnknown
-	rejected, checkErr := r.Principals.Check(ctx, r.named(lists))
+	rejected, checkErr := r.check(ctx, lists)
 	if checkErr == nil && len(rejected) == 0 {
 		known = trigger.PrincipalsExist
 	}
@@ -107,6 +112,13 @@ func (r *Rollout) request(ctx context.Context, lists accountlist.Snapshot, kind 
 	missing, missingErr := r.missing(ctx, rejected)
 	report.Missing(ctx, missing, errors.Join(checkErr, missingErr))
 	return requested, err
+}
+
+// check finds out whether all principals exist. It gives up after a while: the repositories wait for it.
+func (r *Rollout) check(ctx context.Context, lists accountlist.Snapshot) ([]principals.Group, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	return r.Principals.Check(ctx, r.named(lists))
 }
 
 // missing returns the principals in rejected groups that don't exist. It ends before the invocation does, so that what was

@@ -214,7 +214,7 @@ func TestPrincipals(t *testing.T) {
 		"some don't":        {closed: []string{"222222222222"}, missing: []string{"arn:aws:iam::222222222222:root"}, calls: 4},
 		"nobody knows":      {fault: stubaws.Fault{Code: "AccessDeniedException"}, calls: 1},
 		"none is named":     {closed: []string{"222222222222"}, style: policy.GrantCondition, want: trigger.PrincipalsExist},
-		"one of namespaces": {closed: []string{"333333333333"}, missing: []string{"arn:aws:iam::333333333333:root"}, calls: 3},
+		"one of namespaces": {closed: []string{"333333333333"}, missing: []string{"arn:aws:iam::333333333333:root"}, calls: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cloud, r := newRollout(t)
@@ -289,6 +289,32 @@ func TestPrincipalsWithoutTime(t *testing.T) {
 		n, err := r.Scheduled(ctx, report)
 		if n != 2 || err != nil || ctx.Err() != nil || report.err == nil || !slices.Equal(report.missing, []string{"arn:aws:iam::111111111111:root"}) {
 			t.Errorf("%d requested, %v, %v, missing %q, %v", n, err, ctx.Err(), report.missing, report.err)
+		}
+	})
+}
+
+// slow is a check that takes all the time there is: AWS throttles it, say, and there are hundreds of lists.
+type slow struct{}
+
+func (slow) Check(ctx context.Context, _ []string) ([]principals.Group, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+func (slow) Missing(context.Context, principals.Group) ([]string, error) { return nil, nil }
+
+// No repository waits for what is known of the principals.
+func TestASlowCheckOfThePrincipalsLeavesTimeToRequestTheRepositories(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, r := newRollout(t)
+		cloud.PutList(list, "111111111111")
+		cloud.CreateRepository("api")
+		r.Principals = slow{}
+		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Second) // the function's
+		defer cancel()
+		n, err := r.Scheduled(ctx, &recorder{})
+		if n != 1 || len(cloud.Published()) != 1 {
+			t.Errorf("requested %d repositories, %v", n, err)
 		}
 	})
 }
