@@ -81,6 +81,9 @@ func (h *Handler) message(ctx context.Context, message trigger.Message, report *
 	if !errors.As(err, &unfinished) || len(unfinished.Repositories) == unfinished.Of {
 		return err
 	}
+	if others := err != error(unfinished); others && message.Receives > 1 {
+		return err // they were requested at the first receive: again at each, the requests would multiply
+	}
 	if requestErr := h.handBack(ctx, t, unfinished); requestErr != nil {
 		return errors.Join(err, requestErr)
 	}

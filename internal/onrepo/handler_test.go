@@ -315,3 +315,55 @@ func TestRestored(t *testing.T) {
 		})
 	}
 }
+
+// A message that comes back because a repository keeps failing requests what it had no time for once, not at every
+// receive: the requests, which may be in the same situation, would multiply by five from one to the next.
+func TestWhatIsLeftIsNotRequestedAtEveryReceive(t *testing.T) {
+	const receives = 5 // maxReceiveCount of the queue
+	queue := []int{100}
+	messages := 0
+	for len(queue) > 0 && messages < 10000 {
+		n := queue[0]
+		queue = queue[1:]
+		messages++
+		for receive := range receives {
+			var body struct {
+				Source     string          `json:"source"`
+				DetailType string          `json:"detail-type"`
+				Detail     trigger.Request `json:"detail"`
+			}
+			body.Source, body.DetailType = trigger.RequestSource, trigger.RequestDetailType
+			for i := range n {
+				body.Detail.Repositories = append(body.Detail.Repositories, fmt.Sprintf("r%03d", i))
+			}
+			text, _ := json.Marshal(body)
+			payload, _ := json.Marshal(map[string]any{"Records": []any{map[string]any{
+				"messageId": "m", "body": string(text), "attributes": map[string]string{"ApproximateReceiveCount": fmt.Sprint(receive + 1)},
+			}}})
+			handler := &onrepo.Handler{
+				Stack: "stack", Account: "123456789012", Log: telemetry.NewLogger(&bytes.Buffer{}),
+				// AWS throttles: one call is given up, and there is no time for half of the repositories.
+				Reconciler: reconciler(func(r trigger.Repositories, _ reconcile.Reporter) error {
+					if len(r.Names) < 4 {
+						return nil
+					}
+					return errors.Join(errors.New("throttled"), &reconcile.Unfinished{Repositories: r.Names[len(r.Names)/2:], Of: len(r.Names)})
+				}),
+				Request: func(_ context.Context, again trigger.Repositories) error {
+					queue = append(queue, len(again.Names))
+					return nil
+				},
+			}
+			response, err := handler.Handle(t.Context(), payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(response.BatchItemFailures) == 0 {
+				break
+			}
+		}
+	}
+	if messages > 100 { // one for each name
+		t.Errorf("one request of 100 repositories became %d requests or more", messages)
+	}
+}
