@@ -111,6 +111,9 @@ func (p *Publisher) put(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("publish requests: %w", err)
 		}
+		if len(output.Entries) != len(p.entries) { // AWS promises one for each
+			return fmt.Errorf("publish requests: EventBridge answered for %d of %d entries", len(output.Entries), len(p.entries))
+		}
 		var failed []types.PutEventsRequestEntry
 		var reason string
 		for i, entry := range output.Entries {

@@ -1,6 +1,7 @@
 package request_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -138,4 +139,26 @@ func TestRequestIsWhatTheDocsSay(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// short answers for fewer entries than it was given.
+type short struct{ output eventbridge.PutEventsOutput }
+
+func (s *short) PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	return &s.output, nil
+}
+
+// Entries that EventBridge says nothing about, or says it didn't take, are not published.
+func TestAnAnswerThatLacksEntriesIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, output := range map[string]eventbridge.PutEventsOutput{
+			"no entries":          {},
+			"a count without one": {FailedEntryCount: 2},
+		} {
+			p := request.NewPublisher(&short{output}, "", trigger.PrincipalsUnknown)
+			if err := publish(t, p, 200, 10); err == nil {
+				t.Errorf("%s: two requests are lost, and nobody is told", name)
+			}
+		}
+	})
 }
