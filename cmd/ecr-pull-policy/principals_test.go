@@ -27,9 +27,9 @@ func TestCheckPrincipals(t *testing.T) {
 	}{
 		"all exist": {list, []string{"--stack", "checking"}, nil, 0, 1, []string{
 			"valid: - names 2 accounts, 2 roles and users, 1 organization\n", writing, "all principals exist: 4 checked\n"}},
-		"some don't": {list, []string{"--stack", "checking"}, []string{"222222222222", "arn:aws:iam::111111111111:role/gone"}, exitFailed, 5, []string{
+		"some don't": {list, []string{"--stack", "checking"}, []string{"222222222222", "arn:aws:iam::111111111111:role/gone"}, exitFailed, 7, []string{
 			writing, `-:1:15: "222222222222"` + reason, `-:3:1: "arn:aws:iam::111111111111:role/gone"` + reason, `-:4:1: "arn:aws:iam::222222222222:root"` + reason}},
-		"style condition": {list, []string{"--stack", "condition"}, []string{"arn:aws:iam::111111111111:role/gone"}, exitFailed, 4, []string{
+		"style condition": {list, []string{"--stack", "condition"}, []string{"arn:aws:iam::111111111111:role/gone"}, exitFailed, 5, []string{
 			"note: in grant style condition the policies name no principals", writing, `-:3:1: "arn:aws:iam::111111111111:role/gone"` + reason}},
 		"no principals": {"o-a1b2c3d4e5", []string{"--stack", "checking"}, nil, 0, 0, []string{"there are no principals to check"}},
 		"invalid list":  {"1111", []string{"--stack", "checking"}, nil, exitFailed, 0, []string{"-:1:1: "}},
