@@ -9,8 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // callTimeout is how long one attempt of a call to AWS may take. AWS answers within a second or two, and somebody waits:
@@ -33,11 +32,11 @@ func newHTTPClient(timeout time.Duration) *awshttp.BuildableClient {
 // answer is retried only once, and not at all after a timeout.
 type retryer struct{ aws.RetryerV2 }
 
-func newRetryer() aws.Retryer { return retryer{pace.NewRetryer().(aws.RetryerV2)} }
+func newRetryer() aws.Retryer { return retryer{awsclient.NewRetryer().(aws.RetryerV2)} }
 
 // RetryDelay returns the error of the attempt if there is to be no other.
 func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
-	if awserror.Unanswered(err) && (attempt > 1 || isTimeout(err)) {
+	if awsclient.Unanswered(err) && (attempt > 1 || isTimeout(err)) {
 		return 0, err
 	}
 	return r.RetryerV2.RetryDelay(attempt, err)

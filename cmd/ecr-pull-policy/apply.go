@@ -9,11 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 func newApply(f *flags) *cobra.Command {
@@ -70,7 +71,7 @@ Exit status:
 }
 
 // applyAll applies the lists to all repositories in scope, and shows what has changed.
-func (s *session) applyAll(command *cobra.Command, store *accountlist.Store, each bool) error {
+func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, each bool) error {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func (s *session) applyAll(command *cobra.Command, store *accountlist.Store, eac
 }
 
 // applyPlan shows the plan, asks, and applies the lists to the repositories that would change.
-func (s *session) applyPlan(command *cobra.Command, store *accountlist.Store, each bool) error {
+func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store, each bool) error {
 	planned, usable, err := s.plan(command, store, each)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 		},
 		Standard: s.Standard,
 		Scope:    s.Scope,
-	}).Run(ctx, trigger.Repositories{Kind: "apply", Names: names}, a)
+	}).Run(ctx, event.Repositories{Trigger: "apply", Names: names}, a)
 	_ = progress.Finish()
 	report(a)
 
@@ -155,7 +156,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 	switch cause := context.Cause(ctx); {
 	case asked.err != nil:
 		return asked.err
-	case awserror.Unanswered(cause):
+	case awsclient.Unanswered(cause):
 		return fmt.Errorf("%w; %s left: run apply again to continue", cause, repositories(left))
 	case left > 0:
 		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s left: %s; run apply again to continue\n", repositories(left), some(unfinished.Repositories))
@@ -170,7 +171,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 
 // knownLists are account lists that have been read: a run begins with what was read.
 type knownLists struct {
-	*accountlist.Store
+	*parameterstore.Store
 	known *accountlist.Snapshot
 }
 
@@ -194,8 +195,8 @@ func (l *finishedLists) Read(ctx context.Context, repositories []string) (lists 
 	return lists, l.err
 }
 
-func (l *finishedLists) Moved(ctx context.Context, since accountlist.Snapshot) (moved bool, err error) {
-	moved, l.err = l.lists.Moved(context.WithoutCancel(ctx), since)
+func (l *finishedLists) Changed(ctx context.Context, since accountlist.Snapshot) (moved bool, err error) {
+	moved, l.err = l.lists.Changed(context.WithoutCancel(ctx), since)
 	return moved, l.err
 }
 
@@ -221,7 +222,7 @@ func (p *finishedPolicies) DeletePolicy(ctx context.Context, repository string) 
 }
 
 func (p *finishedPolicies) answered(err error) error {
-	if awserror.Unanswered(err) {
+	if awsclient.Unanswered(err) {
 		p.silent(err)
 	}
 	return err

@@ -13,7 +13,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
@@ -118,7 +118,7 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 			switch {
 			case errors.Is(err, registry.ErrNotFound):
 				return nil // it was deleted since it was listed
-			case awserror.Unanswered(err):
+			case awsclient.Unanswered(err):
 				return err
 			}
 			read[i] = &audit.Document{Repository: name, Text: text, Err: err, Lists: lists.Listed(name), OutOfScope: !s.Scope.Contains(name)}

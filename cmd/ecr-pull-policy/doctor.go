@@ -17,8 +17,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 )
 
@@ -45,10 +45,10 @@ Exit status:
 			s.config.RetryMaxAttempts = fewAttempts
 			_, err = readStack(command, f, s.config, stackOptional)
 			switch {
-			case awserror.Unanswered(err):
+			case awsclient.Unanswered(err):
 				return err
 			case err != nil:
-				fmt.Fprintln(command.ErrOrStderr(), awserror.Text(err)) // doctor checks what it can without it
+				fmt.Fprintln(command.ErrOrStderr(), awsclient.ErrorText(err)) // doctor checks what it can without it
 			}
 			if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
 				return fmt.Errorf("settings: %w", err)
@@ -77,7 +77,7 @@ func (s *session) doctor(profile string) *doctor.Doctor {
 		Lambda:         lambda.NewFromConfig(c),
 		CloudTrail:     cloudtrail.NewFromConfig(c),
 		ECR:            ecr.NewFromConfig(c),
-		Lists:          accountlist.NewStore(ssm.NewFromConfig(c), s.ListName, s.Standard),
+		Lists:          parameterstore.New(ssm.NewFromConfig(c), s.ListName, s.Standard),
 	}
 }
 

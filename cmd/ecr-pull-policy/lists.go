@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -41,7 +42,7 @@ func (l *listFlags) given(command *cobra.Command) bool {
 }
 
 // connect connects to the registry, and opens its lists.
-func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*session, *accountlist.Store, error) {
+func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*session, *parameterstore.Store, error) {
 	s, err := connect(command, f, stackNeed)
 	if err != nil {
 		return nil, nil, err
@@ -52,8 +53,8 @@ func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*
 
 // store returns the lists of the registry, with the given one instead of the account list. Namespace lists are always those
 // in SSM.
-func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Store, error) {
-	var api accountlist.API = ssm.NewFromConfig(s.config)
+func (l *listFlags) store(command *cobra.Command, s *session) (*parameterstore.Store, error) {
+	var api parameterstore.API = ssm.NewFromConfig(s.config)
 	if l.given(command) {
 		text, source := strings.Join(l.accounts, "\n"), "--accounts"
 		if command.Flags().Changed("list") {
@@ -73,10 +74,10 @@ func (l *listFlags) store(command *cobra.Command, s *session) (*accountlist.Stor
 		if err := s.Standard.Fits(list.Consumers); err != nil {
 			return nil, fmt.Errorf("account list: %w", err)
 		}
-		api = accountlist.Instead(api, s.ListName, text)
+		api = parameterstore.Override(api, s.ListName, text)
 		s.instead = source
 	}
-	return accountlist.NewStore(api, s.ListName, s.Standard), nil
+	return parameterstore.New(api, s.ListName, s.Standard), nil
 }
 
 // readList returns the text of a file, or of standard input for -.
@@ -103,7 +104,7 @@ func checkLength(list string) error {
 }
 
 // readLists reads all lists, and reports those that can't be used. It is an error if none can be used.
-func readLists(command *cobra.Command, store *accountlist.Store) (accountlist.Snapshot, error) {
+func readLists(command *cobra.Command, store *parameterstore.Store) (accountlist.Snapshot, error) {
 	lists, err := store.ReadAll(command.Context())
 	if err != nil {
 		return accountlist.Snapshot{}, err
@@ -118,8 +119,8 @@ func readLists(command *cobra.Command, store *accountlist.Store) (accountlist.Sn
 }
 
 func usedInstead(list accountlist.List) string {
-	if list.InForce == 0 {
+	if list.InUse == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" in version %d, and version %d is used instead", list.Version, list.InForce)
+	return fmt.Sprintf(" in version %d, and version %d is used instead", list.Version, list.InUse)
 }

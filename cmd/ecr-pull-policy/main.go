@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // Exit statuses.
@@ -59,6 +59,6 @@ func (p program) run(ctx context.Context, args []string) int {
 		fmt.Fprintln(p.errOut, "interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintln(p.errOut, "ecr-pull-policy:", awserror.Text(err))
+	fmt.Fprintln(p.errOut, "ecr-pull-policy:", awsclient.ErrorText(err))
 	return exitFailed
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
@@ -56,7 +57,7 @@ Exit status:
 }
 
 // plan plans all repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be used.
-func (s *session) plan(command *cobra.Command, store *accountlist.Store, each bool) (planned []plan.Repository, usable bool, err error) {
+func (s *session) plan(command *cobra.Command, store *parameterstore.Store, each bool) (planned []plan.Repository, usable bool, err error) {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
 		return nil, false, err
@@ -73,7 +74,7 @@ func (s *session) plan(command *cobra.Command, store *accountlist.Store, each bo
 }
 
 // read reads the lists, and the names of the repositories in scope.
-func (s *session) read(command *cobra.Command, store *accountlist.Store) (lists accountlist.Snapshot, names []string, outOfScope int, err error) {
+func (s *session) read(command *cobra.Command, store *parameterstore.Store) (lists accountlist.Snapshot, names []string, outOfScope int, err error) {
 	if lists, err = readLists(command, store); err != nil {
 		return lists, nil, 0, err
 	}

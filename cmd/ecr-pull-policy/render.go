@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tidwall/pretty"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 func newRender(f *flags) *cobra.Command {
@@ -29,7 +29,7 @@ Exit status:
 	l.register(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		repository := args[0]
-		if err := trigger.CheckRepositoryName(repository); err != nil {
+		if err := registry.CheckName(repository); err != nil {
 			return err
 		}
 		s, store, err := l.connect(command, f, stackOptional)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/fatih/color"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -145,7 +145,7 @@ func (r *report) failures(failed []failure, each bool) {
 	}
 	for _, cause := range causes {
 		first, others := byCause[cause][0], byCause[cause][1:]
-		fmt.Fprintf(r.out, "%s %s\n", r.red.Sprintf("failed: %s:", first.repository), awserror.Text(first.err))
+		fmt.Fprintf(r.out, "%s %s\n", r.red.Sprintf("failed: %s:", first.repository), awsclient.ErrorText(first.err))
 		if len(others) == 0 {
 			continue
 		}
@@ -162,7 +162,7 @@ func (f failure) cause() string {
 	if tooLarge := (*policy.SizeError)(nil); errors.As(f.err, &tooLarge) {
 		return "too large" // the sizes differ
 	}
-	return strings.ReplaceAll(awserror.Text(f.err), f.repository, "")
+	return strings.ReplaceAll(awsclient.ErrorText(f.err), f.repository, "")
 }
 
 func (r *report) totals(planned []plan.Repository, outOfScope int) {

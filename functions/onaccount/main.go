@@ -2,12 +2,12 @@
 // requests that together name every repository that has to follow. Its way, from here inwards:
 //
 //	internal/onaccount    one event
-//	internal/trigger      … decoded into the name of a list
+//	internal/event        … decoded into the name of a list
 //	internal/rollout      … which is checked; the repositories that it covers are listed and requested
 //	internal/accountlist  … according to the lists in SSM
 //	internal/principals   … whose principals that don't exist are found
 //	internal/registry     … from ECR
-//	internal/request      … on EventBridge, a hundred at a time
+//	internal/event        … on EventBridge, a hundred at a time
 package main
 
 import (
@@ -22,16 +22,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 func main() {
@@ -39,16 +38,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	config, err := awsconfig.FromEnvironment()
+	config, err := awsclient.FromEnvironment()
 	if err != nil {
 		log.Fatal(err)
 	}
 	repositories, bus := ecr.NewFromConfig(config), eventbridge.NewFromConfig(config)
 	changes := &rollout.Rollout{
-		Lists: accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
+		Lists: parameterstore.New(ssm.NewFromConfig(config), s.ListName, s.Standard),
 		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
-		Requests: func(kind string, known trigger.Principals) rollout.Publisher {
-			return request.NewPublisher(bus, kind, known)
+		Requests: func(kind string, known event.Principals) rollout.Publisher {
+			return event.NewPublisher(bus, kind, known)
 		},
 		Standard: s.Standard,
 		Scope:    s.Scope,

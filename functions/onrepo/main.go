@@ -2,11 +2,11 @@
 // policy. Its way, from here inwards:
 //
 //	internal/onrepo       one event, or a batch of them from the queue
-//	internal/trigger      … decoded into names of repositories
+//	internal/event        … decoded into names of repositories
 //	internal/reconcile    … each of which is read, merged, written if it differs, and looked at again
 //	internal/accountlist  … according to the lists in SSM
 //	internal/registry     … in ECR
-//	internal/request      … unless time is short: then what is left is requested again
+//	internal/event        … unless time is short: then what is left is requested again
 //	pkg/policy            what the lists and the documents mean
 package main
 
@@ -20,15 +20,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 func main() {
@@ -36,7 +35,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	config, err := awsconfig.FromEnvironment()
+	config, err := awsclient.FromEnvironment()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -44,14 +43,14 @@ func main() {
 		Stack:   s.Stack,
 		Account: s.Standard.Registry.AccountID,
 		Reconciler: &reconcile.Reconciler{
-			Lists:    accountlist.NewStore(ssm.NewFromConfig(config), s.ListName, s.Standard),
+			Lists:    parameterstore.New(ssm.NewFromConfig(config), s.ListName, s.Standard),
 			Policies: registry.NewPolicies(ecr.NewFromConfig(config)),
 			Standard: s.Standard,
 			Scope:    s.Scope,
 			Observe:  s.Observe,
 		},
-		Request: func(ctx context.Context, t trigger.Repositories) error {
-			return request.NewPublisher(eventbridge.NewFromConfig(config), t.Kind, t.Principals).Publish(ctx, t.Names)
+		Request: func(ctx context.Context, t event.Repositories) error {
+			return event.NewPublisher(eventbridge.NewFromConfig(config), t.Trigger, t.Principals).Publish(ctx, t.Names)
 		},
 		Log: telemetry.NewLogger(os.Stdout),
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -92,9 +92,9 @@ func (f Finding) run(commands ...string) Finding {
 // unknown is the finding that something can't be looked at. The action is what IAM has to allow for it.
 func unknown(subject, action string, err error) Finding {
 	if isDenied(err) {
-		return warning(subject, "look with credentials that may call "+action, "not allowed to look: %s", awserror.Text(err))
+		return warning(subject, "look with credentials that may call "+action, "not allowed to look: %s", awsclient.ErrorText(err))
 	}
-	return warning(subject, "try again; "+action+" is what failed", "could not look: %s", awserror.Text(err))
+	return warning(subject, "try again; "+action+" is what failed", "could not look: %s", awsclient.ErrorText(err))
 }
 
 // isDenied knows the codes that AWS's services have for the same.

@@ -25,8 +25,8 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -97,7 +97,7 @@ const patience = 6 * time.Second
 
 func (p *patient) fails(operation string) error {
 	err := p.errors[operation]
-	if awserror.Unanswered(err) {
+	if awsclient.Unanswered(err) {
 		p.unanswered.Add(1)
 		time.Sleep(patience)
 	}
@@ -174,7 +174,7 @@ func (p *patient) examine(t *testing.T) []string {
 	d := &doctor.Doctor{
 		Stack: "ecr-pull-policy", Registry: registry, Profile: p.profile,
 		CloudFormation: p, EventBridge: p, SQS: p, Lambda: p, CloudTrail: p, ECR: p,
-		Lists: accountlist.NewStore(ssm.NewFromConfig(p.ssm.Config()), list, standard),
+		Lists: parameterstore.New(ssm.NewFromConfig(p.ssm.Config()), list, standard),
 	}
 	var said []string
 	for _, f := range d.Examine(t.Context()) {

@@ -40,10 +40,10 @@ func (d *Doctor) list(list accountlist.List) Finding {
 	case accountlist.IsMissing(list.Problem):
 		return problem(subject, "write into accounts.txt who may pull, check it, and make it the list:",
 			"%s does not exist: no repository gets anything from it", list.Name).run(d.writeList("--type String", list.Name)...)
-	case list.Problem != nil && list.InForce == 0:
+	case list.Problem != nil && list.InUse == 0:
 		return problem(subject, mend, "%s can't be used, and no earlier version can: %v", list.Name, list.Problem).run(d.writeList("--overwrite", list.Name)...)
 	case list.Problem != nil:
-		return problem(subject, mend, "version %d of %s can't be used, version %d is used instead: %v", list.Version, list.Name, list.InForce, list.Problem).
+		return problem(subject, mend, "version %d of %s can't be used, version %d is used instead: %v", list.Version, list.Name, list.InUse, list.Problem).
 			run(d.writeList("--overwrite", list.Name)...)
 	}
 	return ok(subject, "%s, version %d, names %s", list.Name, list.Version, Count(*list.Consumers))

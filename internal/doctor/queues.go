@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // What a queue tells of its messages.
@@ -43,7 +43,7 @@ func (d *Doctor) queues(ctx context.Context, p parts) []Finding {
 			AttributeNames: []types.QueueAttributeName{waitingMessages, takenMessages},
 		})
 		findings = append(findings, queue(logicalID, output, err))
-		if awserror.Unanswered(err) {
+		if awsclient.Unanswered(err) {
 			return findings // all others would say the same
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // RegistryAPI is what the doctor needs of ECR.
@@ -47,7 +47,7 @@ func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding
 	setting, err := d.ECR.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(policyScope)})
 	switch {
 	case err != nil:
-		return warning(subject, "see what its scope is:", "it lets %s pull from all repositories if its scope is V2, which can't be told: %s", who, awserror.Text(err)).
+		return warning(subject, "see what its scope is:", "it lets %s pull from all repositories if its scope is V2, which can't be told: %s", who, awsclient.ErrorText(err)).
 			run(d.here("aws ecr get-account-setting --name " + policyScope))
 	case aws.ToString(setting.Value) == "V1":
 		return ok(subject, "its scope is V1: it can't grant pull")

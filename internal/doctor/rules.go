@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // RuleAPI is what the doctor needs of EventBridge.
@@ -32,7 +32,7 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 		switch {
 		case hasCode(err, "ResourceNotFoundException"):
 			findings = append(findings, problem(subject, redeploy, "the rule %s (%s) does not exist", logicalID, name))
-		case isDenied(err), awserror.Unanswered(err):
+		case isDenied(err), awsclient.Unanswered(err):
 			return append(findings, unknown(subject, "events:DescribeRule", err)) // all others would say the same
 		case err != nil:
 			findings = append(findings, unknown(subject, "events:DescribeRule", err))

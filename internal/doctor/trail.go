@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // TrailAPI is what the doctor needs of CloudTrail.
@@ -38,7 +38,7 @@ func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 		}
 		reason, err := d.whyNot(ctx, trail)
 		switch {
-		case awserror.Unanswered(err):
+		case awsclient.Unanswered(err):
 			return unknown(subject, "cloudtrail:GetTrailStatus and cloudtrail:GetEventSelectors", err)
 		case err != nil: // the trail of an organization is not for all its members to see
 			unseen = err

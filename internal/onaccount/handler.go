@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 // Rollout requests repositories.
 type Rollout interface {
-	ListChanged(context.Context, trigger.ListChanged, rollout.Reporter) (requested int, err error)
+	ListChanged(context.Context, event.ListChanged, rollout.Reporter) (requested int, err error)
 	Scheduled(context.Context, rollout.Reporter) (requested int, err error)
 }
 
@@ -44,11 +44,11 @@ type Response struct {
 }
 
 // Handle handles one event. An error is what retrying could mend: a list that cannot be used is none.
-func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, error) {
+func (h *Handler) Handle(ctx context.Context, message json.RawMessage) (Response, error) {
 	report := &report{Handler: h, checkedAt: time.Now()}
-	requested, err := h.event(ctx, event, report)
+	requested, err := h.run(ctx, message, report)
 	response := Response{Requested: requested, UnusableLists: report.unusable, RejectedPrincipals: report.rejected}
-	if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) {
+	if ignored := (*event.Ignored)(nil); errors.As(err, &ignored) {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
 		return response, nil
 	}
@@ -65,16 +65,16 @@ func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (Response, 
 	return response, err
 }
 
-func (h *Handler) event(ctx context.Context, event json.RawMessage, report *report) (requested int, err error) {
-	t, err := trigger.ForLists(event, h.Account)
+func (h *Handler) run(ctx context.Context, message json.RawMessage, report *report) (requested int, err error) {
+	t, err := event.ForLists(message, h.Account)
 	if err != nil {
 		return 0, fmt.Errorf("event rejected: %w", err)
 	}
 	switch t := t.(type) {
-	case trigger.ListChanged:
+	case event.ListChanged:
 		report.changed = t.Name
 		return h.Rollout.ListChanged(ctx, t, report)
-	case trigger.Scheduled:
+	case event.Scheduled:
 		return h.Rollout.Scheduled(ctx, report)
 	default:
 		return 0, fmt.Errorf("no rollout for a trigger of type %T", t)

@@ -19,10 +19,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
@@ -35,7 +36,7 @@ type rollouts struct {
 	err        error
 }
 
-func (r *rollouts) ListChanged(ctx context.Context, t trigger.ListChanged, report rollout.Reporter) (int, error) {
+func (r *rollouts) ListChanged(ctx context.Context, t event.ListChanged, report rollout.Reporter) (int, error) {
 	r.asked = append(r.asked, t.Name)
 	if r.unreadable {
 		return 0, r.err
@@ -188,9 +189,9 @@ func TestAMissingListIsAnAlarmWhenItHadTimeToBeWritten(t *testing.T) {
 				handler := &onaccount.Handler{
 					Account: "123456789012",
 					Rollout: &rollout.Rollout{
-						Lists:    accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), root, standard),
+						Lists:    parameterstore.New(ssm.NewFromConfig(cloud.Config()), root, standard),
 						Names:    func(context.Context) iter.Seq2[[]string, error] { return func(func([]string, error) bool) {} },
-						Requests: func(string, trigger.Principals) rollout.Publisher { return nothing{} },
+						Requests: func(string, event.Principals) rollout.Publisher { return nothing{} },
 					},
 					Created: func(context.Context) (time.Time, error) { return time.Now().Add(-c.age), c.err },
 					Log:     telemetry.NewLogger(&log),
@@ -282,7 +283,7 @@ type checking struct {
 	err     error
 }
 
-func (c checking) ListChanged(context.Context, trigger.ListChanged, rollout.Reporter) (int, error) {
+func (c checking) ListChanged(context.Context, event.ListChanged, rollout.Reporter) (int, error) {
 	return 0, nil
 }
 

@@ -11,13 +11,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 // Reconciler brings repositories to the standard policy.
 type Reconciler interface {
-	Run(context.Context, trigger.Repositories, reconcile.Reporter) error
+	Run(context.Context, event.Repositories, reconcile.Reporter) error
 }
 
 // Handler handles the invocations of the function.
@@ -26,7 +26,7 @@ type Handler struct {
 	Account    string // that owns the registry
 	Reconciler Reconciler
 	// Request publishes a request for the repositories that a run had no time for.
-	Request func(context.Context, trigger.Repositories) error
+	Request func(context.Context, event.Repositories) error
 	Log     *slog.Logger
 }
 
@@ -41,7 +41,7 @@ type Response struct {
 // Handle handles one event, or the events in the records of an SQS batch. What retrying could mend is an error, or
 // for a record of a batch a failure in the response, so that the other records are not retried with it.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response, error) {
-	messages, queued, err := trigger.Messages(payload)
+	messages, queued, err := event.Messages(payload)
 	if err != nil {
 		return Response{}, err
 	}
@@ -63,9 +63,9 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 	return response, nil
 }
 
-func (h *Handler) message(ctx context.Context, message trigger.Message, report *report) error {
-	t, err := trigger.ForRepositories(message.Event, h.Account)
-	if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) {
+func (h *Handler) message(ctx context.Context, message event.Message, report *report) error {
+	t, err := event.ForRepositories(message.Event, h.Account)
+	if ignored := (*event.Ignored)(nil); errors.As(err, &ignored) {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
 		return nil
 	}
@@ -95,8 +95,8 @@ func (h *Handler) message(ctx context.Context, message trigger.Message, report *
 
 // handBack requests what a run had no time for, so that the next doesn't begin with what is done, and doesn't wait for
 // what failed. It isn't for a run that finished nothing: the queue counts how often a message comes back.
-func (h *Handler) handBack(ctx context.Context, t trigger.Repositories, unfinished *reconcile.Unfinished) error {
-	again := trigger.Repositories{Kind: t.Kind, Names: unfinished.Repositories, Principals: t.Principals}
+func (h *Handler) handBack(ctx context.Context, t event.Repositories, unfinished *reconcile.Unfinished) error {
+	again := event.Repositories{Trigger: t.Trigger, Names: unfinished.Repositories, Principals: t.Principals}
 	if err := h.Request(ctx, again); err != nil {
 		return err
 	}

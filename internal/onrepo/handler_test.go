@@ -13,16 +13,16 @@ import (
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 // reconciler does what a test says for each trigger.
-type reconciler func(trigger.Repositories, reconcile.Reporter) error
+type reconciler func(event.Repositories, reconcile.Reporter) error
 
-func (f reconciler) Run(_ context.Context, t trigger.Repositories, report reconcile.Reporter) error {
+func (f reconciler) Run(_ context.Context, t event.Repositories, report reconcile.Reporter) error {
 	return f(t, report)
 }
 
@@ -33,11 +33,11 @@ func handle(t *testing.T, payload string, f reconciler) (onrepo.Response, []map[
 		Stack:      "stack",
 		Account:    "123456789012",
 		Reconciler: f,
-		Request: func(_ context.Context, again trigger.Repositories) error {
+		Request: func(_ context.Context, again event.Repositories) error {
 			if again.Names[0] == "unpublishable" {
 				return errors.New("no bus")
 			}
-			log.WriteString(`{"requested":"` + strings.Join(append([]string{again.Kind, string(again.Principals)}, again.Names...), " ") + `"}` + "\n")
+			log.WriteString(`{"requested":"` + strings.Join(append([]string{again.Trigger, string(again.Principals)}, again.Names...), " ") + `"}` + "\n")
 			return nil
 		},
 		Log: telemetry.NewLogger(&log),
@@ -77,8 +77,8 @@ func queued(bodies ...string) string {
 }
 
 func TestLinesAndMetrics(t *testing.T) {
-	response, lines, err := handle(t, sample(t, "reconcile-request"), func(_ trigger.Repositories, report reconcile.Reporter) error {
-		report.Unusable(t.Context(), accountlist.List{Name: "/list", Version: 3, InForce: 2, Problem: errors.New("broken"), Notices: []string{"own account"}})
+	response, lines, err := handle(t, sample(t, "reconcile-request"), func(_ event.Repositories, report reconcile.Reporter) error {
+		report.Unusable(t.Context(), accountlist.List{Name: "/list", Version: 3, InUse: 2, Problem: errors.New("broken"), Notices: []string{"own account"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "a", Outcome: reconcile.Updated, ListVersion: "2", Added: []string{"EcrPullPolicyAccounts"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "b", Outcome: reconcile.WouldUpdate, Removed: []string{"EcrPullPolicyLambda"}})
 		report.Repository(t.Context(), reconcile.Result{Repository: "c", Outcome: reconcile.Failed, Err: errors.New("too large")})
@@ -90,7 +90,7 @@ func TestLinesAndMetrics(t *testing.T) {
 		t.Errorf("got %+v, %v", response, err)
 	}
 	want := []string{
-		`{"error":"broken","inForce":2,"level":"ERROR","list":"/list","msg":"account list cannot be used: it grants and revokes nothing","version":3}`,
+		`{"error":"broken","inUse":2,"level":"ERROR","list":"/list","msg":"account list cannot be used: it grants and revokes nothing","version":3}`,
 		`{"level":"WARN","list":"/list","msg":"account list","notice":"own account","version":2}`,
 		`{"added":["EcrPullPolicyAccounts"],"level":"INFO","listVersion":"2","msg":"repository","outcome":"updated","removed":[],"repository":"a","trigger":"Request"}`,
 		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"would-update","removed":["EcrPullPolicyLambda"],"repository":"b","trigger":"Request"}`,
@@ -125,17 +125,17 @@ func TestPropagation(t *testing.T) {
 		result  reconcile.Result
 		want    any // seconds
 	}{
-		"written":                {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Updated}, 90.0},
-		"deleted":                {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Deleted}, 90.0},
-		"unchanged":              {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Unchanged}, nil},
-		"failed":                 {trigger.KindListChanged, reconcile.Result{Outcome: reconcile.Failed}, nil},
-		"mended by the schedule": {trigger.KindScheduled, reconcile.Result{Outcome: reconcile.Updated}, nil},
+		"written":                {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Updated}, 90.0},
+		"deleted":                {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Deleted}, 90.0},
+		"unchanged":              {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Unchanged}, nil},
+		"failed":                 {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Failed}, nil},
+		"mended by the schedule": {event.TriggerScheduled, reconcile.Result{Outcome: reconcile.Updated}, nil},
 		"requested by somebody":  {"Else", reconcile.Result{Outcome: reconcile.Updated}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				payload := `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["api"],"trigger":"` + c.trigger + `"}}`
-				_, lines, err := handle(t, payload, func(_ trigger.Repositories, report reconcile.Reporter) error {
+				_, lines, err := handle(t, payload, func(_ event.Repositories, report reconcile.Reporter) error {
 					for _, age := range []time.Duration{30 * time.Second, 90 * time.Second, 60 * time.Second} {
 						c.result.ListChanged = time.Now().Add(-age)
 						report.Repository(t.Context(), c.result)
@@ -170,7 +170,7 @@ func text(t *testing.T, value any) string {
 
 func TestIgnoredEventsWriteOneLine(t *testing.T) {
 	for _, name := range []string{"create-repository-failed", "create-repository-other-registry", "image-scan"} {
-		response, lines, err := handle(t, sample(t, "ignored/"+name), func(trigger.Repositories, reconcile.Reporter) error {
+		response, lines, err := handle(t, sample(t, "ignored/"+name), func(event.Repositories, reconcile.Reporter) error {
 			t.Error("reconciled")
 			return nil
 		})
@@ -186,7 +186,7 @@ func TestPartialBatchResponse(t *testing.T) {
 	}
 	payload := queued(request("good"), request("bad"), "no JSON", sample(t, "ignored/image-scan"), request("fine"))
 	var seen []string
-	response, lines, err := handle(t, payload, func(r trigger.Repositories, _ reconcile.Reporter) error {
+	response, lines, err := handle(t, payload, func(r event.Repositories, _ reconcile.Reporter) error {
 		seen = append(seen, r.Names[0])
 		if r.Names[0] == "bad" {
 			return errors.New("throttled")
@@ -214,7 +214,7 @@ func TestPartialBatchResponse(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	_, lines, err := handle(t, sample(t, "image-pushed"), func(trigger.Repositories, reconcile.Reporter) error { return errors.New("throttled") })
+	_, lines, err := handle(t, sample(t, "image-pushed"), func(event.Repositories, reconcile.Reporter) error { return errors.New("throttled") })
 	if err == nil || len(lines) != 1 || lines[0]["error"] != "throttled" {
 		t.Errorf("got %v, %v: Lambda is to retry, and the log to say why", lines, err)
 	}
@@ -225,7 +225,7 @@ func TestErrors(t *testing.T) {
 
 func TestInvalidNamesAreRejectedAlone(t *testing.T) {
 	const request = `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["api","team..api","web","A"]}}`
-	response, lines, err := handle(t, queued(request), func(r trigger.Repositories, report reconcile.Reporter) error {
+	response, lines, err := handle(t, queued(request), func(r event.Repositories, report reconcile.Reporter) error {
 		for _, name := range r.Names {
 			report.Repository(t.Context(), reconcile.Result{Repository: name, Outcome: reconcile.Unchanged})
 		}
@@ -265,7 +265,7 @@ func TestWhatIsLeftIsRequestedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const request = `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["a1","b1","c1"],"principals":"exist"}}`
-			run := func(trigger.Repositories, reconcile.Reporter) error { return c.err }
+			run := func(event.Repositories, reconcile.Reporter) error { return c.err }
 			requested := func(lines []map[string]any) string {
 				for _, line := range lines {
 					if names, ok := line["requested"].(string); ok {
@@ -305,7 +305,7 @@ func TestRestored(t *testing.T) {
 		"repository created":   {"create-repository", reconcile.Updated, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, lines, err := handle(t, sample(t, c.sample), func(r trigger.Repositories, report reconcile.Reporter) error {
+			_, lines, err := handle(t, sample(t, c.sample), func(r event.Repositories, report reconcile.Reporter) error {
 				report.Repository(t.Context(), reconcile.Result{Repository: r.Names[0], Outcome: c.outcome})
 				return nil
 			})
@@ -328,11 +328,11 @@ func TestWhatIsLeftIsNotRequestedAtEveryReceive(t *testing.T) {
 		messages++
 		for receive := range receives {
 			var body struct {
-				Source     string          `json:"source"`
-				DetailType string          `json:"detail-type"`
-				Detail     trigger.Request `json:"detail"`
+				Source     string        `json:"source"`
+				DetailType string        `json:"detail-type"`
+				Detail     event.Request `json:"detail"`
 			}
-			body.Source, body.DetailType = trigger.RequestSource, trigger.RequestDetailType
+			body.Source, body.DetailType = event.RequestSource, event.RequestDetailType
 			for i := range n {
 				body.Detail.Repositories = append(body.Detail.Repositories, fmt.Sprintf("r%03d", i))
 			}
@@ -343,13 +343,13 @@ func TestWhatIsLeftIsNotRequestedAtEveryReceive(t *testing.T) {
 			handler := &onrepo.Handler{
 				Stack: "stack", Account: "123456789012", Log: telemetry.NewLogger(&bytes.Buffer{}),
 				// AWS throttles: one call is given up, and there is no time for half of the repositories.
-				Reconciler: reconciler(func(r trigger.Repositories, _ reconcile.Reporter) error {
+				Reconciler: reconciler(func(r event.Repositories, _ reconcile.Reporter) error {
 					if len(r.Names) < 4 {
 						return nil
 					}
 					return errors.Join(errors.New("throttled"), &reconcile.Unfinished{Repositories: r.Names[len(r.Names)/2:], Of: len(r.Names)})
 				}),
-				Request: func(_ context.Context, again trigger.Repositories) error {
+				Request: func(_ context.Context, again event.Repositories) error {
 					queue = append(queue, len(again.Names))
 					return nil
 				},

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 // report gathers what one invocation did.
@@ -26,9 +26,9 @@ func newReport(log *slog.Logger) *report {
 func (r *report) rejectedEvent() { r.metrics[telemetry.RejectedEvents]++ }
 
 // rejectedName writes the line of a name that no repository can have.
-func (r *report) rejectedName(ctx context.Context, t trigger.Repositories, reason error) {
+func (r *report) rejectedName(ctx context.Context, t event.Repositories, reason error) {
 	r.metrics[telemetry.RejectedNames]++
-	r.log.WarnContext(ctx, "repository name rejected", "trigger", t.Kind, "error", reason.Error())
+	r.log.WarnContext(ctx, "repository name rejected", "trigger", t.Trigger, "error", reason.Error())
 }
 
 // close writes the line that ends the invocation, if there was anything to count.
@@ -52,13 +52,13 @@ func MetricName(outcome reconcile.Outcome) string {
 }
 
 // of returns the part of the report that one trigger's run fills.
-func (r *report) of(t trigger.Repositories) reconcile.Reporter {
+func (r *report) of(t event.Repositories) reconcile.Reporter {
 	return &triggerReport{report: r, trigger: t}
 }
 
 type triggerReport struct {
 	*report
-	trigger trigger.Repositories
+	trigger event.Repositories
 }
 
 // Repository writes the line of one repository.
@@ -68,14 +68,14 @@ func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result)
 	if wrote && r.trigger.ChangedPolicy() {
 		r.metrics[telemetry.RestoredPolicies]++
 	}
-	if wrote && r.trigger.Kind == trigger.KindListChanged && !result.ListChanged.IsZero() {
+	if wrote && r.trigger.Trigger == event.TriggerListChanged && !result.ListChanged.IsZero() {
 		r.metrics[telemetry.PropagationSeconds] = max(r.metrics[telemetry.PropagationSeconds], time.Since(result.ListChanged).Seconds())
 	}
 	level := slog.LevelInfo
 	attributes := []slog.Attr{
 		slog.String("repository", result.Repository),
 		slog.String("outcome", string(result.Outcome)),
-		slog.String("trigger", r.trigger.Kind),
+		slog.String("trigger", r.trigger.Trigger),
 		slog.String("listVersion", result.ListVersion),
 		slog.Any("added", nonNil(result.Added)),
 		slog.Any("removed", nonNil(result.Removed)),

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -65,7 +65,7 @@ func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, reposito
 		group.Go(func() error {
 			planned[i] = p.repository(ctx, lists, name)
 			done()
-			if awserror.Unanswered(planned[i].Err) {
+			if awsclient.Unanswered(planned[i].Err) {
 				return planned[i].Err
 			}
 			return context.Cause(ctx)

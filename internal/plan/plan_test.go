@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -30,7 +30,7 @@ func standard(style policy.GrantStyle) policy.Standard {
 // made plans the repositories of the account.
 func made(t *testing.T, cloud *stubaws.AWS, s policy.Standard, names ...string) []plan.Repository {
 	t.Helper()
-	snapshot, err := accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, s).ReadAll(t.Context())
+	snapshot, err := parameterstore.New(ssm.NewFromConfig(cloud.Config()), list, s).ReadAll(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestCanceled(t *testing.T) {
 	cancel()
 	planner := &plan.Planner{Standard: standard(policy.GrantPrincipal)}
 	cloud := stubaws.New("123456789012", "eu-central-1")
-	snapshot, err := accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, planner.Standard).ReadAll(t.Context())
+	snapshot, err := parameterstore.New(ssm.NewFromConfig(cloud.Config()), list, planner.Standard).ReadAll(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -27,7 +27,7 @@ type Lists interface {
 	// Read reads the lists that apply to the repositories.
 	Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error)
 	// Moved reports whether the lists have changed since.
-	Moved(ctx context.Context, since accountlist.Snapshot) (bool, error)
+	Changed(ctx context.Context, since accountlist.Snapshot) (bool, error)
 }
 
 // Policies are the repository policies. They fail with registry.ErrNotFound and registry.ErrRejected.
@@ -39,7 +39,7 @@ type Policies interface {
 }
 
 const (
-	// How many repositories of a run are reconciled concurrently. How fast, AWS decides: see internal/pace.
+	// How many repositories of a run are reconciled concurrently. How fast, AWS decides: see internal/awsclient.
 	concurrency = 16
 
 	// A list that changes more often than this during one run is still being edited: the run fails and is retried.
@@ -78,7 +78,7 @@ type Reporter interface {
 
 // Run brings the repositories that a trigger names to the standard policy. The error says what retrying can fix; what it
 // can't is only reported. It is an *Unfinished, and no other error is in it, if nothing but time was missing.
-func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Reporter) error {
+func (r *Reconciler) Run(ctx context.Context, t event.Repositories, report Reporter) error {
 	var inScope []*repository
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(t.Names))) {
 		if r.Scope.Contains(name) {
@@ -97,7 +97,7 @@ func (r *Reconciler) Run(ctx context.Context, t trigger.Repositories, report Rep
 		if !wrote {
 			return err
 		}
-		moved, moveErr := r.Lists.Moved(ctx, lists)
+		moved, moveErr := r.Lists.Changed(ctx, lists)
 		switch {
 		case moveErr != nil:
 			return errors.Join(err, moveErr)

@@ -16,10 +16,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
@@ -61,7 +62,7 @@ func newReconciler(t *testing.T) (*stubaws.AWS, *reconcile.Reconciler) {
 		t.Fatal(err)
 	}
 	return cloud, &reconcile.Reconciler{
-		Lists:    accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, standard),
+		Lists:    parameterstore.New(ssm.NewFromConfig(cloud.Config()), list, standard),
 		Policies: registry.NewPolicies(ecr.NewFromConfig(cloud.Config())),
 		Standard: standard,
 		Scope:    repositories,
@@ -71,7 +72,7 @@ func newReconciler(t *testing.T) (*stubaws.AWS, *reconcile.Reconciler) {
 func run(t *testing.T, r *reconcile.Reconciler, names ...string) (*recorder, error) {
 	t.Helper()
 	report := &recorder{}
-	err := r.Run(t.Context(), trigger.Repositories{Kind: "Request", Names: names}, report)
+	err := r.Run(t.Context(), event.Repositories{Trigger: "Request", Names: names}, report)
 	return report, err
 }
 
@@ -334,7 +335,7 @@ func TestJustCreated(t *testing.T) {
 					}
 				}
 				report := &recorder{}
-				err := r.Run(t.Context(), trigger.Repositories{Kind: "CreateRepository", Names: []string{"api"}, Created: true}, report)
+				err := r.Run(t.Context(), event.Repositories{Trigger: "CreateRepository", Names: []string{"api"}, Created: true}, report)
 				if err != nil || report.outcomes() != c.want {
 					t.Errorf("got %q, %v, want %q", report.outcomes(), err, c.want)
 				}

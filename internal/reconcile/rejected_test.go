@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
@@ -49,7 +49,7 @@ func canPull(document, consumer string) bool {
 func runWhereAllExist(t *testing.T, r *reconcile.Reconciler, names ...string) (*recorder, error) {
 	t.Helper()
 	report := &recorder{}
-	err := r.Run(t.Context(), trigger.Repositories{Kind: "ListChanged", Names: names, Principals: trigger.PrincipalsExist}, report)
+	err := r.Run(t.Context(), event.Repositories{Trigger: "ListChanged", Names: names, Principals: event.PrincipalsExist}, report)
 	return report, err
 }
 

@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // repository is one repository during a run.
 type repository struct {
 	name    string
-	trigger trigger.Repositories
+	trigger event.Repositories
 
 	// written is what the run last wrote to it, or may have written; nil if nothing. A read soon after a write can be
 	// stale, and must not hide that a later list wants something else.
@@ -69,7 +69,7 @@ func (r *Reconciler) attempt(ctx context.Context, read func() (accountlist.Snaps
 	if err != nil {
 		return result.failed(err)
 	}
-	result.ListVersion, result.ListChanged = lists.Version(one.name), lists.Changed(one.name)
+	result.ListVersion, result.ListChanged = lists.Version(one.name), lists.Modified(one.name)
 	switch {
 	case result.ListVersion == "":
 		return result.skipped("no account list can be used: nothing is changed until there is one")
@@ -95,7 +95,7 @@ func (r *Reconciler) attempt(ctx context.Context, read func() (accountlist.Snaps
 // granting by condition to naming them, and only as long as ECR doesn't prove it wrong.
 func (r *Reconciler) merge(existing string, listed []policy.Listed, one *repository) (policy.Change, error) {
 	merge := r.Standard.Merge
-	if one.trigger.Principals == trigger.PrincipalsExist && !one.rejected {
+	if one.trigger.Principals == event.PrincipalsExist && !one.rejected {
 		merge = func(existing string, listed []policy.Listed) (policy.Change, error) {
 			change, err := r.Standard.MergeAs(r.Standard.Style, existing, listed)
 			if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
@@ -35,7 +35,7 @@ func TestDeadline(t *testing.T) {
 		for len(left) > 0 {
 			attempts++
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			err := r.Run(ctx, trigger.Repositories{Kind: "Request", Names: left}, report)
+			err := r.Run(ctx, event.Repositories{Trigger: "Request", Names: left}, report)
 			if ctx.Err() != nil {
 				t.Error("the run took all of its time")
 			}

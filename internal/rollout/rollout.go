@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -38,9 +38,9 @@ type Principals interface {
 // Rollout requests that repositories follow the lists.
 type Rollout struct {
 	Lists      Lists
-	Principals Principals                                            // nil to leave them unchecked
-	Names      func(context.Context) iter.Seq2[[]string, error]      // of the repositories, page by page
-	Requests   func(kind string, known trigger.Principals) Publisher // a new one for every rollout
+	Principals Principals                                          // nil to leave them unchecked
+	Names      func(context.Context) iter.Seq2[[]string, error]    // of the repositories, page by page
+	Requests   func(kind string, known event.Principals) Publisher // a new one for every rollout
 	Standard   policy.Standard
 	Scope      scope.Scope
 }
@@ -67,9 +67,9 @@ type Reporter interface {
 // earlier version of it can, that one is rolled out: its own event may have found this version already.
 //
 // It returns how many repositories were requested. After an error some may have been.
-func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report Reporter) (requested int, err error) {
+func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report Reporter) (requested int, err error) {
 	if !r.Lists.Has(t.Name) {
-		return 0, &trigger.Ignored{Reason: "the parameter " + t.Name + " is no account list"}
+		return 0, &event.Ignored{Reason: "the parameter " + t.Name + " is no account list"}
 	}
 	lists, err := r.Lists.ReadAll(ctx)
 	if err != nil {
@@ -81,7 +81,8 @@ func (r *Rollout) ListChanged(ctx context.Context, t trigger.ListChanged, report
 	if changed.Consumers == nil {
 		return 0, nil
 	}
-	return r.request(ctx, lists, trigger.KindListChanged, changed.Covers, report)
+	covered := func(repository string) bool { return lists.Covers(changed, repository) }
+	return r.request(ctx, lists, event.TriggerListChanged, covered, report)
 }
 
 // Scheduled requests every repository in scope, unless there is no list to follow. It returns what ListChanged does.
@@ -94,19 +95,19 @@ func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int
 	if lists.IsEmpty() {
 		return 0, nil
 	}
-	return r.request(ctx, lists, trigger.KindScheduled, func(string) bool { return true }, report)
+	return r.request(ctx, lists, event.TriggerScheduled, func(string) bool { return true }, report)
 }
 
 // request requests the repositories. Whether all principals exist is known before, and which ones don't is found
 // afterwards: no repository waits for that.
 func (r *Rollout) request(ctx context.Context, lists accountlist.Snapshot, kind string, covered func(repository string) bool, report Reporter) (requested int, err error) {
 	if r.Principals == nil {
-		return r.publish(ctx, r.Requests(kind, trigger.PrincipalsUnknown), covered)
+		return r.publish(ctx, r.Requests(kind, event.PrincipalsUnknown), covered)
 	}
-	known := trigger.PrincipalsUnknown
+	known := event.PrincipalsUnknown
 	rejected, checkErr := r.check(ctx, lists)
 	if checkErr == nil && len(rejected) == 0 {
-		known = trigger.PrincipalsExist
+		known = event.PrincipalsExist
 	}
 	requested, err = r.publish(ctx, r.Requests(kind, known), covered)
 	missing, missingErr := r.missing(ctx, rejected)

@@ -16,12 +16,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
@@ -61,10 +61,10 @@ func newRollout(t *testing.T) (*stubaws.AWS, *rollout.Rollout) {
 	}
 	client := ecr.NewFromConfig(cloud.Config())
 	return cloud, &rollout.Rollout{
-		Lists: accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), list, standard),
+		Lists: parameterstore.New(ssm.NewFromConfig(cloud.Config()), list, standard),
 		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, client) },
-		Requests: func(kind string, known trigger.Principals) rollout.Publisher {
-			return request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind, known)
+		Requests: func(kind string, known event.Principals) rollout.Publisher {
+			return event.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind, known)
 		},
 		Standard: standard,
 		Scope:    repositories,
@@ -75,13 +75,13 @@ func newRollout(t *testing.T) (*stubaws.AWS, *rollout.Rollout) {
 func requested(t *testing.T, cloud *stubaws.AWS, kind string) []string {
 	t.Helper()
 	var names []string
-	for _, event := range cloud.Published() {
-		request, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+	for _, published := range cloud.Published() {
+		request, err := event.ForRepositories(cloud.Envelope(published), cloud.Account)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if request.Kind != kind {
-			t.Errorf("the trigger of a request is %q, want %q", request.Kind, kind)
+		if request.Trigger != kind {
+			t.Errorf("the trigger of a request is %q, want %q", request.Trigger, kind)
 		}
 		names = append(names, request.Names...)
 	}
@@ -114,11 +114,11 @@ func TestListChanged(t *testing.T) {
 			cloud.CreateRepository("team-a/scratch-1")
 			c.write(cloud)
 			report := &recorder{}
-			n, err := r.ListChanged(t.Context(), trigger.ListChanged{Name: c.changed}, report)
+			n, err := r.ListChanged(t.Context(), event.ListChanged{Name: c.changed}, report)
 			if err != nil || n != len(c.want) {
 				t.Errorf("%d requested, %v, want %d", n, err, len(c.want))
 			}
-			if got := requested(t, cloud, trigger.KindListChanged); !slices.Equal(got, c.want) {
+			if got := requested(t, cloud, event.TriggerListChanged); !slices.Equal(got, c.want) {
 				t.Errorf("requested %q, want %q", got, c.want)
 			}
 			if got := strings.Join(report.problems, " "); got != c.problem {
@@ -133,8 +133,8 @@ func TestListChanged(t *testing.T) {
 
 func TestAnotherParameter(t *testing.T) {
 	cloud, r := newRollout(t)
-	_, err := r.ListChanged(t.Context(), trigger.ListChanged{Name: "/other"}, &recorder{})
-	if ignored := (*trigger.Ignored)(nil); !errors.As(err, &ignored) || len(cloud.Calls()) != 0 {
+	_, err := r.ListChanged(t.Context(), event.ListChanged{Name: "/other"}, &recorder{})
+	if ignored := (*event.Ignored)(nil); !errors.As(err, &ignored) || len(cloud.Calls()) != 0 {
 		t.Errorf("got %v, calls %v", err, cloud.Calls())
 	}
 }
@@ -167,7 +167,7 @@ func TestPages(t *testing.T) {
 	if err != nil || n != len(want) {
 		t.Fatalf("%d requested, %v", n, err)
 	}
-	if got := requested(t, cloud, trigger.KindScheduled); !slices.Equal(got, want) {
+	if got := requested(t, cloud, event.TriggerScheduled); !slices.Equal(got, want) {
 		t.Errorf("%d names requested, not each of the %d exactly once", len(got), len(want))
 	}
 	if calls := cloud.Calls(); calls["DescribeRepositories"] != 3 || calls["PutEvents"] != 3 {
@@ -191,7 +191,7 @@ func TestFailures(t *testing.T) {
 			return stubaws.Fault{}
 		}
 		_, scheduledErr := r.Scheduled(t.Context(), &recorder{})
-		_, changedErr := r.ListChanged(t.Context(), trigger.ListChanged{Name: list}, &recorder{})
+		_, changedErr := r.ListChanged(t.Context(), event.ListChanged{Name: list}, &recorder{})
 		for _, err := range []error{scheduledErr, changedErr} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s denied: got %v, want an error that says %q", operation, err, want)
@@ -206,14 +206,14 @@ func TestPrincipals(t *testing.T) {
 		closed  []string
 		fault   stubaws.Fault
 		style   policy.GrantStyle
-		want    trigger.Principals
+		want    event.Principals
 		missing []string
 		calls   int
 	}{
-		"all exist":         {want: trigger.PrincipalsExist, calls: 1},
+		"all exist":         {want: event.PrincipalsExist, calls: 1},
 		"some don't":        {closed: []string{"222222222222"}, missing: []string{"arn:aws:iam::222222222222:root"}, calls: 4},
 		"nobody knows":      {fault: stubaws.Fault{Code: "AccessDeniedException"}, calls: 1},
-		"none is named":     {closed: []string{"222222222222"}, style: policy.GrantCondition, want: trigger.PrincipalsExist},
+		"none is named":     {closed: []string{"222222222222"}, style: policy.GrantCondition, want: event.PrincipalsExist},
 		"one of namespaces": {closed: []string{"333333333333"}, missing: []string{"arn:aws:iam::333333333333:root"}, calls: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -249,8 +249,8 @@ func TestPrincipals(t *testing.T) {
 			if n, err := r.Scheduled(t.Context(), report); n != 1 || err != nil {
 				t.Errorf("%d requested, %v", n, err)
 			}
-			for _, event := range cloud.Published() {
-				request, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+			for _, published := range cloud.Published() {
+				request, err := event.ForRepositories(cloud.Envelope(published), cloud.Account)
 				if err != nil || request.Principals != c.want {
 					t.Errorf("the request says %q, want %q, %v", request.Principals, c.want, err)
 				}

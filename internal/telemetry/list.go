@@ -14,13 +14,13 @@ func LogList(ctx context.Context, log *slog.Logger, list accountlist.List) {
 		log.LogAttrs(ctx, slog.LevelError, "account list cannot be used: it grants and revokes nothing",
 			slog.String("list", list.Name),
 			slog.Int64("version", list.Version),
-			slog.Int64("inForce", list.InForce), // 0: no version
+			slog.Int64("inUse", list.InUse), // 0: no version
 			slog.String("error", list.Problem.Error()))
 	}
 	for _, notice := range list.Notices {
 		log.LogAttrs(ctx, slog.LevelWarn, "account list",
 			slog.String("list", list.Name),
-			slog.Int64("version", list.InForce),
+			slog.Int64("version", list.InUse),
 			slog.String("notice", notice))
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
@@ -199,14 +199,14 @@ func logMembers(t *testing.T) map[string]bool {
 
 type eventful struct{}
 
-func (eventful) Run(ctx context.Context, t trigger.Repositories, report reconcile.Reporter) error {
+func (eventful) Run(ctx context.Context, t event.Repositories, report reconcile.Reporter) error {
 	report.Unusable(ctx, accountlist.List{Problem: errors.New("broken"), Notices: []string{"own account"}})
 	report.Repository(ctx, reconcile.Result{Outcome: reconcile.Failed, Err: errors.New("throttled"), Reason: "none",
 		ListChanged: time.Now()})
 	return nil
 }
 
-func (eventful) ListChanged(context.Context, trigger.ListChanged, rollout.Reporter) (int, error) {
+func (eventful) ListChanged(context.Context, event.ListChanged, rollout.Reporter) (int, error) {
 	return 0, nil
 }
 

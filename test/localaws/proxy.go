@@ -13,7 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 // GoneAccount is an account that doesn't exist in the local AWS, and neither do roles and users whose names end in GoneName.
@@ -91,7 +91,7 @@ func serve(moto http.Handler, w http.ResponseWriter, r *http.Request) {
 func (c ecrCall) rejection(operation string) string {
 	const maxCharacters = 10240
 	switch {
-	case c.RepositoryName != "" && trigger.CheckRepositoryName(c.RepositoryName) != nil:
+	case c.RepositoryName != "" && registry.CheckName(c.RepositoryName) != nil:
 		return "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression'"
 	case operation != "SetRepositoryPolicy":
 		return ""

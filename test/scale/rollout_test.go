@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/function"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -70,8 +70,8 @@ func rollOut(t *testing.T, n int) measured {
 		t.Errorf("onaccount says %s, want %d requested", response, n)
 	}
 	times := make(map[string]int, n)
-	for _, event := range cloud.Published() {
-		request, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+	for _, published := range cloud.Published() {
+		request, err := event.ForRepositories(cloud.Envelope(published), cloud.Account)
 		if err != nil {
 			t.Fatal(err)
 		}

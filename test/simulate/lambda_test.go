@@ -19,15 +19,15 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	events "github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
@@ -65,8 +65,8 @@ func (w *world) deploy() {
 			Lists:      &watchedLists{Store: w.store(), world: w},
 			Principals: &principals.Checker{Policies: registry.NewPolicies(w.ecr), Repository: checkRepository, Standard: w.standard},
 			Names:      func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
-			Requests: func(kind string, known trigger.Principals) rollout.Publisher {
-				return request.NewPublisher(w.bus, kind, known)
+			Requests: func(kind string, known events.Principals) rollout.Publisher {
+				return events.NewPublisher(w.bus, kind, known)
 			},
 			Standard: w.standard,
 			Scope:    w.scope,
@@ -76,8 +76,8 @@ func (w *world) deploy() {
 	}
 }
 
-func (w *world) store() *accountlist.Store {
-	return accountlist.NewStore(w.sabotage.ssm(w.ssm), root, w.standard)
+func (w *world) store() *parameterstore.Store {
+	return parameterstore.New(w.sabotage.ssm(w.ssm), root, w.standard)
 }
 
 func (w *world) newEnvironment() *environment {
@@ -89,8 +89,8 @@ func (w *world) newEnvironment() *environment {
 			Standard: w.standard,
 			Scope:    w.scope,
 		}),
-		Request: func(ctx context.Context, t trigger.Repositories) error {
-			return request.NewPublisher(w.bus, t.Kind, t.Principals).Publish(ctx, t.Names)
+		Request: func(ctx context.Context, t events.Repositories) error {
+			return events.NewPublisher(w.bus, t.Trigger, t.Principals).Publish(ctx, t.Names)
 		},
 		Log: slog.New(slog.DiscardHandler),
 	}}
@@ -98,7 +98,7 @@ func (w *world) newEnvironment() *environment {
 
 // watchedLists notes when an invocation began to read the lists, and whether they changed meanwhile.
 type watchedLists struct {
-	*accountlist.Store
+	*parameterstore.Store
 	world *world
 }
 
@@ -123,8 +123,8 @@ func (w *world) begins(ctx context.Context) {
 	}
 }
 
-func (l *watchedLists) Moved(ctx context.Context, since accountlist.Snapshot) (bool, error) {
-	moved, err := l.Store.Moved(ctx, since)
+func (l *watchedLists) Changed(ctx context.Context, since accountlist.Snapshot) (bool, error) {
+	moved, err := l.Store.Changed(ctx, since)
 	if moved {
 		l.world.mu.Lock()
 		l.world.counted["started over, as a list had changed"]++

@@ -9,10 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	events "github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
 // sabotage breaks the product on purpose.
@@ -41,7 +42,7 @@ func (s sabotage) lists(lists reconcile.Lists) reconcile.Lists {
 
 type unmoved struct{ reconcile.Lists }
 
-func (unmoved) Moved(context.Context, accountlist.Snapshot) (bool, error) { return false, nil }
+func (unmoved) Changed(context.Context, accountlist.Snapshot) (bool, error) { return false, nil }
 
 func (s sabotage) policies(policies reconcile.Policies) reconcile.Policies {
 	switch {
@@ -122,14 +123,14 @@ func (s sabotage) reconciler(r onrepo.Reconciler) onrepo.Reconciler {
 
 type believing struct{ onrepo.Reconciler }
 
-func (r believing) Run(ctx context.Context, t trigger.Repositories, report reconcile.Reporter) error {
-	t.Principals = trigger.PrincipalsExist
+func (r believing) Run(ctx context.Context, t events.Repositories, report reconcile.Reporter) error {
+	t.Principals = events.PrincipalsExist
 	return r.Reconciler.Run(ctx, t, report)
 }
 
 type dying struct{ onrepo.Reconciler }
 
-func (r dying) Run(ctx context.Context, t trigger.Repositories, report reconcile.Reporter) error {
+func (r dying) Run(ctx context.Context, t events.Repositories, report reconcile.Reporter) error {
 	return r.Reconciler.Run(ctx, t, dyingReport{report})
 }
 
@@ -160,7 +161,7 @@ func (p withoutManaged) Policy(ctx context.Context, repository string) (string, 
 	return d.text(), err
 }
 
-func (s sabotage) ssm(api accountlist.API) accountlist.API {
+func (s sabotage) ssm(api parameterstore.API) parameterstore.API {
 	if s.noFallback || s.fallbackToNobody {
 		return otherHistory{api, s.fallbackToNobody}
 	}
@@ -168,7 +169,7 @@ func (s sabotage) ssm(api accountlist.API) accountlist.API {
 }
 
 type otherHistory struct {
-	accountlist.API
+	parameterstore.API
 	nobody bool
 }
 

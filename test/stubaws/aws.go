@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"golang.org/x/time/rate"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // AWS is one account in one Region.
@@ -90,7 +90,7 @@ func (a *AWS) Config() aws.Config {
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
 		BaseEndpoint: aws.String("http://stub.invalid"),
 		HTTPClient:   a,
-		Retryer:      pace.NewRetryer,
+		Retryer:      awsclient.NewRetryer,
 	}
 }
 

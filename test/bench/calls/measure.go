@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/function"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -126,12 +126,12 @@ func (s *stack) sample(f *function.Function, name string) func(context.Context) 
 // request invokes onrepo with a message of the queue.
 func (s *stack) request(repositories []string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		detail, err := json.Marshal(trigger.Request{Repositories: repositories})
+		detail, err := json.Marshal(event.Request{Repositories: repositories})
 		if err != nil {
 			return fmt.Errorf("write request: %w", err)
 		}
 		message, err := function.Message(s.cloud, "1", stubaws.Event{
-			Source: trigger.RequestSource, DetailType: trigger.RequestDetailType, Detail: string(detail),
+			Source: event.RequestSource, DetailType: event.RequestDetailType, Detail: string(detail),
 		})
 		if err != nil {
 			return fmt.Errorf("write message: %w", err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/function"
 )
 
@@ -33,7 +33,7 @@ func (s *stack) steps() []step {
 	const created = "team-a/api" // in events/
 	list := func(value string) func() { return func() { s.cloud.PutList(function.List, value) } }
 	nothing := func() {}
-	batch := s.create("batch", trigger.MaxRequestNames)
+	batch := s.create("batch", event.MaxRequestNames)
 	return []step{
 		{RepositoryCreated, 1, func() { s.cloud.CreateRepository(created); list("111111111111")() },
 			s.sample(s.onrepo, "create-repository.json")},

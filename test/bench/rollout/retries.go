@@ -13,7 +13,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
@@ -43,7 +43,7 @@ func compareRetries(ctx context.Context, w, progress io.Writer) error {
 				o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = attempts })
 			})
 		}},
-		{"internal/pace", pace.NewRetryer},
+		{"internal/awsclient", awsclient.NewRetryer},
 	} {
 		fmt.Fprintf(progress, "reading %d policies with the retries of %s\n", reads, way.name)
 		if err := addRetries(ctx, t, way.name, way.newRetryer); err != nil {

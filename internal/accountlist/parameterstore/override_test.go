@@ -1,4 +1,4 @@
-package accountlist_test
+package parameterstore_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -18,7 +18,7 @@ func TestInstead(t *testing.T) {
 		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
 		Style:    policy.GrantPrincipal,
 	}
-	store := accountlist.NewStore(accountlist.Instead(ssm.NewFromConfig(cloud.Config()), root, "333333333333"), root, standard)
+	store := parameterstore.New(parameterstore.Override(ssm.NewFromConfig(cloud.Config()), root, "333333333333"), root, standard)
 	snapshot := read(t, store, "team-a")
 	if got := accounts(snapshot.Listed("team-a")); got != "333333333333 222222222222" {
 		t.Errorf("got %s", got)
@@ -29,12 +29,12 @@ func TestInstead(t *testing.T) {
 
 	// What SSM has in that place moves nothing; the lists of namespaces do.
 	cloud.PutList(root, "444444444444")
-	moved, err := store.Moved(t.Context(), snapshot)
+	moved, err := store.Changed(t.Context(), snapshot)
 	if err != nil || moved {
 		t.Errorf("moved %v, %v", moved, err)
 	}
 	cloud.PutList(root+"/team-a", "none")
-	moved, err = store.Moved(t.Context(), snapshot)
+	moved, err = store.Changed(t.Context(), snapshot)
 	if err != nil || !moved {
 		t.Errorf("moved %v, %v", moved, err)
 	}
@@ -44,8 +44,8 @@ func TestInstead(t *testing.T) {
 func TestInsteadOfAValidList(t *testing.T) {
 	cloud, _ := newStore()
 	cloud.PutList(root, "111111111111")
-	api := accountlist.Instead(ssm.NewFromConfig(cloud.Config()), root, "what?")
-	snapshot := read(t, accountlist.NewStore(api, root, policy.Standard{Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}, Style: policy.GrantPrincipal}), "team-a")
+	api := parameterstore.Override(ssm.NewFromConfig(cloud.Config()), root, "what?")
+	snapshot := read(t, parameterstore.New(api, root, policy.Standard{Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}, Style: policy.GrantPrincipal}), "team-a")
 	if !snapshot.IsEmpty() || len(snapshot.Unusable()) != 1 || !strings.Contains(snapshot.Unusable()[0].Problem.Error(), "what?") {
 		t.Errorf("got %+v", snapshot.All())
 	}

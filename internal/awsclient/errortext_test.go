@@ -1,4 +1,4 @@
-package awserror_test
+package awsclient_test
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awserror"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
@@ -79,10 +79,10 @@ func TestText(t *testing.T) {
 		"none of AWS": {errors.New("out of paper"), "out of paper", false},
 	} {
 		want, isStart := strings.CutSuffix(c.want, "…")
-		if got := awserror.Text(c.err); !strings.HasPrefix(got, want) || got != want && !isStart {
+		if got := awsclient.ErrorText(c.err); !strings.HasPrefix(got, want) || got != want && !isStart {
 			t.Errorf("%s: got %q, want %q\nof %v", name, got, c.want, c.err)
 		}
-		if got := awserror.Unanswered(c.err); got != c.unanswered {
+		if got := awsclient.Unanswered(c.err); got != c.unanswered {
 			t.Errorf("%s: unanswered is %t\nof %v", name, got, c.err)
 		}
 	}

@@ -1,4 +1,4 @@
-package trigger
+package event
 
 import "cmp"
 
@@ -11,7 +11,7 @@ type imageActionDetail struct {
 	RepositoryName string `json:"repository-name"`
 }
 
-func imageAction(event envelope, kind, actionType string) (Repositories, error) {
+func imageAction(event envelope, trigger, actionType string) (Repositories, error) {
 	detail, err := detailOf[imageActionDetail](event)
 	if err != nil {
 		return Repositories{}, err
@@ -19,7 +19,7 @@ func imageAction(event envelope, kind, actionType string) (Repositories, error) 
 	if detail.ActionType != actionType || detail.Result != "SUCCESS" {
 		return Repositories{}, ignored("image action %q with result %q", detail.ActionType, detail.Result)
 	}
-	return Repositories{Kind: kind, Names: []string{detail.RepositoryName}}, nil
+	return Repositories{Trigger: trigger, Names: []string{detail.RepositoryName}}, nil
 }
 
 type pullThroughCacheDetail struct {
@@ -35,7 +35,7 @@ func pullThroughCacheAction(event envelope) (Repositories, error) {
 	if detail.SyncStatus != "SUCCESS" {
 		return Repositories{}, ignored("pull through cache action with sync-status %q", detail.SyncStatus)
 	}
-	return Repositories{Kind: "ImagePulledThrough", Names: []string{detail.RepositoryName}}, nil
+	return Repositories{Trigger: "ImagePulledThrough", Names: []string{detail.RepositoryName}}, nil
 }
 
 // scanResourceChangeDetail is that of an event which ECR sends if enhanced scanning is on, without any CloudTrail trail:
@@ -55,7 +55,7 @@ func scanResourceChange(event envelope, account string) (Repositories, error) {
 	if err != nil {
 		return Repositories{}, err
 	}
-	t := Repositories{Kind: "ScanResourceChanged", Created: true}
+	t := Repositories{Trigger: "ScanResourceChanged", Created: true}
 	for _, repository := range detail.Repositories {
 		arnName, registry := parseRepositoryARN(repository.ARN)
 		if name := cmp.Or(repository.Name, arnName); name != "" && (registry == "" || registry == account) {

@@ -1,4 +1,4 @@
-package pace_test
+package awsclient_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 const (
@@ -151,7 +151,7 @@ func (r *run) call(ctx context.Context) (exhausted int64) {
 	var group sync.WaitGroup
 	var n atomic.Int64
 	for client := range r.seconds {
-		attempts := retry.NewAttemptMiddleware(pace.NewRetryer(), func(request any) any { return request })
+		attempts := retry.NewAttemptMiddleware(awsclient.NewRetryer(), func(request any) any { return request })
 		aws := func(context.Context, middleware.FinalizeInput) (out middleware.FinalizeOutput, _ middleware.Metadata, err error) {
 			return out, middleware.Metadata{}, r.answer(client)
 		}

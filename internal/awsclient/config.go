@@ -1,6 +1,6 @@
-// Package awsconfig configures the AWS SDK for the functions. The command line has other sources of configuration
-// (files, profiles, single sign-on): the functions would pay for those sources with every cold start.
-package awsconfig
+// Package awsclient is what the clients of all AWS services have in common: their configuration in Lambda, how they retry
+// and pace calls, and the texts of their errors.
+package awsclient
 
 import (
 	"context"
@@ -13,8 +13,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/caarlos0/env/v11"
-
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
 )
 
 // environment is what Lambda sets for a function, and where AWS is if it is not the real one.
@@ -41,7 +39,7 @@ func FromEnvironment() (aws.Config, error) {
 		Region:        e.Region,
 		Credentials:   credentials.NewStaticCredentialsProvider(e.AccessKeyID, e.SecretAccessKey, e.SessionToken),
 		HTTPClient:    awshttp.NewBuildableClient().WithTimeout(callTimeout),
-		Retryer:       pace.NewRetryer,
+		Retryer:       NewRetryer,
 		ConfigSources: []any{serviceEndpoints{}, endpointVariants{fips: e.FIPS, dualStack: e.DualStack}},
 	}
 	if e.Endpoint != "" {

@@ -1,4 +1,4 @@
-package awsconfig_test
+package awsclient_test
 
 import (
 	"errors"
@@ -13,8 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsconfig"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/pace"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 func setEnvironment(t *testing.T, changes map[string]string) {
@@ -35,7 +34,7 @@ func setEnvironment(t *testing.T, changes map[string]string) {
 
 func TestFromEnvironment(t *testing.T) {
 	setEnvironment(t, nil)
-	c, err := awsconfig.FromEnvironment()
+	c, err := awsclient.FromEnvironment()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +52,7 @@ func TestFromEnvironment(t *testing.T) {
 	if client, ok := options.HTTPClient.(*awshttp.BuildableClient); !ok || client.GetTimeout() <= 0 {
 		t.Errorf("%T waits for ever", options.HTTPClient)
 	}
-	if _, paced := options.Retryer.(*pace.Retryer); !paced {
+	if _, paced := options.Retryer.(*awsclient.Retryer); !paced {
 		t.Errorf("calls are retried by %T", options.Retryer)
 	}
 }
@@ -71,7 +70,7 @@ func TestEndpoints(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			setEnvironment(t, test.environment)
-			c, err := awsconfig.FromEnvironment()
+			c, err := awsclient.FromEnvironment()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +114,7 @@ func TestEndpointVariants(t *testing.T) {
 			setEnvironment(t, map[string]string{
 				"AWS_REGION": test.region, "AWS_USE_FIPS_ENDPOINT": test.fips, "AWS_USE_DUALSTACK_ENDPOINT": test.dualStack,
 			})
-			c, err := awsconfig.FromEnvironment()
+			c, err := awsclient.FromEnvironment()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +144,7 @@ func TestEndpointVariants(t *testing.T) {
 
 func TestAWrongVariantIsAnError(t *testing.T) {
 	setEnvironment(t, map[string]string{"AWS_USE_FIPS_ENDPOINT": "perhaps"})
-	if _, err := awsconfig.FromEnvironment(); err == nil || !strings.Contains(err.Error(), "perhaps") {
+	if _, err := awsclient.FromEnvironment(); err == nil || !strings.Contains(err.Error(), "perhaps") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -153,7 +152,7 @@ func TestAWrongVariantIsAnError(t *testing.T) {
 func TestFromEnvironmentNamesWhatIsMissing(t *testing.T) {
 	missing := []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 	setEnvironment(t, map[string]string{missing[0]: "", missing[1]: "", missing[2]: ""})
-	_, err := awsconfig.FromEnvironment()
+	_, err := awsclient.FromEnvironment()
 	if err == nil {
 		t.Fatal("no error")
 	}

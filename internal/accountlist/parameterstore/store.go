@@ -1,6 +1,6 @@
-// Package accountlist reads the account lists from SSM Parameter Store: the list itself, the lists of namespaces
-// below it, and, where the newest version of one cannot be used, the newest earlier version that can.
-package accountlist
+// Package parameterstore reads the account lists from SSM Parameter Store: the account list, the namespace lists below it,
+// and, if the newest version of one can't be used, the newest earlier version that can.
+package parameterstore
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -25,18 +26,18 @@ type API interface {
 	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
 }
 
-// Limits of SSM.
 const (
-	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+	// How many parameters a call reads: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 	maxNames = 10
-	// https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-hierarchies.html
-	maxLevels = 15
+
+	// How often lists that keep changing are read.
+	maxReads = 5
 )
 
-// maxReads is how often lists that keep changing are read.
-const maxReads = 5
-
-var errMoved = errors.New("an account list moved while it was read")
+var (
+	errChanged = errors.New("an account list changed while it was read")
+	errSecure  = errors.New("the parameter is a SecureString: make it a String")
+)
 
 // Store is the account list and the lists of namespaces below it.
 type Store struct {
@@ -45,74 +46,76 @@ type Store struct {
 	standard policy.Standard
 }
 
-// NewStore returns the store of the list with the name root, /ecr-pull-policy/accounts, say. The standard policy
+// New returns the store of the account list with the name root, such as /ecr-pull-policy/accounts. The standard policy
 // decides which lists are too large.
-func NewStore(api API, root string, standard policy.Standard) *Store {
+func New(api API, root string, standard policy.Standard) *Store {
 	return &Store{api: api, root: root, standard: standard}
 }
 
 // Read reads every list on the paths of the repositories: with one call if there are up to ten of them, otherwise
 // with one for the account list and one per ten lists of namespaces.
-func (s *Store) Read(ctx context.Context, repositories []string) (Snapshot, error) {
+func (s *Store) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
 	return s.read(ctx, s.listNames(repositories))
 }
 
 // ReadAll reads every list there is.
-func (s *Store) ReadAll(ctx context.Context) (Snapshot, error) {
+func (s *Store) ReadAll(ctx context.Context) (accountlist.Snapshot, error) {
 	return s.read(ctx, nil)
 }
 
 // read reads the lists with those names; all lists if there are none. A history is read after the lists: if one of them
 // changed in between, what was read never was together, and it starts over.
-func (s *Store) read(ctx context.Context, names []string) (Snapshot, error) {
+func (s *Store) read(ctx context.Context, names []string) (accountlist.Snapshot, error) {
 	for range maxReads {
 		parameters, err := s.fetch(ctx, names)
 		if err != nil {
-			return Snapshot{}, err
+			return accountlist.Snapshot{}, err
 		}
 		snapshot, err := s.resolve(ctx, names, parameters)
-		if !errors.Is(err, errMoved) {
+		if !errors.Is(err, errChanged) {
 			return snapshot, err
 		}
 	}
-	return Snapshot{}, fmt.Errorf("read lists: %w %d times", errMoved, maxReads)
+	return accountlist.Snapshot{}, fmt.Errorf("read lists: %w %d times", errChanged, maxReads)
 }
 
-// Has tells whether a parameter of that name is a list, or would be if it existed.
+// Has reports whether a parameter of that name is a list, or would be if it existed.
 func (s *Store) Has(name string) bool { return name == s.root || strings.HasPrefix(name, s.root+"/") }
 
-// Moved tells whether any list that the snapshot was made of has changed since: a version, a value, one more list
-// or one less.
-func (s *Store) Moved(ctx context.Context, snapshot Snapshot) (bool, error) {
-	parameters, err := s.fetch(ctx, snapshot.names)
+// Changed reports whether a list that a snapshot is about has changed since: its version or value, or that it exists.
+func (s *Store) Changed(ctx context.Context, since accountlist.Snapshot) (bool, error) {
+	parameters, err := s.fetch(ctx, since.Asked())
 	if err != nil {
 		return false, err
 	}
-	return !snapshot.madeOf(parameters), nil
+	return !same(since, parameters), nil
+}
+
+// same reports whether parameters are those of a snapshot. Versions alone would not do: a parameter that was deleted and
+// created again starts at version 1.
+func same(snapshot accountlist.Snapshot, parameters map[string]types.Parameter) bool {
+	for _, list := range snapshot.All() {
+		if _, exists := parameters[list.Name]; exists == accountlist.IsMissing(list.Problem) {
+			return false
+		}
+	}
+	for name, p := range parameters {
+		list := snapshot.List(name)
+		if list.Version != p.Version || list.Value != aws.ToString(p.Value) || !list.Modified.Equal(aws.ToTime(p.LastModifiedDate)) {
+			return false
+		}
+	}
+	return true
 }
 
 // listNames returns the names of all lists that may apply to the repositories.
 func (s *Store) listNames(repositories []string) []string {
 	names := []string{s.root}
 	for _, repository := range repositories {
-		names = append(names, s.path(repository)[1:]...)
+		names = append(names, accountlist.Path(s.root, repository)[1:]...)
 	}
 	slices.Sort(names[1:])
 	return slices.Compact(names)
-}
-
-// path returns the names of the lists on the path of a repository, the account list first.
-func (s *Store) path(repository string) []string {
-	path := []string{s.root}
-	name := s.root
-	for part := range strings.SplitSeq(repository, "/") {
-		name += "/" + part
-		if strings.Count(name, "/") > maxLevels {
-			break
-		}
-		path = append(path, name)
-	}
-	return path
 }
 
 // fetch reads the parameters with those names, or all, as they are now. Missing ones are left out.
@@ -132,7 +135,7 @@ func (s *Store) fetch(ctx context.Context, names []string) (map[string]types.Par
 	return parameters, err
 }
 
-// fetchAll reads the account list and what is below it side by side: every request of a rollout waits for both.
+// fetchAll reads the account list and what is below it concurrently: every request of a rollout waits for both.
 func (s *Store) fetchAll(ctx context.Context) (map[string]types.Parameter, error) {
 	var root, below map[string]types.Parameter
 	group, ctx := errgroup.WithContext(ctx)
@@ -181,41 +184,33 @@ func (s *Store) get(ctx context.Context, names []string) (map[string]types.Param
 	return parameters, nil
 }
 
-// resolve finds out which version of each list is in force.
-func (s *Store) resolve(ctx context.Context, names []string, parameters map[string]types.Parameter) (Snapshot, error) {
-	lists := make(map[string]List, len(parameters))
+// resolve finds out which version of each list is in use.
+func (s *Store) resolve(ctx context.Context, names []string, parameters map[string]types.Parameter) (accountlist.Snapshot, error) {
+	var lists []accountlist.List
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		p := parameters[name]
-		list := List{
-			Name:      name,
-			Version:   p.Version,
-			Modified:  aws.ToTime(p.LastModifiedDate),
-			namespace: namespaceOf(s.root, name),
-			value:     aws.ToString(p.Value),
-		}
-		parsed, err := s.parse(p.Type, aws.ToString(p.Value))
+		list := accountlist.List{Name: name, Version: p.Version, Value: aws.ToString(p.Value), Modified: aws.ToTime(p.LastModifiedDate), InUse: p.Version}
+		parsed, err := s.parse(p.Type, list.Value)
 		if err != nil {
 			list.Problem = err
 			if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {
 				oversized := parsed.Consumers
 				list.Oversized = &oversized
 			}
-			if list.InForce, parsed, err = s.newestValid(ctx, p); err != nil {
-				return Snapshot{}, err
+			if list.InUse, parsed, err = s.newestValid(ctx, p); err != nil {
+				return accountlist.Snapshot{}, err
 			}
-		} else {
-			list.InForce = p.Version
 		}
-		if list.InForce != 0 {
+		if list.InUse != 0 {
 			list.Consumers, list.Notices = &parsed.Consumers, parsed.Notices
 		}
-		lists[name] = list
+		lists = append(lists, list)
 	}
-	return Snapshot{root: s.root, path: s.path, names: names, lists: lists}, nil
+	return accountlist.NewSnapshot(s.root, names, lists), nil
 }
 
 // newestValid returns the newest version in the history of a list that can be used, or 0 if none can. SSM keeps a
-// hundred versions and forgets them all when the parameter is deleted. The error is errMoved if the list isn't what it
+// hundred versions and forgets them all when the parameter is deleted. The error is errChanged if the list isn't what it
 // was any more.
 //
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
@@ -225,7 +220,7 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if notFound := (*types.ParameterNotFound)(nil); errors.As(err, &notFound) {
-			return 0, policy.List{}, errMoved
+			return 0, policy.List{}, errChanged
 		}
 		if err != nil {
 			return 0, policy.List{}, fmt.Errorf("read history of list %s: %w", aws.ToString(current.Name), err)
@@ -243,7 +238,7 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 		}
 	}
 	if !isThere {
-		return 0, policy.List{}, errMoved
+		return 0, policy.List{}, errChanged
 	}
 	return version, list, nil
 }

@@ -1,5 +1,4 @@
-// Package request publishes requests to reconcile repositories on the event bus.
-package request
+package event
 
 import (
 	"context"
@@ -10,12 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
 )
 
-// API is what the publisher needs of EventBridge.
-type API interface {
+// PutEventsAPI is what the publisher needs of EventBridge.
+type PutEventsAPI interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 }
 
@@ -36,24 +33,24 @@ const (
 // Publisher gathers the names of repositories and publishes them, up to 100 in a request and 10 requests in a
 // call. Flush publishes what it still holds.
 type Publisher struct {
-	api        API
-	kind       string
-	principals trigger.Principals
+	api        PutEventsAPI
+	trigger    string
+	principals Principals
 	names      []string
 	entries    []types.PutEventsRequestEntry
 	bytes      int
 }
 
-// NewPublisher returns a publisher that holds nothing yet. kind is the reason for its requests: KindListChanged or
-// KindScheduled of package trigger, or empty. principals is what is known of the principals in the lists.
-func NewPublisher(api API, kind string, principals trigger.Principals) *Publisher {
-	return &Publisher{api: api, kind: kind, principals: principals}
+// NewPublisher returns a publisher that holds nothing yet. trigger is the reason for its requests: TriggerListChanged or
+// TriggerScheduled, or empty. principals is what is known of the principals in the lists.
+func NewPublisher(api PutEventsAPI, trigger string, principals Principals) *Publisher {
+	return &Publisher{api: api, trigger: trigger, principals: principals}
 }
 
 // Add asks to reconcile one more repository.
 func (p *Publisher) Add(ctx context.Context, repository string) error {
 	p.names = append(p.names, repository)
-	if len(p.names) < trigger.MaxRequestNames {
+	if len(p.names) < MaxRequestNames {
 		return nil
 	}
 	return p.closeRequest(ctx)
@@ -81,7 +78,7 @@ func (p *Publisher) Flush(ctx context.Context) error {
 
 // closeRequest makes an entry of the gathered names, and a call of the entries if they fill one.
 func (p *Publisher) closeRequest(ctx context.Context) error {
-	detail, err := json.Marshal(trigger.Request{Trigger: p.kind, Principals: p.principals, Repositories: p.names})
+	detail, err := json.Marshal(Request{Trigger: p.trigger, Principals: p.principals, Repositories: p.names})
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}
@@ -92,8 +89,8 @@ func (p *Publisher) closeRequest(ctx context.Context) error {
 		}
 	}
 	p.entries = append(p.entries, types.PutEventsRequestEntry{
-		Source:     aws.String(trigger.RequestSource),
-		DetailType: aws.String(trigger.RequestDetailType),
+		Source:     aws.String(RequestSource),
+		DetailType: aws.String(RequestDetailType),
 		Detail:     aws.String(string(detail)),
 	})
 	p.bytes += len(detail)

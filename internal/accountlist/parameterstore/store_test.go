@@ -1,4 +1,4 @@
-package accountlist_test
+package parameterstore_test
 
 import (
 	"context"
@@ -11,23 +11,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
 const root = "/ecr-pull-policy/accounts"
 
-func newStore() (*stubaws.AWS, *accountlist.Store) {
+func newStore() (*stubaws.AWS, *parameterstore.Store) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	standard := policy.Standard{
 		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
 		Style:    policy.GrantPrincipal,
 		Lambda:   true,
 	}
-	return cloud, accountlist.NewStore(ssm.NewFromConfig(cloud.Config()), root, standard)
+	return cloud, parameterstore.New(ssm.NewFromConfig(cloud.Config()), root, standard)
 }
 
-func read(t *testing.T, store *accountlist.Store, repositories ...string) accountlist.Snapshot {
+func read(t *testing.T, store *parameterstore.Store, repositories ...string) accountlist.Snapshot {
 	t.Helper()
 	snapshot, err := store.Read(t.Context(), repositories)
 	if err != nil {
@@ -96,11 +97,11 @@ func TestChanged(t *testing.T) {
 		time.Sleep(time.Minute)
 		cloud.PutList(root+"/team-b", "*") // cannot be used
 		for repository, want := range map[string]time.Duration{"api": 0, "team-a/api": time.Minute} {
-			if got := read(t, store, repository).Changed(repository).Sub(start).Round(time.Second); got != want {
+			if got := read(t, store, repository).Modified(repository).Sub(start).Round(time.Second); got != want {
 				t.Errorf("the lists of %s changed %s after the start, want %s", repository, got, want)
 			}
 		}
-		if changed := read(t, store, "team-b").Changed("team-b"); !changed.IsZero() {
+		if changed := read(t, store, "team-b").Modified("team-b"); !changed.IsZero() {
 			t.Errorf("the lists of team-b changed at %s, want it unknown", changed)
 		}
 	})
@@ -187,8 +188,8 @@ func TestUnusableLists(t *testing.T) {
 			if len(unusable) != 1 || !strings.Contains(unusable[0].Problem.Error(), c.problem) {
 				t.Fatalf("unusable lists %+v, want one with a problem that says %s", unusable, c.problem)
 			}
-			if unusable[0].InForce != c.inForce {
-				t.Errorf("version %d is in force, want %d", unusable[0].InForce, c.inForce)
+			if unusable[0].InUse != c.inForce {
+				t.Errorf("version %d is in force, want %d", unusable[0].InUse, c.inForce)
 			}
 			if got := accounts(snapshot.Listed("api")); got != c.consumers {
 				t.Errorf("consumers %q, want %q", got, c.consumers)
@@ -244,7 +245,7 @@ func TestAReadThatIsTorn(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	if _, err := store.Read(t.Context(), []string{"api"}); err == nil || !strings.Contains(err.Error(), "moved while it was read 5 times") {
+	if _, err := store.Read(t.Context(), []string{"api"}); err == nil || !strings.Contains(err.Error(), "changed while it was read 5 times") {
 		t.Errorf("a list that keeps moving: %v", err)
 	}
 }
@@ -283,9 +284,9 @@ func TestMoved(t *testing.T) {
 			cloud.PutList(root, "111111111111")
 			snapshot := read(t, store, "team-a/api")
 			c.edit(cloud)
-			moved, err := store.Moved(t.Context(), snapshot)
+			moved, err := store.Changed(t.Context(), snapshot)
 			if err != nil || moved != c.want {
-				t.Errorf("moved %t, %v, want %t", moved, err, c.want)
+				t.Errorf("changed %t, %v, want %t", moved, err, c.want)
 			}
 		})
 	}
@@ -304,8 +305,8 @@ func TestMovedBehindABrokenVersion(t *testing.T) {
 		snapshot := read(t, store, "api")
 		time.Sleep(time.Second)
 		rewrite("222222222222")
-		if moved, err := store.Moved(t.Context(), snapshot); err != nil || !moved {
-			t.Errorf("moved %t, %v", moved, err)
+		if moved, err := store.Changed(t.Context(), snapshot); err != nil || !moved {
+			t.Errorf("changed %t, %v", moved, err)
 		}
 	})
 }
@@ -322,14 +323,14 @@ func TestList(t *testing.T) {
 		t.Fatalf("got %+v", list)
 	}
 	for repository, want := range map[string]bool{"team-a": true, "team-a/api": true, "team-ab": false, "x/team-a": false} {
-		if list.Covers(repository) != want {
+		if snapshot.Covers(list, repository) != want {
 			t.Errorf("covers %s: %t, want %t", repository, !want, want)
 		}
 	}
-	if list = snapshot.List(root); !accountlist.IsMissing(list.Problem) || !list.Covers("anything") {
+	if list = snapshot.List(root); !accountlist.IsMissing(list.Problem) || !snapshot.Covers(list, "anything") {
 		t.Errorf("the missing account list: got %+v", list)
 	}
-	if list = snapshot.List(root + "/team-b"); !accountlist.IsMissing(list.Problem) || list.Covers("anything") || !list.Covers("team-b/api") {
+	if list = snapshot.List(root + "/team-b"); !accountlist.IsMissing(list.Problem) || snapshot.Covers(list, "anything") || !snapshot.Covers(list, "team-b/api") {
 		t.Errorf("a missing list of a namespace: got %+v", list)
 	}
 }
@@ -361,7 +362,7 @@ func TestFailedCallsAreErrors(t *testing.T) {
 
 // Who may write the lists of one namespace must not be able to stop the repositories of another.
 func TestListsOfOtherNamespacesDoNotMatter(t *testing.T) {
-	setUp := func(others int) (*stubaws.AWS, *accountlist.Store, []string) {
+	setUp := func(others int) (*stubaws.AWS, *parameterstore.Store, []string) {
 		cloud, store := newStore()
 		cloud.PutList(root, "111111111111")
 		for i := range others {
@@ -410,7 +411,7 @@ func TestListsOfOtherNamespacesDoNotMatter(t *testing.T) {
 		cloud, store, repositories := setUp(0)
 		snapshot := read(t, store, repositories...)
 		cloud.PutList(root+"/team-a", "222222222222")
-		if moved, err := store.Moved(t.Context(), snapshot); err != nil || moved {
+		if moved, err := store.Changed(t.Context(), snapshot); err != nil || moved {
 			t.Errorf("moved %v, %v", moved, err)
 		}
 	})

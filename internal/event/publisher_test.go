@@ -1,4 +1,4 @@
-package request_test
+package event_test
 
 import (
 	"context"
@@ -10,17 +10,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/request"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-func newPublisher() (*stubaws.AWS, *request.Publisher) {
+func newPublisher() (*stubaws.AWS, *event.Publisher) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
-	return cloud, request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), "", trigger.PrincipalsUnknown)
+	return cloud, event.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), "", event.PrincipalsUnknown)
 }
 
-func publish(t *testing.T, p *request.Publisher, n, nameLength int) error {
+func publish(t *testing.T, p *event.Publisher, n, nameLength int) error {
 	t.Helper()
 	for i := range n {
 		name := fmt.Sprintf("r%0*d", nameLength-1, i)
@@ -35,9 +34,9 @@ func publish(t *testing.T, p *request.Publisher, n, nameLength int) error {
 func named(t *testing.T, cloud *stubaws.AWS) (requests int, times map[string]int) {
 	t.Helper()
 	times = map[string]int{}
-	for _, event := range cloud.Published() {
+	for _, published := range cloud.Published() {
 		requests++
-		decoded, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
+		decoded, err := event.ForRepositories(cloud.Envelope(published), cloud.Account)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,15 +110,15 @@ func TestEntriesThatStayFailed(t *testing.T) {
 }
 
 func TestPrincipals(t *testing.T) {
-	for _, principals := range []trigger.Principals{trigger.PrincipalsUnknown, trigger.PrincipalsExist} {
+	for _, principals := range []event.Principals{event.PrincipalsUnknown, event.PrincipalsExist} {
 		cloud := stubaws.New("123456789012", "eu-central-1")
-		publisher := request.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), trigger.KindListChanged, principals)
+		publisher := event.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), event.TriggerListChanged, principals)
 		if err := publish(t, publisher, 101, 10); err != nil {
 			t.Fatal(err)
 		}
-		for _, event := range cloud.Published() {
-			got, err := trigger.ForRepositories(cloud.Envelope(event), cloud.Account)
-			if err != nil || got.Kind != trigger.KindListChanged || got.Principals != principals {
+		for _, published := range cloud.Published() {
+			got, err := event.ForRepositories(cloud.Envelope(published), cloud.Account)
+			if err != nil || got.Trigger != event.TriggerListChanged || got.Principals != principals {
 				t.Errorf("published %q, received %+v, %v", principals, got, err)
 			}
 		}
@@ -155,7 +154,7 @@ func TestAnAnswerThatLacksEntriesIsAnError(t *testing.T) {
 			"no entries":          {},
 			"a count without one": {FailedEntryCount: 2},
 		} {
-			p := request.NewPublisher(&short{output}, "", trigger.PrincipalsUnknown)
+			p := event.NewPublisher(&short{output}, "", event.PrincipalsUnknown)
 			if err := publish(t, p, 200, 10); err == nil {
 				t.Errorf("%s: two requests are lost, and nobody is told", name)
 			}

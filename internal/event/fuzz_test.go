@@ -1,4 +1,4 @@
-package trigger_test
+package event_test
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/trigger"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 )
 
 // AWS's own pattern for repository names.
@@ -46,48 +46,35 @@ func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`null`))
 
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		messages, _, err := trigger.Messages(payload)
+		messages, _, err := event.Messages(payload)
 		if err != nil {
 			return
 		}
 		for _, message := range messages {
-			got, err := trigger.ForRepositories(message.Event, account)
+			got, err := event.ForRepositories(message.Event, account)
 			if err == nil {
 				checkRepositories(t, got)
-			} else if ignored := (*trigger.Ignored)(nil); errors.As(err, &ignored) && ignored.Reason == "" {
+			} else if ignored := (*event.Ignored)(nil); errors.As(err, &ignored) && ignored.Reason == "" {
 				t.Error("ignored without a reason")
 			}
-			list, err := trigger.ForLists(message.Event, account)
-			if changed, ok := list.(trigger.ListChanged); err == nil && ok && changed.Name == "" {
+			list, err := event.ForLists(message.Event, account)
+			if changed, ok := list.(event.ListChanged); err == nil && ok && changed.Name == "" {
 				t.Error("a list without a name")
 			}
 		}
 	})
 }
 
-// FuzzRepositoryName: a name is valid if it is so by AWS's pattern and length.
-func FuzzRepositoryName(f *testing.F) {
-	for _, name := range []string{"a", "ab", "a/b", "a--b", "a---b", "a__b", "a___b", "a..b", "a._b", "a-_b", "a/-b", "a-/b", "/ab", "ab/", "a//b", "Ab", "a\n", "ä1", ""} {
-		f.Add(name)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		want := len(name) >= 2 && len(name) <= 256 && repositoryName.MatchString(name)
-		if err := trigger.CheckRepositoryName(name); (err == nil) != want {
-			t.Errorf("%q: %v, want valid: %t", name, err, want)
-		}
-	})
-}
-
-func checkRepositories(t *testing.T, got trigger.Repositories) {
+func checkRepositories(t *testing.T, got event.Repositories) {
 	t.Helper()
-	request := got.Kind == trigger.KindRequest || got.Kind == trigger.KindListChanged || got.Kind == trigger.KindScheduled
-	if n := len(got.Names); n == 0 || request && n+len(got.Invalid) > trigger.MaxRequestNames || got.Kind == "" {
-		t.Errorf("%d names, kind %q", n, got.Kind)
+	request := got.Trigger == event.TriggerRequest || got.Trigger == event.TriggerListChanged || got.Trigger == event.TriggerScheduled
+	if n := len(got.Names); n == 0 || request && n+len(got.Invalid) > event.MaxRequestNames || got.Trigger == "" {
+		t.Errorf("%d names, kind %q", n, got.Trigger)
 	}
 	if len(got.ChangedBy) > 710 || !utf8.ValidString(got.ChangedBy) {
 		t.Errorf("%d bytes of a caller: %q", len(got.ChangedBy), got.ChangedBy)
 	}
-	if p := got.Principals; p != trigger.PrincipalsUnknown && p != trigger.PrincipalsExist {
+	if p := got.Principals; p != event.PrincipalsUnknown && p != event.PrincipalsExist {
 		t.Errorf("principals %q", p)
 	}
 	for _, name := range got.Names {

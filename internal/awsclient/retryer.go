@@ -1,10 +1,4 @@
-// Package pace retries calls to AWS and paces them, so that AWS throttles few of them.
-//
-// AWS doesn't publish how often a policy can be read or written, so a client has to find out. The SDK's adaptive mode
-// takes every throttled call as a reason to slow down by 30 %, even if several were made at the same time, and slows
-// down all operations because of one of them. Here, calls that were made before the client slowed down don't count
-// again, and every operation has its own pace.
-package pace
+package awsclient
 
 import (
 	"context"
@@ -27,7 +21,12 @@ const (
 	maxBackoff   = time.Second
 )
 
-// Retryer is the SDK's standard retryer with a pace. Every client needs its own.
+// Retryer is the SDK's standard retryer with a pace, so that AWS throttles few calls. Every client needs its own.
+//
+// AWS doesn't publish how often a policy can be read or written, so a client has to find out. The SDK's adaptive mode
+// takes every throttled call as a reason to slow down by 30 %, even if several were made at the same time, and slows
+// down all operations because of one of them. Here, calls that were made before the client slowed down don't count
+// again, and every operation has its own pace.
 type Retryer struct {
 	*retry.Standard
 	throttles retry.IsErrorThrottles

@@ -1,4 +1,4 @@
-package trigger
+package event
 
 import "fmt"
 
@@ -11,11 +11,11 @@ const (
 	MaxRequestNames = 100
 )
 
-// Kinds of Repositories that come as requests.
+// Triggers of requests.
 const (
-	KindListChanged = "ListChanged" // of a rollout after a list changed
-	KindScheduled   = "Scheduled"   // of a rollout of the schedule
-	KindRequest     = "Request"     // of anyone else
+	TriggerListChanged = "ListChanged" // of a rollout after a list changed
+	TriggerScheduled   = "Scheduled"   // of a rollout of the schedule
+	TriggerRequest     = "Request"     // of anyone else
 )
 
 // Principals is what a rollout knows of the principals that the lists name. It is a hint, as all that an event carries: it
@@ -29,7 +29,7 @@ const (
 
 // Request is the detail of the event that asks to reconcile repositories.
 type Request struct {
-	Trigger      string     `json:"trigger,omitempty"` // one of the kinds; it is for logs and metrics alone
+	Trigger      string     `json:"trigger,omitempty"` // it is for logs and metrics alone
 	Principals   Principals `json:"principals,omitempty"`
 	Repositories []string   `json:"repositories"`
 }
@@ -42,10 +42,10 @@ func request(event envelope) (Repositories, error) {
 	if n := len(detail.Repositories); n == 0 || n > MaxRequestNames {
 		return Repositories{}, fmt.Errorf("request names %d repositories: name 1 to %d in detail.repositories", n, MaxRequestNames)
 	}
-	t := Repositories{Kind: KindRequest, Names: detail.Repositories}
+	t := Repositories{Trigger: TriggerRequest, Names: detail.Repositories}
 	switch detail.Trigger {
-	case KindListChanged, KindScheduled:
-		t.Kind = detail.Trigger
+	case TriggerListChanged, TriggerScheduled:
+		t.Trigger = detail.Trigger
 	}
 	if detail.Principals == PrincipalsExist {
 		t.Principals = PrincipalsExist

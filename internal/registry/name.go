@@ -1,11 +1,11 @@
-package trigger
+package registry
 
 import (
 	"fmt"
 	"strings"
 )
 
-// CheckRepositoryName rejects what isn't a valid name of a repository. ECR's current API reference documents 2 to 256
+// CheckName rejects what isn't a valid name of a repository. ECR's current API reference documents 2 to 256
 // characters that match
 //
 //	[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
@@ -14,7 +14,7 @@ import (
 // separator only: ECR then rejects the name itself.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
-func CheckRepositoryName(name string) error {
+func CheckName(name string) error {
 	const shortest, longest = 2, 256
 	if len(name) < shortest || len(name) > longest {
 		return fmt.Errorf("%.40q: invalid repository name; must have %d to %d characters, found %d", name, shortest, longest, len(name))

@@ -1,4 +1,4 @@
-package trigger
+package event
 
 import (
 	"cmp"
@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Kinds of Repositories that come from CloudTrail: the names of the calls.
+// Triggers that come from CloudTrail: the names of the calls.
 const (
-	kindCreated      = "CreateRepository"
-	kindSetPolicy    = "SetRepositoryPolicy"
-	kindDeletePolicy = "DeleteRepositoryPolicy"
+	triggerCreated      = "CreateRepository"
+	triggerSetPolicy    = "SetRepositoryPolicy"
+	triggerDeletePolicy = "DeleteRepositoryPolicy"
 )
 
 // cloudTrailDetail is the part of a CloudTrail record that names the repository and the caller of a call to ECR. Calls
@@ -62,7 +62,7 @@ func cloudTrail(event envelope, account string) (Repositories, error) {
 		return Repositories{}, ignored("a call to %q, not to ECR", detail.EventSource)
 	}
 	switch detail.EventName {
-	case kindCreated, kindSetPolicy, kindDeletePolicy:
+	case triggerCreated, triggerSetPolicy, triggerDeletePolicy:
 	default:
 		return Repositories{}, ignored("%q changes no repository policy", detail.EventName)
 	}
@@ -76,7 +76,7 @@ func cloudTrail(event envelope, account string) (Repositories, error) {
 	if name == "" {
 		return Repositories{}, fmt.Errorf("%s event names no repository", detail.EventName)
 	}
-	t := Repositories{Kind: detail.EventName, Names: []string{name}, Created: detail.EventName == kindCreated}
+	t := Repositories{Trigger: detail.EventName, Names: []string{name}, Created: detail.EventName == triggerCreated}
 	if t.ChangedPolicy() {
 		t.ChangedBy = detail.caller()
 	}

@@ -1,18 +1,20 @@
-// Package trigger decodes what starts the functions - EventBridge events, alone or in SQS messages - into small
-// typed values.
+// Package event is the messages that start the functions: it decodes EventBridge events, alone or in SQS messages, into
+// small typed values, and publishes the one that is the product's own, the request to reconcile repositories.
 //
-// An event is a hint: a trigger carries names of repositories and lists, and nothing that could end up in a policy. The
-// names are checked here, so that they can be passed to AWS.
-package trigger
+// An event is a hint: it carries names of repositories and lists, and nothing that could end up in a policy. The names are
+// checked here, so that they can be passed to AWS.
+package event
 
 import (
 	"errors"
 	"fmt"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 // Repositories asks to reconcile the named repositories.
 type Repositories struct {
-	Kind       string     // what happened, for the log: CreateRepository, ImagePushed, ListChanged, …
+	Trigger    string     // what happened, for the log: CreateRepository, ImagePushed, ListChanged, …
 	Names      []string   // at least one; valid repository names
 	Invalid    []error    // why other names in the event were rejected
 	Created    bool       // the repositories may have just been created: ECR may not know them yet
@@ -22,7 +24,7 @@ type Repositories struct {
 
 // ChangedPolicy reports whether the trigger is a change of a policy. The rule leaves out those that the stack itself makes.
 func (t Repositories) ChangedPolicy() bool {
-	return t.Kind == kindSetPolicy || t.Kind == kindDeletePolicy
+	return t.Trigger == triggerSetPolicy || t.Trigger == triggerDeletePolicy
 }
 
 // Rollout asks for a rollout: it is a ListChanged or a Scheduled.
@@ -47,8 +49,8 @@ func (i *Ignored) Error() string { return "ignored: " + i.Reason }
 
 func ignored(format string, a ...any) *Ignored { return &Ignored{Reason: fmt.Sprintf(format, a...)} }
 
-// kind is what tells EventBridge messages apart.
-type kind struct{ source, detailType string }
+// messageType tells EventBridge messages apart.
+type messageType struct{ source, detailType string }
 
 // ForRepositories decodes an event that names repositories of the account's registry. The error is *Ignored if the
 // event isn't for this function; any other error means that it is malformed.
@@ -58,22 +60,22 @@ func ForRepositories(message []byte, account string) (Repositories, error) {
 		return Repositories{}, err
 	}
 	var t Repositories
-	switch k := (kind{event.Source, event.DetailType}); k {
-	case kind{"aws.ecr", "AWS API Call via CloudTrail"},
-		kind{"aws.ecr", "AWS Service Event via CloudTrail"},
+	switch k := (messageType{event.Source, event.DetailType}); k {
+	case messageType{"aws.ecr", "AWS API Call via CloudTrail"},
+		messageType{"aws.ecr", "AWS Service Event via CloudTrail"},
 		// Assumed: AWS documents the eventSource replication.ecr.amazonaws.com, not the source of such an event.
-		kind{"aws.replication.ecr", "AWS API Call via CloudTrail"},
-		kind{"aws.replication.ecr", "AWS Service Event via CloudTrail"}:
+		messageType{"aws.replication.ecr", "AWS API Call via CloudTrail"},
+		messageType{"aws.replication.ecr", "AWS Service Event via CloudTrail"}:
 		t, err = cloudTrail(event, account)
-	case kind{"aws.ecr", "ECR Image Action"}:
+	case messageType{"aws.ecr", "ECR Image Action"}:
 		t, err = imageAction(event, "ImagePushed", "PUSH")
-	case kind{"aws.ecr", "ECR Replication Action"}:
+	case messageType{"aws.ecr", "ECR Replication Action"}:
 		t, err = imageAction(event, "ImageReplicated", "REPLICATE")
-	case kind{"aws.ecr", "ECR Pull Through Cache Action"}:
+	case messageType{"aws.ecr", "ECR Pull Through Cache Action"}:
 		t, err = pullThroughCacheAction(event)
-	case kind{"aws.ecr", "ECR Scan Resource Change"}:
+	case messageType{"aws.ecr", "ECR Scan Resource Change"}:
 		t, err = scanResourceChange(event, account)
-	case kind{RequestSource, RequestDetailType}:
+	case messageType{RequestSource, RequestDetailType}:
 		t, err = request(event)
 	default:
 		err = ignored("not an event for this function: source %q, detail-type %q", k.source, k.detailType)
@@ -89,14 +91,14 @@ func (t Repositories) checked() (Repositories, error) {
 	names := t.Names
 	t.Names = nil
 	for _, name := range names {
-		if err := CheckRepositoryName(name); err != nil {
+		if err := registry.CheckName(name); err != nil {
 			t.Invalid = append(t.Invalid, err)
 			continue
 		}
 		t.Names = append(t.Names, name)
 	}
 	if len(t.Names) == 0 {
-		return Repositories{}, fmt.Errorf("%s event: %w", t.Kind, errors.Join(t.Invalid...))
+		return Repositories{}, fmt.Errorf("%s event: %w", t.Trigger, errors.Join(t.Invalid...))
 	}
 	return t, nil
 }
@@ -107,10 +109,10 @@ func ForLists(message []byte, account string) (Rollout, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch k := (kind{event.Source, event.DetailType}); k {
-	case kind{"aws.ssm", "Parameter Store Change"}:
+	switch k := (messageType{event.Source, event.DetailType}); k {
+	case messageType{"aws.ssm", "Parameter Store Change"}:
 		return parameterStoreChange(event)
-	case kind{"aws.events", "Scheduled Event"}:
+	case messageType{"aws.events", "Scheduled Event"}:
 		return Scheduled{}, nil
 	default:
 		return nil, ignored("not an event for this function: source %q, detail-type %q", k.source, k.detailType)

@@ -1,5 +1,4 @@
-// Package awserror describes the failed calls of the AWS SDK in few words.
-package awserror
+package awsclient
 
 import (
 	"errors"
@@ -14,10 +13,10 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Text returns the text of an error, with the SDK's account of a failed call reduced to its cause: what AWS answered, or
+// ErrorText returns the text of an error, with the SDK's account of a failed call reduced to its cause: what AWS answered, or
 // which service at which address gave no answer, and why. It leaves out what belongs to one call only (request IDs,
 // attempts, local ports), so that the same cause has the same text.
-func Text(err error) string {
+func ErrorText(err error) string {
 	var call *smithy.OperationError
 	if !errors.As(err, &call) {
 		return err.Error()

@@ -1,4 +1,4 @@
-package pace_test
+package awsclient_test
 
 import (
 	"context"
