@@ -42,20 +42,31 @@ func cause(call *smithy.OperationError) string {
 		return answer.ErrorCode() + ": " + answer.ErrorMessage()
 	}
 	if response := responseTo(call); response != nil && response.HTTPStatusCode() >= http.StatusMultipleChoices {
-		return fmt.Sprintf("the answer was %d %s", response.HTTPStatusCode(), http.StatusText(response.HTTPStatusCode()))
+		return fmt.Sprintf("unexpected answer from %s: %d %s", server(call), response.HTTPStatusCode(), http.StatusText(response.HTTPStatusCode()))
+	}
+	if undecodable := (*smithy.DeserializationError)(nil); errors.As(call, &undecodable) { // a captive portal, for example
+		return fmt.Sprintf("unexpected answer from %s: %v", server(call), innermost(call))
 	}
 	return innermost(call).Error()
 }
 
 func noAnswer(call *smithy.OperationError) string {
+	if address := addressOf(call); address != nil && address.Host == "" {
+		return fmt.Sprintf("the endpoint of %s is not a URL: check AWS_ENDPOINT_URL", call.ServiceID)
+	}
+	return fmt.Sprintf("no answer from %s: %s", server(call), connection(call))
+}
+
+// server names the service and the address of a call.
+func server(call *smithy.OperationError) string {
 	for inner := call; errors.As(inner.Err, &inner); { // a call can fail because another one, for credentials, does
 		call = inner
 	}
-	from := call.ServiceID
+	name := call.ServiceID
 	if address := addressOf(call); address != nil {
-		from += " at " + address.Scheme + "://" + address.Host
+		name += " at " + address.Scheme + "://" + address.Host
 	}
-	return fmt.Sprintf("no answer from %s: %s", from, connection(call))
+	return name
 }
 
 // addressOf returns the address that a call was sent to; nil if it isn't known.

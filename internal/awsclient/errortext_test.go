@@ -30,6 +30,8 @@ func TestText(t *testing.T) {
 		case strings.Contains(name, "a/ill"):
 			w.WriteHeader(http.StatusInternalServerError)
 			fmt.Fprint(w, `<!doctype html>`)
+		case strings.Contains(name, "a/portal"):
+			fmt.Fprint(w, `<!doctype html>`)
 		case strings.Contains(name, "a/empty"):
 			w.WriteHeader(http.StatusBadGateway)
 		case strings.Contains(name, "a/broken"):
@@ -63,9 +65,11 @@ func TestText(t *testing.T) {
 		want       string
 		unanswered bool
 	}{
-		"an answer": {fmt.Errorf("get policy: %w", get(server.URL, "a/denied")), "get policy: AccessDeniedException: not for you", false},
-		"no JSON":   {get(server.URL, "a/ill"), "the answer was 500 Internal Server Error", false},
-		"no body":   {get(server.URL, "a/empty"), "the answer was 502 Bad Gateway", false},
+		"an answer":      {fmt.Errorf("get policy: %w", get(server.URL, "a/denied")), "get policy: AccessDeniedException: not for you", false},
+		"no JSON":        {get(server.URL, "a/ill"), "unexpected answer from ECR at " + server.URL + ": 500 Internal Server Error", false},
+		"no body":        {get(server.URL, "a/empty"), "unexpected answer from ECR at " + server.URL + ": 502 Bad Gateway", false},
+		"another's page": {get(server.URL, "a/portal"), "unexpected answer from ECR at " + server.URL + ": invalid character '<' looking for beginning of value", false},
+		"no URL":         {get("nonsense", "a/api"), "the endpoint of ECR is not a URL: check AWS_ENDPOINT_URL", true},
 		"closed port": {fmt.Errorf("%w: see above", get(gone.URL, "a/api")),
 			"no answer from ECR at " + gone.URL + ": dial tcp " + host + ": connect: connection refused: see above", true},
 		"broken connection": {get(server.URL, "a/broken"), "no answer from ECR at " + server.URL + ": EOF", true},
