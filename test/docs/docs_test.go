@@ -1,4 +1,4 @@
-// Package docs_test runs what the docs tell people to run, and looks whether what they link to is there.
+// Package docs_test runs the commands in the documentation and checks its links, parameters, alarms, and prices.
 package docs_test
 
 import (
@@ -11,7 +11,8 @@ import (
 
 const root = "../.."
 
-// pages returns the pages, the README first: its commands write the list that the others' take for granted.
+// pages returns all pages of the documentation. The README is first, because its commands write the account list that the
+// commands of other pages depend on.
 func pages(t *testing.T) []page {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
@@ -19,7 +20,8 @@ func pages(t *testing.T) []page {
 		t.Fatal("no pages", err)
 	}
 	var read []page
-	for _, path := range append([]string{filepath.Join(root, "README.md")}, paths...) {
+	paths = append([]string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")}, paths...)
+	for _, path := range paths {
 		read = append(read, readPage(t, path))
 	}
 	return read

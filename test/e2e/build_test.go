@@ -62,7 +62,7 @@ parameter_overrides = [
 [production.global.parameters]
 stack_name = "ecr-pull-policy"
 [production.deploy.parameters]
-parameter_overrides = "Mode=\"observe\" Architecture=\"x86_64\" Pace=\"2\""
+parameter_overrides = "Mode=\"observe\" Architecture=\"x86_64\" MaximumConcurrency=\"2\""
 [productive.deploy.parameters]
 parameter_overrides = ["Architecture=arm64"]
 [undecided.deploy.parameters]

@@ -105,7 +105,7 @@ func TestNoEventIsLost(t *testing.T) {
 		FunctionResponseTypes []string
 		ScalingConfig         struct{ MaximumConcurrency json.RawMessage }
 	}) {
-		if !slices.Contains(mapping.FunctionResponseTypes, "ReportBatchItemFailures") || compact(t, mapping.ScalingConfig.MaximumConcurrency) != `{"Ref":"Pace"}` {
+		if !slices.Contains(mapping.FunctionResponseTypes, "ReportBatchItemFailures") || compact(t, mapping.ScalingConfig.MaximumConcurrency) != `{"Ref":"MaximumConcurrency"}` {
 			t.Errorf("%s: %+v", name, mapping)
 		}
 	})

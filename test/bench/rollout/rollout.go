@@ -1,6 +1,6 @@
 // Package rollout measures how long a changed list takes to reach every repository, and what that is beside the bound that
 // AWS sets by throttling. The real functions run against a stub of AWS, as many instances side by side as the stack's
-// parameter Pace allows.
+// parameter MaximumConcurrency allows.
 package rollout
 
 import (
@@ -17,7 +17,7 @@ import (
 )
 
 // usual is a bucket that lets a rollout over as many repositories as ECR allows end in minutes; AWS doesn't publish its
-// own. Two instances are the template's Pace.
+// own. Two instances are the default of the template's MaximumConcurrency.
 func usual() Settings {
 	return Settings{
 		Limit:     stubaws.Limit{PerSecond: 480, Burst: 100},

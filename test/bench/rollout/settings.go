@@ -16,7 +16,7 @@ const (
 type Settings struct {
 	Limit     stubaws.Limit // of reads, and the same of writes
 	Latency   time.Duration // of every call
-	Instances int           // of onrepo at a time: the stack's parameter Pace
+	Instances int           // of onrepo at a time: the stack's parameter MaximumConcurrency
 }
 
 // bound returns how long n reads take at least, or n writes beside them.
