@@ -1,9 +1,8 @@
-// Package reconcile brings repositories to the standard policy of the account lists.
+// Package reconcile applies the account lists to the policies of repositories.
 //
-// ECR has no compare-and-set, and lists can change at any moment. What makes every repository end with the policy of the
-// newest list all the same, without a lock: after a run has written, it checks whether a list has changed meanwhile, and
-// starts over if so. A slow run that wrote what an old list said thus corrects it itself, and a run that dies in between
-// is retried by Lambda or SQS.
+// ECR has no compare-and-set, and lists can change at any moment. Every repository still converges on the newest lists,
+// without locks: after a run writes, it checks whether a list has changed in the meantime, and starts over if so. A slow run
+// that wrote an outdated list corrects that itself, and Lambda or SQS retries a run that ends before the check.
 package reconcile
 
 import (
@@ -26,49 +25,49 @@ import (
 type Lists interface {
 	// Read reads the lists that apply to the repositories.
 	Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error)
-	// Moved reports whether the lists have changed since.
+	// Changed reports whether the lists have changed since a snapshot.
 	Changed(ctx context.Context, since accountlist.Snapshot) (bool, error)
 }
 
 // Policies are the repository policies. They fail with registry.ErrNotFound and registry.ErrRejected.
 type Policies interface {
-	// Policy returns the policy of a repository; "" if it has none.
+	// Policy returns the policy of a repository, or "" if it has none.
 	Policy(ctx context.Context, repository string) (string, error)
 	SetPolicy(ctx context.Context, repository, document string) error
 	DeletePolicy(ctx context.Context, repository string) error
 }
 
 const (
-	// How many repositories of a run are reconciled concurrently. How fast, AWS decides: see internal/awsclient.
+	// How many repositories of a run are reconciled concurrently. Package awsclient limits the rate of calls.
 	concurrency = 16
 
 	// A list that changes more often than this during one run is still being edited: the run fails and is retried.
 	maxPasses = 5
 
-	// What is kept of an invocation's time for the end of a run.
+	// How much of an invocation's time is reserved for the end of a run.
 	reserve = 10 * time.Second
 )
 
-// Unfinished is the error of a run that had no time for some of its repositories.
+// Unfinished is the error of a run whose time ran out.
 type Unfinished struct {
-	Repositories []string // that are left
-	Of           int      // how many there were
+	Repositories []string // the repositories that aren't finished
+	Of           int      // the number of all repositories of the run
 }
 
 func (u *Unfinished) Error() string {
-	return fmt.Sprintf("out of time: %d of %d repositories are left", len(u.Repositories), u.Of)
+	return fmt.Sprintf("out of time: %d of %d repositories are not finished", len(u.Repositories), u.Of)
 }
 
-// Reconciler brings repositories to the standard policy.
+// Reconciler applies the account lists to the policies of repositories.
 type Reconciler struct {
 	Lists    Lists
 	Policies Policies
 	Standard policy.Standard
 	Scope    scope.Scope
-	Observe  bool // write nothing, report what would be written
+	Observe  bool // report changes, and write nothing
 }
 
-// Reporter is told what a run finds.
+// Reporter receives what a run finds.
 type Reporter interface {
 	// Repository is called for every repository, and again if a list changed and the repository was reconciled again.
 	Repository(context.Context, Result)
@@ -76,16 +75,16 @@ type Reporter interface {
 	Unusable(context.Context, accountlist.List)
 }
 
-// Run brings the repositories that a trigger names to the standard policy. The error says what retrying can fix; what it
-// can't is only reported. It is an *Unfinished, and no other error is in it, if nothing but time was missing.
+// Run reconciles the repositories that a trigger names. It returns the errors that a retry can fix, and only reports those
+// that it can't. The error is an *Unfinished if the time ran out and there was no other error.
 func (r *Reconciler) Run(ctx context.Context, t event.Repositories, report Reporter) error {
 	var inScope []*repository
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(t.Names))) {
 		if r.Scope.Contains(name) {
-			inScope = append(inScope, &repository{name: name, trigger: t})
+			inScope = append(inScope, &repository{name: name, trigger: t, style: r.style(t)})
 			continue
 		}
-		report.Repository(ctx, Result{Repository: name}.skipped("out of scope: see Include and Exclude of the stack"))
+		report.Repository(ctx, Result{Repository: name}.skipped("out of scope: see the parameters Include and Exclude of the stack"))
 	}
 	if len(inScope) == 0 {
 		return nil
@@ -97,21 +96,29 @@ func (r *Reconciler) Run(ctx context.Context, t event.Repositories, report Repor
 		if !wrote {
 			return err
 		}
-		moved, moveErr := r.Lists.Changed(ctx, lists)
+		changed, checkErr := r.Lists.Changed(ctx, lists)
 		switch {
-		case moveErr != nil:
-			return errors.Join(err, moveErr)
-		case !moved:
+		case checkErr != nil:
+			return errors.Join(err, checkErr)
+		case !changed:
 			return err
 		case work.Err() != nil:
-			return &Unfinished{Repositories: names(inScope), Of: len(inScope)} // what was written is of an old list
+			return &Unfinished{Repositories: names(inScope), Of: len(inScope)} // an outdated list was written
 		}
 	}
-	return fmt.Errorf("the account lists changed %d times during one run", maxPasses)
+	return fmt.Errorf("the account lists changed %d times during the run; try again when they no longer change", maxPasses)
+}
+
+// style returns the grant style that a run begins with.
+func (r *Reconciler) style(t event.Repositories) policy.GrantStyle {
+	if t.Principals == event.PrincipalsExist {
+		return r.Standard.Style
+	}
+	return ""
 }
 
 // beforeDeadline returns a context that ends early enough before the deadline to check whether the lists have changed,
-// and to report what is left.
+// and to report the repositories that aren't finished.
 func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -120,8 +127,8 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-reserve))
 }
 
-// pass reconciles every repository once by the lists as they are now, which it reads while it reads the policies. It goes
-// on after a failure, and reports whether anything was written, or may have been.
+// pass reconciles every repository once with the current lists, which it reads while it reads the policies. It continues
+// after a failure, and reports whether a policy was written, or may have been.
 func (r *Reconciler) pass(ctx context.Context, repositories []*repository, report Reporter) (lists accountlist.Snapshot, wrote bool, err error) {
 	read := r.read(ctx, repositories)
 	results := make([]Result, len(repositories))
@@ -130,11 +137,11 @@ func (r *Reconciler) pass(ctx context.Context, repositories []*repository, repor
 	for i, one := range repositories {
 		group.Go(func() error {
 			results[i] = r.reconcile(ctx, read, one)
-			results[i].left = results[i].Outcome == Failed && ctx.Err() != nil
+			results[i].unfinished = results[i].Outcome == Failed && ctx.Err() != nil
 			return nil
 		})
 	}
-	_ = group.Wait() // no error: a failure is in its result
+	_ = group.Wait() // always nil: errors are in the results
 	lists, err = read()
 	if err != nil {
 		for _, result := range results {
@@ -149,7 +156,7 @@ func (r *Reconciler) pass(ctx context.Context, repositories []*repository, repor
 	return lists, wrote, err
 }
 
-// read begins to read the lists for the repositories, and returns a function that waits for them.
+// read starts to read the lists for the repositories, and returns a function that waits for them.
 func (r *Reconciler) read(ctx context.Context, repositories []*repository) func() (accountlist.Snapshot, error) {
 	var lists accountlist.Snapshot
 	var err error
@@ -164,13 +171,13 @@ func (r *Reconciler) read(ctx context.Context, repositories []*repository) func(
 	}
 }
 
-// conclude reports the results of a pass, and returns what of them retrying can fix.
+// conclude reports the results of a pass, and returns the errors that a retry can fix.
 func conclude(ctx context.Context, results []Result, report Reporter) (wrote bool, err error) {
 	var errs []error
 	unfinished := &Unfinished{Of: len(results)}
 	for _, result := range results {
 		wrote = wrote || result.wrote
-		if result.left {
+		if result.unfinished {
 			unfinished.Repositories = append(unfinished.Repositories, result.Repository)
 			continue
 		}
@@ -189,14 +196,14 @@ func conclude(ctx context.Context, results []Result, report Reporter) (wrote boo
 	}
 }
 
-// reconcile brings one repository to the standard policy. Whatever goes wrong with it, a panic too, is its own failure.
+// reconcile reconciles one repository. Any error, and a panic too, is the failure of that repository alone.
 func (r *Reconciler) reconcile(ctx context.Context, lists func() (accountlist.Snapshot, error), one *repository) (result Result) {
 	before := one.written
 	defer func() {
 		if cause := recover(); cause != nil {
-			result = Result{Repository: one.name, Stack: string(debug.Stack())}.refused(fmt.Errorf("reconcile %s: panic: %v", one.name, cause))
+			result = Result{Repository: one.name, Stack: string(debug.Stack())}.failedPermanently(fmt.Errorf("reconcile %s: panic: %v", one.name, cause))
 		}
 		result.wrote = one.written != before
 	}()
-	return r.onceKnown(ctx, one, func() Result { return r.attempt(ctx, lists, one) })
+	return r.retryUnknown(ctx, one, func() Result { return r.attempt(ctx, lists, one) })
 }

@@ -18,12 +18,20 @@ type repository struct {
 	name    string
 	trigger event.Repositories
 
-	// written is what the run last wrote to it, or may have written; nil if nothing. A read soon after a write can be
-	// stale, and must not hide that a later list wants something else.
+	// What the current attempt works with.
+	existing string          // the policy that ECR returned; "" for none
+	listed   []policy.Listed // the lists on the repository's path
+
+	// written is what the run last wrote, or may have written; nil if nothing. A read soon after a write can be stale, and
+	// must not hide that a later list requires something else.
 	written *string
 
-	// rejected reports whether ECR has rejected a policy in this run: the rest of it names no principal.
-	rejected bool
+	// style is the grant style that a changed policy is written in:
+	//
+	//	""              the style that the policy already has
+	//	GrantCondition  also because ECR has rejected a policy in this run, so that the rest of it names no principals
+	//	GrantPrincipal  because a rollout knows that all principals exist: a policy in another style counts as changed
+	style policy.GrantStyle
 }
 
 func names(repositories []*repository) []string {
@@ -35,14 +43,14 @@ func names(repositories []*repository) []string {
 }
 
 // ECR creates repositories asynchronously: for a moment after CreateRepository it may not know a repository that exists.
-// Before a repository is believed to be gone it is tried again after 0.25 s, 0.5 s, … 8 s.
+// Before the repository counts as gone, it is tried again after 0.25 s, 0.5 s, … 8 s.
 const (
 	createdAttempts     = 7
 	createdFirstBackoff = 250 * time.Millisecond
 )
 
-// onceKnown tries again while ECR doesn't know a repository that has just been created.
-func (r *Reconciler) onceKnown(ctx context.Context, one *repository, try func() Result) Result {
+// retryUnknown tries again while ECR doesn't know a repository that has just been created.
+func (r *Reconciler) retryUnknown(ctx context.Context, one *repository, try func() Result) Result {
 	backoff := createdFirstBackoff
 	for attempt := 1; ; attempt++ {
 		result := try()
@@ -58,93 +66,74 @@ func (r *Reconciler) onceKnown(ctx context.Context, one *repository, try func() 
 	}
 }
 
-// attempt reads the policy of a repository, merges, and writes if the meaning differs.
-func (r *Reconciler) attempt(ctx context.Context, read func() (accountlist.Snapshot, error), one *repository) Result {
+// attempt reads the policy of a repository and the lists, merges them, and writes the policy if its meaning changes. Run
+// checks afterwards whether the lists have changed.
+func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snapshot, error), one *repository) Result {
 	result := Result{Repository: one.name}
 	if ctx.Err() != nil {
 		return result.failed(context.Cause(ctx))
 	}
 	existing, policyErr := r.Policies.Policy(ctx, one.name)
-	lists, err := read()
+	snapshot, err := lists()
 	if err != nil {
 		return result.failed(err)
 	}
-	result.ListVersion, result.ListChanged = lists.Version(one.name), lists.Modified(one.name)
+	result.ListVersion, result.ListChanged = snapshot.Version(one.name), snapshot.Modified(one.name)
 	switch {
 	case result.ListVersion == "":
-		return result.skipped("no account list can be used: nothing is changed until there is one")
+		return result.skipped("no account list can be used; the policy stays as it is until there is one")
 	case policyErr != nil:
 		return result.failed(policyErr)
 	}
-	listed := lists.Listed(one.name)
-	change, err := r.merge(existing, listed, one)
+	one.existing, one.listed = existing, snapshot.Listed(one.name)
+	change, err := r.merge(one)
 	if err != nil {
-		return result.refused(fmt.Errorf("make policy of %s: %w", one.name, err))
+		return result.failedPermanently(fmt.Errorf("make policy of %s: %w", one.name, err))
 	}
 	if !change.Changed || r.Observe {
-		return result.became(existing, change, r.Observe)
+		return result.merged(existing, change, r.Observe)
 	}
-	err = r.store(ctx, one, change.Document)
+	err = r.write(ctx, one, change.Document)
 	if errors.Is(err, registry.ErrRejected) {
-		return r.grantByCondition(ctx, one, existing, listed, change, result)
+		return r.writeByCondition(ctx, one, change.Document, result)
 	}
-	return result.stored(existing, change, err)
+	return result.written(existing, change, err)
 }
 
-// merge makes the policy that a repository is to have. Only a rollout that knows that all principals exist goes back from
-// granting by condition to naming them, and only as long as ECR doesn't prove it wrong.
-func (r *Reconciler) merge(existing string, listed []policy.Listed, one *repository) (policy.Change, error) {
-	merge := r.Standard.Merge
-	if one.trigger.Principals == event.PrincipalsExist && !one.rejected {
-		merge = func(existing string, listed []policy.Listed) (policy.Change, error) {
-			change, err := r.Standard.MergeAs(r.Standard.Style, existing, listed)
-			if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {
-				return r.Standard.Merge(existing, listed) // which can stay by condition, and is shorter
-			}
-			return change, err
-		}
-	}
-	change, err := merge(existing, listed)
+// merge returns the change from the existing policy of a repository to the one that the lists require.
+func (r *Reconciler) merge(one *repository) (policy.Change, error) {
+	change, err := r.mergeInto(one.existing, one)
 	if err != nil {
 		return change, err
 	}
 	if !change.Changed && one.written != nil {
-		if since, err := merge(*one.written, listed); err == nil && since.Changed {
-			change.Changed, change.Added, change.Removed = true, since.Added, since.Removed
+		if sinceWrite, err := r.mergeInto(*one.written, one); err == nil && sinceWrite.Changed {
+			change.Changed, change.Added, change.Removed = true, sinceWrite.Added, sinceWrite.Removed
 		}
 	}
-	if !change.Changed || !one.rejected {
-		return change, nil
+	if change.Changed && one.style == policy.GrantCondition {
+		byCondition, err := r.Standard.MergeAs(policy.GrantCondition, one.existing, one.listed)
+		change.Document = byCondition.Document
+		return change, err
 	}
-	byCondition, err := r.Standard.MergeAs(policy.GrantCondition, existing, listed)
-	change.Document = byCondition.Document
+	return change, nil
+}
+
+// mergeInto merges the lists of a repository into a document. A document in either style counts as unchanged, unless a
+// rollout knows that all principals exist.
+func (r *Reconciler) mergeInto(document string, one *repository) (policy.Change, error) {
+	if one.style != policy.GrantPrincipal {
+		return r.Standard.Merge(document, one.listed)
+	}
+	change, err := r.Standard.MergeAs(policy.GrantPrincipal, document, one.listed)
+	if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {
+		return r.Standard.Merge(document, one.listed) // which can stay by condition, and is shorter
+	}
 	return change, err
 }
 
-// grantByCondition is for a document that ECR rejects. If it names principals, one of them may not exist: the policy then
-// grants the same by condition, so that all others can pull, and that one as soon as it exists. Otherwise, or if ECR
-// rejects that too, the reason is an unmanaged statement, and the policy stays as it is.
-func (r *Reconciler) grantByCondition(ctx context.Context, one *repository, existing string, listed []policy.Listed, rejected policy.Change, result Result) Result {
-	one.rejected = true
-	change, err := r.merge(existing, listed, one)
-	if err != nil {
-		return result.refused(fmt.Errorf("make policy of %s by condition, as ECR rejects a principal: %w", one.name, err))
-	}
-	if change.Document == rejected.Document {
-		return result.refused(rejection(one.name, existing))
-	}
-	result.Reason = "ECR rejects a principal in the account lists: the policy grants by condition"
-	if !change.Changed {
-		return result.became(existing, change, false)
-	}
-	if err = r.store(ctx, one, change.Document); errors.Is(err, registry.ErrRejected) {
-		return result.refused(rejection(one.name, existing))
-	}
-	return result.stored(existing, change, err)
-}
-
-// store writes a policy. Unless ECR rejects it, it may have been written even after an error, such as a time-out.
-func (r *Reconciler) store(ctx context.Context, one *repository, document string) error {
+// write stores a policy. Unless ECR rejects it, it may have been stored even after an error, such as a timeout.
+func (r *Reconciler) write(ctx context.Context, one *repository, document string) error {
 	before := one.written
 	one.written = &document
 	if document == "" {
@@ -157,12 +146,36 @@ func (r *Reconciler) store(ctx context.Context, one *repository, document string
 	return err
 }
 
-// rejection is the error for a document that ECR rejects though it names no principal of the lists.
-func rejection(repository, document string) error {
-	statements := policy.UnmanagedNaming(document)
-	if len(statements) == 0 {
-		return fmt.Errorf("set policy of %s: %w, and no unmanaged statement names a principal: compare the policy with what ECR accepts", repository, registry.ErrRejected)
+// writeByCondition merges and writes again after ECR has rejected a document. If a principal in it doesn't exist, ECR accepts
+// the same grants by condition: all other consumers can pull, and that one can as soon as it exists. Otherwise the reason
+// is an unmanaged statement, and the policy stays as it is.
+func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, rejected string, result Result) Result {
+	one.style = policy.GrantCondition
+	change, err := r.merge(one)
+	if err != nil {
+		return result.failedPermanently(fmt.Errorf("make policy of %s by condition, because ECR rejects a principal: %w", one.name, err))
 	}
-	return fmt.Errorf("set policy of %s: %w because of an unmanaged statement: %s: correct or remove it, and the repository follows at the next event or schedule",
-		repository, registry.ErrRejected, strings.Join(statements, "; "))
+	if change.Document == rejected {
+		return result.failedPermanently(rejection(one))
+	}
+	result.Reason = "ECR rejects a principal in the account lists, so the policy grants by condition"
+	if !change.Changed {
+		return result.merged(one.existing, change, false)
+	}
+	err = r.write(ctx, one, change.Document)
+	if errors.Is(err, registry.ErrRejected) {
+		return result.failedPermanently(rejection(one))
+	}
+	return result.written(one.existing, change, err)
+}
+
+// rejection is the error for a document that ECR rejects although it names no principals of the lists.
+func rejection(one *repository) error {
+	statements := policy.UnmanagedNaming(one.existing)
+	if len(statements) == 0 {
+		return fmt.Errorf("set policy of %s: %w, but no unmanaged statement names a principal; compare the policy with what ECR accepts",
+			one.name, registry.ErrRejected)
+	}
+	return fmt.Errorf("set policy of %s: %w because of an unmanaged statement: %s; correct or remove it, and the next event or scheduled run updates the policy",
+		one.name, registry.ErrRejected, strings.Join(statements, "; "))
 }

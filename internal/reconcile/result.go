@@ -8,45 +8,45 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Outcome is what became of one repository.
+// Outcome is the outcome for one repository.
 type Outcome string
 
 const (
-	Updated     Outcome = "updated"      // its policy was written
-	Unchanged   Outcome = "unchanged"    // it had the standard policy already
-	Deleted     Outcome = "deleted"      // nobody may pull any more, and there was nothing else in its policy
-	Skipped     Outcome = "skipped"      // it is out of scope, or there is no list
-	Gone        Outcome = "gone"         // it doesn't exist
-	Failed      Outcome = "failed"       // its policy is what it was, unless the error is one of time or transport
-	WouldUpdate Outcome = "would-update" // in mode observe: its policy would have been written or deleted
+	Updated     Outcome = "updated"      // the policy was written
+	Unchanged   Outcome = "unchanged"    // the policy already had the required meaning
+	Deleted     Outcome = "deleted"      // the lists revoke all grants, and there were no unmanaged statements
+	Skipped     Outcome = "skipped"      // the repository is out of scope, or no list can be used
+	Gone        Outcome = "gone"         // the repository doesn't exist
+	Failed      Outcome = "failed"       // an error occurred; after a timeout, the policy may have been written all the same
+	WouldUpdate Outcome = "would-update" // in mode observe: the policy would have been written or deleted
 )
 
-// Outcomes returns all of them.
+// Outcomes returns all outcomes.
 func Outcomes() []Outcome {
 	return []Outcome{Updated, Unchanged, Deleted, Skipped, Gone, Failed, WouldUpdate}
 }
 
-// Result is what became of one repository, and why.
+// Result is the outcome for one repository, and the reason for it.
 type Result struct {
 	Repository  string
 	Outcome     Outcome
-	ListVersion string    // the versions of the lists that it follows
-	ListChanged time.Time // when the newest of them was written; zero if that can't be said
+	ListVersion string    // the versions of the lists that apply to the repository
+	ListChanged time.Time // when the newest of them was written; zero if unknown
 	Added       []string  // Sids of the managed statements that were added, or would be
 	Removed     []string  // Sids of the managed statements that were removed, or would be
-	Before      string    // the policy that was changed, or would be
-	After       string    // what it was changed to, or would be
-	Reason      string    // why it was skipped, is gone, or grants by condition
-	Err         error     // why it failed
+	Before      string    // the policy before the change
+	After       string    // the policy after the change, also if it wasn't written because of mode observe
+	Reason      string    // why the repository was skipped, is gone, or has grants by condition
+	Err         error     // why the repository failed
 	Retry       bool      // trying again could help
-	Stack       string    // the stack trace, if it failed by a panic
+	Stack       string    // the stack trace of a panic
 
-	wrote bool // its policy was written, or may have been
-	left  bool // there was no time for it
+	wrote      bool // the policy was written, or may have been
+	unfinished bool // the time ran out before the repository was finished
 }
 
-// became is for what was done, or observed to be to do.
-func (r Result) became(existing string, change policy.Change, observe bool) Result {
+// merged completes the result with a change that was made, or, in mode observe, would have been made.
+func (r Result) merged(existing string, change policy.Change, observe bool) Result {
 	if !change.Changed {
 		r.Outcome = Unchanged
 		return r
@@ -63,31 +63,33 @@ func (r Result) became(existing string, change policy.Change, observe bool) Resu
 	return r
 }
 
-// stored is for what was written, or couldn't be.
-func (r Result) stored(existing string, change policy.Change, err error) Result {
+// written completes the result with the outcome of a write.
+func (r Result) written(existing string, change policy.Change, err error) Result {
 	if err != nil {
 		return r.failed(err)
 	}
-	return r.became(existing, change, false)
+	return r.merged(existing, change, false)
 }
 
+// skipped completes the result of a repository that isn't reconciled.
 func (r Result) skipped(reason string) Result {
 	r.Outcome, r.Reason = Skipped, reason
 	return r
 }
 
-// failed is for what AWS answered: it may answer differently next time.
+// failed completes the result with an error of AWS, which may respond differently next time.
 func (r Result) failed(err error) Result {
 	if errors.Is(err, registry.ErrNotFound) {
-		r.Outcome, r.Reason = Gone, "the repository does not exist: nothing to do"
+		r.Outcome, r.Reason = Gone, "the repository doesn't exist"
 		return r
 	}
 	r.Outcome, r.Err, r.Retry = Failed, err, true
 	return r
 }
 
-// refused is for what only another list, or another policy of the repository, can mend.
-func (r Result) refused(err error) Result {
+// failedPermanently completes the result with an error that only another list, or another policy of the repository, can
+// fix.
+func (r Result) failedPermanently(err error) Result {
 	r.Outcome, r.Err = Failed, err
 	return r
 }
