@@ -12,12 +12,12 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
-// callTimeout is how long one attempt of a call to AWS may take. AWS answers within a second or two, and somebody waits:
-// doctor, which makes two calls in turn that may get no answer, reports that within 15 seconds.
+// callTimeout is how long one attempt to call AWS can take. AWS responds within a second or two. With this timeout, doctor
+// reports within 15 seconds that there is no response, although it makes two calls one after the other.
 const callTimeout = 6 * time.Second
 
-// newHTTPClient returns a client that gives an attempt up after a timeout. Parts of an attempt have less time, so that the
-// error says which of them took too long.
+// newHTTPClient returns a client whose requests have a timeout. Parts of a request have shorter timeouts, so that the error
+// shows which of them took too long.
 func newHTTPClient(timeout time.Duration) *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithTimeout(timeout).
@@ -28,13 +28,13 @@ func newHTTPClient(timeout time.Duration) *awshttp.BuildableClient {
 		})
 }
 
-// retryer retries as the functions do what AWS throttles or fails, and paces the calls like them. But a call that gets no
-// answer is retried only once, and not at all after a timeout.
+// retryer retries and paces calls in the same way as the functions, with one exception: a call that gets no response is
+// retried only once, and not at all after a timeout.
 type retryer struct{ aws.RetryerV2 }
 
 func newRetryer() aws.Retryer { return retryer{awsclient.NewRetryer().(aws.RetryerV2)} }
 
-// RetryDelay returns the error of the attempt if there is to be no other.
+// RetryDelay returns the error of the attempt if the call must not be retried.
 func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
 	if awsclient.Unanswered(err) && (attempt > 1 || isTimeout(err)) {
 		return 0, err

@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// listen returns the address of a server that accepts connections and never answers.
+// listen returns the address of a server that accepts connections and never responds.
 func listen(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,7 +46,7 @@ func accountsFile(t *testing.T) string {
 	return file
 }
 
-// newRegistry returns an AWS with 800 repositories that follow no list yet.
+// newRegistry starts a stub of AWS with 800 repositories that have no policies.
 func newRegistry(t *testing.T) *stubaws.AWS {
 	t.Helper()
 	cloud := newCloud(t)
@@ -58,7 +58,7 @@ func newRegistry(t *testing.T) *stubaws.AWS {
 	return cloud
 }
 
-// Every command says which service at which address refuses connections, at once.
+// Every command reports at once the service and the address that refuses connections.
 func TestClosedPort(t *testing.T) {
 	newRegistry(t)
 	address := closed(t)
@@ -74,27 +74,27 @@ func TestClosedPort(t *testing.T) {
 			}
 			t.Run(command[0]+" without "+service, func(t *testing.T) {
 				t.Setenv("AWS_ENDPOINT_URL_"+strings.ToUpper(service), "http://"+address)
-				status, said := call(t.Context(), append(command, "--stack", "checking")...)
+				status, out := call(t.Context(), append(command, "--stack", "checking")...)
 				if warns := command[0] == "doctor" && (service == "SSM" || service == "ECR"); status != exitFailed && !warns {
 					t.Errorf("exit status %d", status)
 				}
-				says(t, strings.Join(strings.Fields(said), " "), "no answer from "+service+" at http://"+address+": dial tcp "+address+": connect: connection refused")
-				if strings.Count(said, "no answer") > 2 || len(said) > 5000 {
-					t.Errorf("it repeats itself:\n%s", said)
+				contains(t, strings.Join(strings.Fields(out), " "), "no response from "+service+" at http://"+address+": dial tcp "+address+": connect: connection refused")
+				if strings.Count(out, "no response") > 2 || len(out) > 5000 {
+					t.Errorf("repetitive output:\n%s", out)
 				}
 			})
 		}
 	}
 }
 
-// A server that never answers, and one that breaks connections, are reported in time: with the timeout of the command line
-// for the one of the test, within 15 seconds.
+// A server that never responds or breaks connections is reported in time: with the timeout of the command line instead of
+// that of the test, within 15 seconds.
 func TestSilence(t *testing.T) {
 	const timeout = 400 * time.Millisecond
 	var calls atomic.Int64
 	breaking := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		calls.Add(1)
-		panic(http.ErrAbortHandler) // without an answer
+		panic(http.ErrAbortHandler) // without a response
 	}))
 	t.Cleanup(breaking.Close)
 	untrusted := httptest.NewUnstartedServer(nil)
@@ -132,47 +132,47 @@ func TestSilence(t *testing.T) {
 			if status != c.status || calls.Load() > 2 {
 				t.Errorf("exit status %d after %d calls", status, calls.Load())
 			}
-			says(t, strings.Join(strings.Fields(out.String()), " "), "at "+c.endpoint+": ", c.want)
+			contains(t, strings.Join(strings.Fields(out.String()), " "), "at "+c.endpoint+": ", c.want)
 		})
 	}
 }
 
-// Commands that read or write many repositories stop when a call gets no answer, and apply says what is left.
+// Commands that read or write many repositories stop when a call gets no response. apply reports how many remain.
 func TestSilenceInBetween(t *testing.T) {
-	const answered = 100
+	const successful = 100
 	for _, c := range []struct {
 		args      []string
 		operation string
-		says      []string
+		output    []string
 	}{
 		{[]string{"plan"}, "GetRepositoryPolicy", nil},
 		{[]string{"audit"}, "GetRepositoryPolicy", nil},
-		{[]string{"apply", "--yes"}, "GetRepositoryPolicy", []string{"applied: ", "repositories left: run apply again to continue"}},
-		{[]string{"apply", "--yes"}, "SetRepositoryPolicy", []string{"applied: 100 updated, 1 out of scope\n", "700 repositories left: run apply again to continue"}},
+		{[]string{"apply", "--yes"}, "GetRepositoryPolicy", []string{"applied: ", "repositories remaining; run apply again to continue"}},
+		{[]string{"apply", "--yes"}, "SetRepositoryPolicy", []string{"applied: 100 updated, 1 out of scope\n", "700 repositories remaining; run apply again to continue"}},
 	} {
 		t.Run(c.args[0]+" "+c.operation, func(t *testing.T) {
 			cloud := newRegistry(t)
 			var calls atomic.Int64
 			cloud.OnCall = func(ctx context.Context, call stubaws.Call) stubaws.Fault {
-				return stubaws.Fault{Lost: call.Operation == c.operation && calls.Add(1) > answered}
+				return stubaws.Fault{Lost: call.Operation == c.operation && calls.Add(1) > successful}
 			}
-			status, said := call(t.Context(), append(c.args, "--stack", "checking")...)
+			status, out := call(t.Context(), append(c.args, "--stack", "checking")...)
 			if status != exitFailed {
 				t.Errorf("exit status %d", status)
 			}
-			says(t, said, append(c.says, "no answer from ECR at http://127.0.0.1:")...)
+			contains(t, out, append(c.output, "no response from ECR at http://127.0.0.1:")...)
 			const concurrent, attempts = 16, 2
-			if n := calls.Load(); n > answered+concurrent*attempts {
+			if n := calls.Load(); n > successful+concurrent*attempts {
 				t.Errorf("%d calls", n)
 			}
-			if strings.Count(said, "no answer") > 1 {
-				t.Errorf("it repeats itself:\n%s", said)
+			if strings.Count(out, "no response") > 1 {
+				t.Errorf("repetitive output:\n%s", out)
 			}
 		})
 	}
 }
 
-// What AWS throttles is repeated until it gets through, and a connection that broke is tried again.
+// Throttled calls are retried until they succeed, and calls on a broken connection are retried.
 func TestPatience(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api")
@@ -192,8 +192,8 @@ func TestPatience(t *testing.T) {
 			}
 			return stubaws.Fault{}
 		}
-		if status, said := call(t.Context(), "plan"); status != exitChanges {
-			t.Errorf("%s: exit status %d\n%s", name, status, said)
+		if status, out := call(t.Context(), "plan"); status != exitChanges {
+			t.Errorf("%s: exit status %d\n%s", name, status, out)
 		}
 	}
 }

@@ -18,11 +18,11 @@ type application struct {
 	results  map[string]reconcile.Result
 }
 
-// Repository keeps the result of a repository. If the lists have changed and there was one already, it keeps what both
-// passes did together.
+// Repository keeps the result of a repository. If there is an earlier result, because a list changed during the run, it
+// combines both.
 func (a *application) Repository(_ context.Context, result reconcile.Result) {
 	if earlier := a.results[result.Repository]; changed(earlier) {
-		result = together(earlier, result)
+		result = combine(earlier, result)
 	}
 	a.results[result.Repository] = result
 }
@@ -31,7 +31,8 @@ func changed(r reconcile.Result) bool {
 	return r.Outcome == reconcile.Updated || r.Outcome == reconcile.Deleted
 }
 
-func together(earlier, later reconcile.Result) reconcile.Result {
+// combine returns the result of two passes.
+func combine(earlier, later reconcile.Result) reconcile.Result {
 	switch {
 	case later.Outcome == reconcile.Unchanged:
 		return earlier
@@ -43,10 +44,10 @@ func together(earlier, later reconcile.Result) reconcile.Result {
 	return later
 }
 
-// Unusable does nothing: the lists were reported when they were read.
+// Unusable does nothing, because the lists were reported when they were read.
 func (a *application) Unusable(context.Context, accountlist.List) {}
 
-// planned returns the changes in the form of a plan.
+// planned returns the changes as a plan would show them.
 func (a *application) planned() []plan.Repository {
 	var planned []plan.Repository
 	for _, name := range slices.Sorted(maps.Keys(a.results)) {
@@ -61,7 +62,7 @@ func (a *application) failed() bool {
 	return slices.ContainsFunc(slices.Collect(maps.Values(a.results)), func(r reconcile.Result) bool { return r.Outcome == reconcile.Failed })
 }
 
-// explains reports whether the error of a run is that of repositories, which is reported with them.
+// explains reports whether the error of a run is that of a repository, which is reported with the repository.
 func (a *application) explains(err error) bool {
 	return slices.ContainsFunc(slices.Collect(maps.Values(a.results)), func(r reconcile.Result) bool {
 		return r.Outcome == reconcile.Failed && errors.Is(err, r.Err)

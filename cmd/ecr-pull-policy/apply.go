@@ -19,25 +19,26 @@ import (
 
 func newApply(f *flags) *cobra.Command {
 	var l listFlags
-	var each, yes bool
+	var all, yes bool
 	command := &cobra.Command{
 		Use:   "apply",
-		Short: "Change the policies as plan shows",
-		Long: `Show the plan, ask for confirmation, and write the policies as the functions do. With
---yes, write the policies at once and show what has changed.
+		Short: "Apply the changes that plan shows",
+		Long: `Show the plan, ask for confirmation, and write the policies. With --yes, apply doesn't
+ask: it writes the policies and then shows the changes.
 
-Required permissions: those of plan, ecr:SetRepositoryPolicy and
-ecr:DeleteRepositoryPolicy. If the Mode of the stack is observe, apply writes nothing
-unless you pass --mode enforce.
+If the Mode of the stack is observe, apply writes nothing unless you pass --mode enforce.
 
-Press Ctrl-C to stop after the repositories that are being written, and run apply again
-to continue. Press it twice to stop at once.
+Required permissions: the permissions of plan, ecr:SetRepositoryPolicy, and
+ecr:DeleteRepositoryPolicy.
+
+To stop after the repositories in progress, press Ctrl-C. To stop immediately, press it
+again. To continue, run apply again.
 
 Exit status:
-    0  the repositories in scope follow the account lists, or you didn't confirm;
-       a principal that doesn't exist is reported and doesn't change the status
-    1  an error occurred, a repository failed, or a list can't be used
-  130  interrupted`,
+    0  the repositories in scope are up to date, or you didn't confirm the changes;
+       principals that don't exist are reported but don't change the status
+    1  an error occurred, a repository failed, or an account list can't be used
+  130  apply was interrupted`,
 		Example: `  ecr-pull-policy apply
   ecr-pull-policy apply --yes --include 'team-a/**'`,
 		Args: cobra.NoArgs,
@@ -45,7 +46,7 @@ Exit status:
 	f.registerRepositories(command.Flags())
 	f.register(command.Flags(), "mode")
 	l.register(command)
-	command.Flags().BoolVar(&each, "all", false, "show every repository, even if many change or fail in the same way")
+	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if !yes && !isTerminal(command.InOrStdin()) {
@@ -55,31 +56,31 @@ Exit status:
 		if err != nil {
 			return err
 		}
-		s.introduce(command.OutOrStdout())
+		s.writeHeader(command.OutOrStdout())
 		if s.Observe {
-			return errors.New("the mode is observe, so nothing is written: deploy the stack with Mode=enforce, or pass --mode enforce to write anyway")
+			return errors.New("the mode is observe, so apply writes nothing; deploy the stack with Mode=enforce, or pass --mode enforce to override it")
 		}
 		if l.given(command) && s.Stack != "" {
-			fmt.Fprintf(command.ErrOrStderr(), "The stack follows %s and will undo what differs from it.\n", s.ListName)
+			fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies %s and will undo changes that differ from it\n", s.Stack, s.ListName)
 		}
 		if yes {
-			return s.applyAll(command, store, each)
+			return s.applyAll(command, store, all)
 		}
-		return s.applyPlan(command, store, each)
+		return s.applyPlan(command, store, all)
 	}
 	return command
 }
 
-// applyAll applies the lists to all repositories in scope, and shows what has changed.
-func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, each bool) error {
+// applyAll applies the lists to all repositories in scope, and shows the changes.
+func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, all bool) error {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
 		return err
 	}
 	err = s.apply(command, &knownLists{Store: store, known: &lists}, names, func(a *application) {
 		r := newReport(command.OutOrStdout())
-		r.changes(a.planned(), each)
-		r.applied(a.results, outOfScope, each)
+		r.changes(a.planned(), all)
+		r.applied(a.results, outOfScope, all)
 	})
 	if err == nil && len(lists.Unusable()) > 0 {
 		return exit(exitFailed)
@@ -87,22 +88,22 @@ func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, 
 	return err
 }
 
-// applyPlan shows the plan, asks, and applies the lists to the repositories that would change.
-func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store, each bool) error {
-	planned, usable, err := s.plan(command, store, each)
+// applyPlan shows the plan, asks for confirmation, and applies the lists to the repositories that would change.
+func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store, all bool) error {
+	planned, usable, err := s.plan(command, store, all)
 	if err != nil {
 		return err
 	}
 	if names := changing(planned); len(names) > 0 {
-		agreed, err := confirm(command, fmt.Sprintf("Write the policies of %s in %s, %s?",
+		agreed, err := confirm(command, fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?",
 			repositories(len(names)), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
 		switch {
 		case err != nil:
 			return err
 		case agreed:
-			err = s.apply(command, store, names, func(a *application) { newReport(command.OutOrStdout()).applied(a.results, 0, each) })
+			err = s.apply(command, store, names, func(a *application) { newReport(command.OutOrStdout()).applied(a.results, 0, all) })
 		default:
-			fmt.Fprintln(command.ErrOrStderr(), "Nothing was written.")
+			fmt.Fprintln(command.ErrOrStderr(), "Apply canceled. Nothing was written.")
 		}
 		if err != nil {
 			return err
@@ -124,23 +125,23 @@ func changing(planned []plan.Repository) []string {
 	return names
 }
 
-// apply applies the lists to the repositories, and reports the results. If it is interrupted or AWS doesn't answer, it
-// finishes what it has begun.
+// apply applies the lists to the repositories, and reports the results. If it is interrupted or AWS doesn't respond, it
+// finishes the repositories in progress.
 func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []string, report func(*application)) error {
 	ctx, stop := context.WithCancelCause(command.Context())
 	defer stop(nil)
 	defer context.AfterFunc(command.Context(), func() {
-		fmt.Fprintln(command.ErrOrStderr(), "\nstopping after the repositories that are being written; press Ctrl-C again to stop at once")
+		fmt.Fprintln(command.ErrOrStderr(), "\nStopping after the repositories in progress. Press Ctrl-C again to stop immediately.")
 	})()
 	progress := newProgress(command.ErrOrStderr(), len(names), "applying policies")
-	asked := &finishedLists{lists: lists}
+	uninterrupted := &uninterruptedLists{lists: lists}
 	a := &application{standard: s.Standard, results: map[string]reconcile.Result{}}
 	err := (&reconcile.Reconciler{
-		Lists: asked,
-		Policies: &finishedPolicies{
-			policies: registry.NewPolicies(ecr.NewFromConfig(s.config)),
-			read:     func() { _ = progress.Add(1) },
-			silent:   stop,
+		Lists: uninterrupted,
+		Policies: &uninterruptedPolicies{
+			policies:   registry.NewPolicies(ecr.NewFromConfig(s.config)),
+			read:       func() { _ = progress.Add(1) },
+			unanswered: stop,
 		},
 		Standard: s.Standard,
 		Scope:    s.Scope,
@@ -149,17 +150,18 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 	report(a)
 
 	var unfinished *reconcile.Unfinished
-	left := 0
+	remaining := 0
 	if errors.As(err, &unfinished) {
-		left = len(unfinished.Repositories)
+		remaining = len(unfinished.Repositories)
 	}
 	switch cause := context.Cause(ctx); {
-	case asked.err != nil:
-		return asked.err
+	case uninterrupted.err != nil:
+		return uninterrupted.err
 	case awsclient.Unanswered(cause):
-		return fmt.Errorf("%w; %s left: run apply again to continue", cause, repositories(left))
-	case left > 0:
-		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s left: %s; run apply again to continue\n", repositories(left), some(unfinished.Repositories))
+		return fmt.Errorf("%w; %s remaining; run apply again to continue", cause, repositories(remaining))
+	case remaining > 0:
+		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s remaining (%s); run apply again to continue\n",
+			repositories(remaining), some(unfinished.Repositories))
 		return exit(exitInterrupted)
 	case err != nil && !a.explains(err):
 		return err
@@ -169,7 +171,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 	return nil
 }
 
-// knownLists are account lists that have been read: a run begins with what was read.
+// knownLists are account lists that have been read already. The first read of a run returns them without a call.
 type knownLists struct {
 	*parameterstore.Store
 	known *accountlist.Snapshot
@@ -183,47 +185,48 @@ func (l *knownLists) Read(ctx context.Context, repositories []string) (accountli
 	return l.Store.Read(ctx, repositories)
 }
 
-// finishedLists are account lists that are read even if the context ends: what was written by then has to be checked. They
-// keep the last error.
-type finishedLists struct {
+// uninterruptedLists are account lists that are read even after the context has ended, because the policies written until
+// then have to be checked. They keep the last error.
+type uninterruptedLists struct {
 	lists reconcile.Lists
 	err   error
 }
 
-func (l *finishedLists) Read(ctx context.Context, repositories []string) (lists accountlist.Snapshot, err error) {
+func (l *uninterruptedLists) Read(ctx context.Context, repositories []string) (lists accountlist.Snapshot, err error) {
 	lists, l.err = l.lists.Read(context.WithoutCancel(ctx), repositories)
 	return lists, l.err
 }
 
-func (l *finishedLists) Changed(ctx context.Context, since accountlist.Snapshot) (moved bool, err error) {
-	moved, l.err = l.lists.Changed(context.WithoutCancel(ctx), since)
-	return moved, l.err
+func (l *uninterruptedLists) Changed(ctx context.Context, since accountlist.Snapshot) (changed bool, err error) {
+	changed, l.err = l.lists.Changed(context.WithoutCancel(ctx), since)
+	return changed, l.err
 }
 
-// finishedPolicies are repository policies whose calls end even if the context does: a repository that was begun is finished.
-type finishedPolicies struct {
-	policies reconcile.Policies
-	read     func()      // is called after each read
-	silent   func(error) // is called with the error of a call that got no answer
+// uninterruptedPolicies are repository policies whose calls the end of the context doesn't cancel, so that the repositories
+// in progress are finished.
+type uninterruptedPolicies struct {
+	policies   reconcile.Policies
+	read       func()      // called after each read
+	unanswered func(error) // called with the error of a call that got no response
 }
 
-func (p *finishedPolicies) Policy(ctx context.Context, repository string) (string, error) {
+func (p *uninterruptedPolicies) Policy(ctx context.Context, repository string) (string, error) {
 	defer p.read()
 	document, err := p.policies.Policy(context.WithoutCancel(ctx), repository)
-	return document, p.answered(err)
+	return document, p.check(err)
 }
 
-func (p *finishedPolicies) SetPolicy(ctx context.Context, repository, document string) error {
-	return p.answered(p.policies.SetPolicy(context.WithoutCancel(ctx), repository, document))
+func (p *uninterruptedPolicies) SetPolicy(ctx context.Context, repository, document string) error {
+	return p.check(p.policies.SetPolicy(context.WithoutCancel(ctx), repository, document))
 }
 
-func (p *finishedPolicies) DeletePolicy(ctx context.Context, repository string) error {
-	return p.answered(p.policies.DeletePolicy(context.WithoutCancel(ctx), repository))
+func (p *uninterruptedPolicies) DeletePolicy(ctx context.Context, repository string) error {
+	return p.check(p.policies.DeletePolicy(context.WithoutCancel(ctx), repository))
 }
 
-func (p *finishedPolicies) answered(err error) error {
+func (p *uninterruptedPolicies) check(err error) error {
 	if awsclient.Unanswered(err) {
-		p.silent(err)
+		p.unanswered(err)
 	}
 	return err
 }

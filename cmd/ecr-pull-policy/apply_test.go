@@ -13,29 +13,29 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// A stack that observes is deployed by somebody who wants to look first: nothing is written unless that is said.
+// Without --mode enforce, apply writes nothing for a stack in mode observe.
 func TestObserve(t *testing.T) {
-	const introduction = "registry 123456789012 in eu-central-1, stack watching (mode observe: it writes nothing), list /ecr-pull-policy/accounts\n\n"
+	const header = "registry 123456789012 in eu-central-1, stack observing (mode observe: it writes nothing), list /ecr-pull-policy/accounts\n\n"
 	for _, c := range []struct {
 		args   []string
 		status int
 		writes int
-		says   []string
+		output []string
 	}{
-		{[]string{"plan"}, exitChanges, 0, []string{introduction, "1 to change"}},
-		{[]string{"apply", "--yes"}, exitFailed, 0, []string{introduction, "the mode is observe, so nothing is written: ", "Mode=enforce", "pass --mode enforce"}},
-		{[]string{"apply", "--yes", "--mode", "enforce"}, 0, 1, []string{"stack watching, list", "applied: 1 updated"}},
+		{[]string{"plan"}, exitChanges, 0, []string{header, "1 to change"}},
+		{[]string{"apply", "--yes"}, exitFailed, 0, []string{header, "the mode is observe, so apply writes nothing; ", "Mode=enforce", "pass --mode enforce"}},
+		{[]string{"apply", "--yes", "--mode", "enforce"}, 0, 1, []string{"stack observing, list", "applied: 1 updated"}},
 		{[]string{"apply", "--yes", "--mode", "force"}, exitFailed, 0, []string{`Mode: "force" is neither enforce nor observe`}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			cloud := newCloud(t)
 			cloud.CreateRepository("a/api")
 			cloud.PutList(accountList, "111111111111")
-			status, said := call(t.Context(), append(c.args, "--stack", "watching")...)
+			status, out := call(t.Context(), append(c.args, "--stack", "observing")...)
 			if status != c.status {
 				t.Errorf("exit status %d", status)
 			}
-			says(t, said, c.says...)
+			contains(t, out, c.output...)
 			if got := cloud.Calls()["SetRepositoryPolicy"]; got != c.writes {
 				t.Errorf("%d policies were written, want %d", got, c.writes)
 			}
@@ -43,7 +43,7 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// A repository that can't follow is reported after all others were served.
+// A repository that fails is reported, and the others are updated.
 func TestFailedRepository(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/full", "b/api", "c/api")
@@ -57,11 +57,11 @@ func TestFailedRepository(t *testing.T) {
 		{[]string{"plan", "--stack", ""}, "3 repositories: 2 to change, 0 unchanged, 1 failed"},
 		{[]string{"apply", "--stack", "", "--yes"}, "applied: 2 updated, 1 failed"},
 	} {
-		status, said := call(t.Context(), c.args...)
+		status, out := call(t.Context(), c.args...)
 		if status != 1 {
 			t.Errorf("%s: exit status %d", c.args, status)
 		}
-		says(t, said, "the same change in 2 repositories: b/api, c/api", "failed: a/full: make policy of a/full: the policy document would have", c.totals)
+		contains(t, out, "same change in 2 repositories: b/api, c/api", "failed: a/full: make policy of a/full: the policy document would have", c.totals)
 	}
 	for repository, want := range map[string]string{"a/full": full, "b/api": "111111111111", "c/api": "111111111111"} {
 		if got, _ := cloud.Policy(repository); !strings.Contains(got, want) {
@@ -75,32 +75,32 @@ func TestApplyNeedsTheStack(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api")
 	cloud.PutList(accountList, "111111111111")
-	const absent = "there is no stack ecr-pull-policy in eu-central-1: name the stack with --stack and its Region with --region, or pass --stack ''"
+	const absent = "stack ecr-pull-policy doesn't exist in eu-central-1; specify the stack with --stack and its Region with --region, or pass --stack ''"
 	for _, c := range []struct {
 		args   []string
 		status int
 		writes int
-		says   string
+		output string
 	}{
 		{[]string{"apply", "--yes"}, exitFailed, 0, absent},
 		{[]string{"apply", "--yes", "--include", "a/**"}, exitFailed, 0, absent},
-		{[]string{"plan"}, exitChanges, 0, "There is no stack ecr-pull-policy in eu-central-1: using the template's defaults and the flags.\n"},
-		{[]string{"audit"}, 0, 0, "There is no stack ecr-pull-policy"},
-		{[]string{"render", "a/api"}, 0, 0, "There is no stack ecr-pull-policy"},
+		{[]string{"plan"}, exitChanges, 0, "note: stack ecr-pull-policy doesn't exist in eu-central-1; using the template's defaults and the flags\n"},
+		{[]string{"audit"}, 0, 0, "note: stack ecr-pull-policy doesn't exist"},
+		{[]string{"render", "a/api"}, 0, 0, "note: stack ecr-pull-policy doesn't exist"},
 		{[]string{"apply", "--yes", "--stack", ""}, 0, 1, "no stack, list " + accountList},
 	} {
-		status, said := call(t.Context(), c.args...)
+		status, out := call(t.Context(), c.args...)
 		if status != c.status {
 			t.Errorf("%s: exit status %d", c.args, status)
 		}
-		says(t, said, c.says)
+		contains(t, out, c.output)
 		if got := cloud.Calls()["SetRepositoryPolicy"]; got != c.writes {
 			t.Errorf("%s: %d policies were written, want %d", c.args, got, c.writes)
 		}
 	}
 }
 
-// A repository that doesn't change costs one call, one that changes costs two, and the rest doesn't depend on them.
+// An unchanged repository takes one call and a changed one takes two. The number of other calls is constant.
 func TestCallsOfApply(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository(checkRepository)
@@ -119,11 +119,11 @@ func TestCallsOfApply(t *testing.T) {
 		t.Helper()
 		cloud.PutList(accountList, list)
 		before := calls()
-		status, said := call(t.Context(), "apply", "--yes", "--stack", "checking")
+		status, out := call(t.Context(), "apply", "--yes", "--stack", "checking")
 		if status != 0 {
 			t.Errorf("exit status %d", status)
 		}
-		says(t, said, parts...)
+		contains(t, out, parts...)
 		got := calls()
 		for operation, n := range before {
 			if got[operation] -= n; got[operation] == 0 {
@@ -136,32 +136,32 @@ func TestCallsOfApply(t *testing.T) {
 	}
 	expect("111111111111", map[string]int{
 		"DescribeRepositories": 1, "GetRepositoryPolicy": 150, "SetRepositoryPolicy": 150, "GetParameters": 2, "GetParametersByPath": 2,
-	}, "the same change in 150 repositories: a/000,", "    + account 111111111111\n", "applied: 150 updated, 1 out of scope\n")
+	}, "same change in 150 repositories: a/000,", "    + account 111111111111\n", "applied: 150 updated, 1 out of scope\n")
 	for i := range 50 {
 		cloud.CreateRepository(fmt.Sprintf("b/%03d", i))
 	}
 	expect("111111111111", map[string]int{
 		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "SetRepositoryPolicy": 50, "GetParameters": 2, "GetParametersByPath": 2,
-	}, "the same change in 50 repositories: b/000,", "applied: 50 updated, 150 unchanged, 1 out of scope\n")
+	}, "same change in 50 repositories: b/000,", "applied: 50 updated, 150 unchanged, 1 out of scope\n")
 	expect("111111111111", map[string]int{
 		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "GetParameters": 1, "GetParametersByPath": 1,
 	}, "applied: 200 unchanged, 1 out of scope\n")
 	expect("none", map[string]int{
 		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "DeleteRepositoryPolicy": 200, "GetParameters": 2, "GetParametersByPath": 2,
-	}, "    - account 111111111111\n", "  nothing is left: the policy is deleted\n", "applied: 200 deleted, 1 out of scope\n")
+	}, "    - account 111111111111\n", "  the policy is deleted because no statements remain\n", "applied: 200 deleted, 1 out of scope\n")
 	if document, _ := cloud.Policy(checkRepository); document != "" {
-		t.Errorf("the stack's own repository has %s", document)
+		t.Errorf("policy of the stack's own repository: %s", document)
 	}
 }
 
-// A list that changes while it is applied is applied in turn, and what is shown is the whole change.
+// A list that changes during a run is applied too, and the combined change is shown.
 func TestListChangesDuringApply(t *testing.T) {
 	for name, c := range map[string]struct {
 		changes int
 		status  int
-		says    []string
+		output  []string
 	}{
-		"once":    {1, 0, []string{"the same change in 3 repositories", "+ account 2", "applied: 3 updated\n"}},
+		"once":    {1, 0, []string{"same change in 3 repositories", "+ account 2", "applied: 3 updated\n"}},
 		"forever": {1000, exitFailed, []string{"applied: 3 updated\n", "the account lists changed 5 times"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,19 +177,19 @@ func TestListChangesDuringApply(t *testing.T) {
 				}
 				return stubaws.Fault{}
 			}
-			status, said := call(t.Context(), "apply", "--yes", "--stack", "")
+			status, out := call(t.Context(), "apply", "--yes", "--stack", "")
 			if status != c.status {
 				t.Errorf("exit status %d", status)
 			}
-			says(t, said, c.says...)
-			if strings.Contains(said, "account 100000000000") {
-				t.Errorf("it shows a consumer that came and went:\n%s", said)
+			contains(t, out, c.output...)
+			if strings.Contains(out, "account 100000000000") {
+				t.Errorf("output contains a consumer that was added and removed during the run:\n%s", out)
 			}
 		})
 	}
 }
 
-// A principal that doesn't exist keeps nobody else from pulling. Which one it is, another command finds out.
+// A principal that doesn't exist doesn't affect the others, and apply names the command that finds it.
 func TestFailuresOfApply(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/denied", "b/api", "c/api")
@@ -202,21 +202,21 @@ func TestFailuresOfApply(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	status, said := call(t.Context(), "apply", "--yes", "--stack", "")
+	status, out := call(t.Context(), "apply", "--yes", "--stack", "")
 	if status != 1 {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "failed: a/denied: set policy of a/denied: AccessDeniedException", "applied: 2 updated, 1 failed",
-		"note: ECR rejects a principal in the account lists, so the grants in 2 repositories are by condition; to see which, run: "+
+	contains(t, out, "failed: a/denied: set policy of a/denied: AccessDeniedException", "applied: 2 updated, 1 failed",
+		"note: ECR rejects a principal in the account lists, so the policies of 2 repositories use conditions; to find the principal, run: "+
 			"ecr-pull-policy validate FILE --check-principals\n")
 	denied = false
-	if status, said = call(t.Context(), "apply", "--yes", "--stack", ""); status != 0 {
+	if status, out = call(t.Context(), "apply", "--yes", "--stack", ""); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "grants in 1 repository are by condition", "applied: 1 updated, 2 unchanged\n")
+	contains(t, out, "policies of 1 repository use conditions", "applied: 1 updated, 2 unchanged\n")
 }
 
-// What fails in the same way in many repositories is reported once.
+// An error that is the same in many repositories is reported once.
 func TestManyFailures(t *testing.T) {
 	cloud := newCloud(t)
 	for i := range 100 {
@@ -237,22 +237,22 @@ func TestManyFailures(t *testing.T) {
 			}
 			return stubaws.Fault{}
 		}
-		status, said := call(t.Context(), command...)
+		status, out := call(t.Context(), command...)
 		if status != 1 {
 			t.Errorf("%s: exit status %d", command, status)
 		}
-		says(t, said, "a/000: AccessDeniedException: stubaws was told to\n  the same in 99 more: a/001, a/002,", "… and 93 more (--all lists each)\n",
-			"failed: b/full: make policy of b/full: the policy document would have", "\n  the same in 1 more: c/full\n")
-		if len(said) > 3000 {
-			t.Errorf("%s says %d characters:\n%s", command, len(said), said)
+		contains(t, out, "a/000: AccessDeniedException: stubaws was told to\n  same error in 99 more repositories: a/001, a/002,", ", and 93 more (use --all to show each)\n",
+			"failed: b/full: make policy of b/full: the policy document would have", "\n  same error in 1 more repository: c/full\n")
+		if len(out) > 3000 {
+			t.Errorf("%s: output of %d characters:\n%s", command, len(out), out)
 		}
-		_, said = call(t.Context(), append(command, "--all")...)
-		says(t, said, "failed: a/000:", "failed: a/099:", "failed: c/full:")
+		_, out = call(t.Context(), append(command, "--all")...)
+		contains(t, out, "failed: a/000:", "failed: a/099:", "failed: c/full:")
 	}
 }
 
 // An apply that can't check whether the lists have changed fails.
-func TestListsGoAway(t *testing.T) {
+func TestUnreadableListsAfterApply(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api")
 	cloud.PutList(accountList, "111111111111")
@@ -268,14 +268,14 @@ func TestListsGoAway(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	status, said := call(t.Context(), "apply", "--yes", "--stack", "")
+	status, out := call(t.Context(), "apply", "--yes", "--stack", "")
 	if status != 1 {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "applied: 1 updated", "read list "+accountList+": AccessDeniedException")
+	contains(t, out, "applied: 1 updated", "read list "+accountList+": AccessDeniedException")
 }
 
-// Ctrl-C while the first repositories are written: those are finished, with the check that no list has changed.
+// After Ctrl-C, the repositories in progress are finished, and the lists are checked for changes.
 func TestInterruptedApply(t *testing.T) {
 	const all = 200
 	cloud := newCloud(t)
@@ -290,7 +290,7 @@ func TestInterruptedApply(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	status, said := call(ctx, "apply", "--yes", "--stack", "")
+	status, out := call(ctx, "apply", "--yes", "--stack", "")
 	if status != exitInterrupted {
 		t.Errorf("exit status %d", status)
 	}
@@ -300,21 +300,21 @@ func TestInterruptedApply(t *testing.T) {
 	if written == 0 || written != count("GetRepositoryPolicy") || count("GetParameters") != 2 {
 		t.Errorf("calls %v, retries %v", calls, retries)
 	}
-	says(t, said, fmt.Sprintf("applied: %d updated\n", written), fmt.Sprintf("interrupted: %d repositories left: a/", all-written), "run apply again to continue")
-	if status, said = call(t.Context(), "apply", "--yes", "--stack", ""); status != 0 {
+	contains(t, out, fmt.Sprintf("applied: %d updated\n", written), fmt.Sprintf("interrupted: %d repositories remaining (a/", all-written), "run apply again to continue")
+	if status, out = call(t.Context(), "apply", "--yes", "--stack", ""); status != 0 {
 		t.Errorf("again: exit status %d", status)
 	}
-	says(t, said, fmt.Sprintf("applied: %d updated, %d unchanged\n", all-written, written))
+	contains(t, out, fmt.Sprintf("applied: %d updated, %d unchanged\n", all-written, written))
 }
 
-// Without a confirmation nothing is written, and nothing fails.
-func TestAnswers(t *testing.T) {
+// Without confirmation, apply writes nothing and succeeds.
+func TestConfirmation(t *testing.T) {
 	for answer, want := range map[string]struct {
 		writes int
-		says   string
+		output string
 	}{
-		"no\n":  {0, "Type yes to continue: Nothing was written.\n"},
-		"":      {0, "Nothing was written.\n"},
+		"no\n":  {0, "Only 'yes' is accepted: Apply canceled. Nothing was written.\n"},
+		"":      {0, "Apply canceled. Nothing was written.\n"},
 		"yes\n": {1, "applied: 1 updated"},
 	} {
 		cloud := newCloud(t)
@@ -333,7 +333,7 @@ func TestAnswers(t *testing.T) {
 		if err := s.applyPlan(command, store, false); err != nil {
 			t.Errorf("%q: %v", answer, err)
 		}
-		says(t, out.String(), "Write the policies of 1 repository in 123456789012, eu-central-1?", want.says)
+		contains(t, out.String(), "Do you want to apply these changes to 1 repository in 123456789012, eu-central-1?\n", want.output)
 		if got := cloud.Calls()["SetRepositoryPolicy"]; got != want.writes {
 			t.Errorf("%q: %d policies were written, want %d", answer, got, want.writes)
 		}

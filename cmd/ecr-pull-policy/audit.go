@@ -17,7 +17,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// auditConcurrency is how many policies are read concurrently.
+// auditConcurrency is the number of policies that are read concurrently.
 const auditConcurrency = 8
 
 func newAudit(f *flags) *cobra.Command {
@@ -25,8 +25,8 @@ func newAudit(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "audit",
 		Short: "Show who can pull and push, and security findings",
-		Long: `Show who can pull from and push to each repository, through which statement, and what is
-wrong with the policies. It writes nothing, and requires the permissions of plan.
+		Long: `Show who can pull from and push to each repository, the statements that allow it, and
+security findings. audit writes nothing and requires the same permissions as plan.
 
 Exit status:
   0  there are no critical or high findings
@@ -37,7 +37,7 @@ Exit status:
 		Args: cobra.NoArgs,
 	}
 	f.registerRepositories(command.Flags())
-	command.Flags().StringVar(&output, "output", "table", "table, json, csv or html")
+	command.Flags().StringVar(&output, "output", "table", "format of the output: table, json, csv or html")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		write, err := auditWriter(output)
 		if err != nil {
@@ -92,9 +92,7 @@ func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, list := range lists.Unusable() {
-		fmt.Fprintf(command.ErrOrStderr(), "The list %s can't be used: %v\n", list.Name, list.Problem)
-	}
+	warnOfUnusable(command.ErrOrStderr(), lists)
 	client := ecr.NewFromConfig(s.config)
 	var names []string
 	for page, err := range registry.Names(ctx, client) {
@@ -117,7 +115,7 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 			text, err := policies.Policy(ctx, name)
 			switch {
 			case errors.Is(err, registry.ErrNotFound):
-				return nil // it was deleted since it was listed
+				return nil // it was deleted after it was listed
 			case awsclient.Unanswered(err):
 				return err
 			}

@@ -8,29 +8,30 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newCommand returns the command line, which gives an attempt of a call to AWS up after the timeout.
+// newCommand returns the root command. An attempt to call AWS ends after the timeout.
 func newCommand(timeout time.Duration) *cobra.Command {
 	f := newFlags(timeout)
 	command := &cobra.Command{
 		Use:   "ecr-pull-policy",
-		Short: "Preview, apply and check the standard cross-account pull policy of ECR repositories",
-		Long: `Preview, apply and check the standard cross-account pull policy of ECR repositories.
+		Short: "Manage the cross-account pull policies of ECR repositories",
+		Long: `Preview, apply, and audit the policies that let other AWS accounts pull images from ECR
+repositories.
 
 Settings such as the name of the account list, the grant style, and the scope come from
-the parameters of the CloudFormation stack. Use flags to override them. Credentials and
-the Region are configured as for the AWS CLI.`,
+the parameters of the CloudFormation stack. Use flags to override them. Configure
+credentials and the Region as for the AWS CLI.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return fmt.Errorf("%w; %s --help lists the flags", err, command.CommandPath())
+		return fmt.Errorf("%w; run '%s --help' for usage", err, command.CommandPath())
 	})
 	command.AddCommand(newPlan(f), newApply(f), newValidate(f), newRender(f), newAudit(f), newDoctor(f))
 	return command
 }
 
-// version returns the version of the module, which go build takes from git, and that of Go.
+// version returns the version of the module, which go build takes from Git, and the version of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

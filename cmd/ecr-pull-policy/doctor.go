@@ -26,9 +26,9 @@ func newDoctor(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation and suggest fixes",
-		Long: `Check the stack, its rules, its queues and their consumer, the CloudTrail trail, the
-account lists and the registry policy. It writes nothing. A warning is shown for
-whatever can't be checked.
+		Long: `Check the stack with its rules and queues, the CloudTrail trail, the account lists, and
+the registry policy, and suggest fixes for problems. doctor writes nothing. If a check
+isn't possible, it shows a warning.
 
 Exit status:
   0  there are no problems
@@ -36,9 +36,9 @@ Exit status:
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if f.stack == "" {
-				return errors.New("doctor checks a stack: name it with --stack")
+				return errors.New("doctor requires a stack; specify it with --stack")
 			}
-			s, home, err := reach(command.Context(), f)
+			s, err := identify(command.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -48,17 +48,17 @@ Exit status:
 			case awsclient.Unanswered(err):
 				return err
 			case err != nil:
-				fmt.Fprintln(command.ErrOrStderr(), awsclient.ErrorText(err)) // doctor checks what it can without it
+				fmt.Fprintln(command.ErrOrStderr(), awsclient.ErrorText(err)) // the other checks are still possible
 			}
-			if s.Settings, err = f.parameters.Settings(f.stack, home); err != nil {
+			if s.Settings, err = f.parameters.Settings(f.stack, s.Standard.Registry); err != nil {
 				return fmt.Errorf("settings: %w", err)
 			}
 			findings := s.doctor(f.profile).Examine(command.Context())
 			if err := command.Context().Err(); err != nil {
 				return err
 			}
-			s.introduce(command.OutOrStdout())
-			return tellFindings(command.OutOrStdout(), findings)
+			s.writeHeader(command.OutOrStdout())
+			return writeFindings(command.OutOrStdout(), findings)
 		},
 	}
 	f.registerRegistry(command.Flags())
@@ -81,7 +81,7 @@ func (s *session) doctor(profile string) *doctor.Doctor {
 	}
 }
 
-func tellFindings(out io.Writer, findings []doctor.Finding) error {
+func writeFindings(out io.Writer, findings []doctor.Finding) error {
 	const width = 100 // characters
 	colors := map[doctor.Severity]*color.Color{
 		doctor.OK:      color.New(color.FgGreen),
@@ -92,14 +92,14 @@ func tellFindings(out io.Writer, findings []doctor.Finding) error {
 	t := newTable(out)
 	for _, finding := range findings {
 		counts[finding.Severity]++
-		said := text.WrapSoft(finding.Says, width)
+		cell := text.WrapSoft(finding.Says, width)
 		if finding.Do != "" {
-			said += "\n" + text.WrapSoft("→ "+finding.Do, width)
+			cell += "\n" + text.WrapSoft("→ "+finding.Do, width)
 		}
 		for _, command := range finding.Run {
-			said += "\n  " + command // on one line, however long: it is to be pasted
+			cell += "\n  " + command // never wrapped, so that it can be pasted
 		}
-		t.AppendRow(table.Row{colors[finding.Severity].Sprint(string(finding.Severity)), finding.Subject, said})
+		t.AppendRow(table.Row{colors[finding.Severity].Sprint(string(finding.Severity)), finding.Subject, cell})
 	}
 	t.Render()
 	fmt.Fprintf(out, "\nok: %d, warnings: %d, problems: %d\n", counts[doctor.OK], counts[doctor.Warning], counts[doctor.Problem])

@@ -27,10 +27,10 @@ import (
 const (
 	accountList = "/ecr-pull-policy/accounts"
 	many        = 100 // repositories in scope
-	others      = 2   // repositories out of scope: one of them is the stack's own
+	outOfScope  = 2   // repositories out of scope: one of them is the stack's own
 )
 
-// world is a local AWS, and the program on this machine.
+// world is a simulated AWS and the compiled program.
 type world struct {
 	*localaws.AWS
 	t       *testing.T
@@ -56,14 +56,14 @@ func newWorld(t *testing.T) world {
 	return w
 }
 
-// command is the program with nothing of this process's environment: it could meet a real account.
+// command returns the program with its own environment, so that it can't reach a real account.
 func (w world) command(args ...string) *exec.Cmd {
 	c := exec.CommandContext(w.t.Context(), w.program, args...)
 	c.Env = w.Environment()
 	return c
 }
 
-// run runs the program and wants an exit status. It returns what was written to both outputs.
+// run runs the program, checks its exit status, and returns both outputs.
 func (w world) run(status int, args ...string) (out, errOut string) {
 	w.t.Helper()
 	return w.runWith(status, "", args...)
@@ -114,7 +114,7 @@ func (w world) repositories() {
 	w.must(w.AddRepository(w.t.Context(), "shop/scratch"))
 }
 
-// trail makes a trail that logs all management events.
+// trail creates a trail that logs all management events.
 func (w world) trail() {
 	w.t.Helper()
 	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodPut, w.Endpoint+"/trails", nil) // its bucket
@@ -136,11 +136,11 @@ func contains(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
-			t.Errorf("it doesn't say %q:\n%s", part, text)
+			t.Errorf("output doesn't contain %q:\n%s", part, text)
 		}
 	}
 	if strings.Contains(text, "\x1b[") {
-		t.Error("colours in a pipe")
+		t.Error("colors in a pipe")
 	}
 }
 
@@ -163,12 +163,12 @@ func TestCommands(t *testing.T) {
 
 	w.parametersAreTheDefaults()
 	out, errOut = w.run(2, "plan")
-	contains(t, out, "the same change in 99 repositories: shop/service-0000, shop/service-0001,", "… and 93 more",
+	contains(t, out, "same change in 99 repositories: shop/service-0000, shop/service-0001,", ", and 93 more",
 		"    + account 111111111111\n", "    + role arn:aws:iam::222222222222:role/deploy\n", "    + action ecr:BatchGetImage\n",
 		"    + functions of account 111111111111\n", "\nshop/service-0099\n", "    + organization o-a1b2c3d4e5\n",
-		fmt.Sprintf("%d repositories: %d to change, 0 unchanged, %d out of scope\n", many+others, many, others))
+		fmt.Sprintf("%d repositories: %d to change, 0 unchanged, %d out of scope\n", many+outOfScope, many, outOfScope))
 	if errOut != "" {
-		t.Errorf("plan says %s", errOut)
+		t.Errorf("unexpected output of plan: %s", errOut)
 	}
 
 	_, errOut = w.run(1, "apply")
@@ -178,15 +178,15 @@ func TestCommands(t *testing.T) {
 	contains(t, out, "applied: ", " updated")
 	out, _ = w.run(0, "plan")
 	if want := fmt.Sprintf("registry 123456789012 in eu-central-1, stack ecr-pull-policy, list %s\n\n"+
-		"%d repositories: 0 to change, %d unchanged, %d out of scope\n", accountList, many+others, many, others); out != want {
-		t.Errorf("plan says %s", out)
+		"%d repositories: 0 to change, %d unchanged, %d out of scope\n", accountList, many+outOfScope, many, outOfScope); out != want {
+		t.Errorf("unexpected output of plan: %s", out)
 	}
 	if _, found, err := w.Policy(t.Context(), "shop/scratch"); err != nil || found {
 		t.Errorf("a repository out of scope has a policy: %v, %v", found, err)
 	}
 
 	out, _ = w.runWith(2, "none # at all", "plan", "--list", "-", "--include", "shop/service-000?", "--lambda-statement=on")
-	contains(t, out, "the same change in 10 repositories", "- account 111111111111", "the policy is deleted", fmt.Sprintf("10 to change, 0 unchanged, %d out of scope", many-10+others))
+	contains(t, out, "same change in 10 repositories", "- account 111111111111", "the policy is deleted", fmt.Sprintf("10 to change, 0 unchanged, %d out of scope", many-10+outOfScope))
 	out, _ = w.run(2, "plan", "--accounts", "111111111111,333333333333", "--include", "shop/service-000?", "--all")
 	contains(t, out, "shop/service-0007\n  accounts, roles and users (EcrPullPolicyAccounts)\n    - role arn:aws:iam::222222222222:role/deploy\n    + account 333333333333\n")
 	_, errOut = w.run(1, "plan", "--accounts", "1111")
@@ -198,28 +198,28 @@ func TestCommands(t *testing.T) {
 	document, _, err := w.Policy(t.Context(), "shop/service-0099")
 	w.must(err)
 	if squeeze(out) != squeeze(document) {
-		t.Errorf("render says\n%s\nand the repository has\n%s", out, document)
+		t.Errorf("policy of render:\n%s\npolicy of the repository:\n%s", out, document)
 	}
 	out, errOut = w.run(0, "render", "team/scratch", "--accounts", "333333333333", "--grant-style", "condition")
 	contains(t, out, `"aws:PrincipalAccount": ["333333333333"]`)
 	contains(t, errOut, "out of scope")
 
 	_, errOut = w.run(1, "render", "team/scratch", "--stack", "other", "--accounts", "333333333333")
-	contains(t, errOut, "there is no stack other in eu-central-1: name the stack with --stack")
+	contains(t, errOut, "stack other doesn't exist in eu-central-1; specify the stack with --stack")
 }
 
-// audits runs audit on a registry that is as it should be but for one repository.
+// audits runs audit on a registry in which one repository has a critical finding.
 func (w world) audits() {
 	w.t.Helper()
 	out, _ := w.run(0, "audit")
-	contains(w.t, out, fmt.Sprintf("%d repositories, %d with a policy", many+others, many))
+	contains(w.t, out, fmt.Sprintf("%d repositories, %d with a policy", many+outOfScope, many))
 
 	w.must(w.SetPolicy(w.t.Context(), "shop/scratch", `{"Version":"2012-10-17","Statement":[{"Sid":"Everybody","Effect":"Allow","Principal":"*","Action":"ecr:*"}]}`))
 	out, _ = w.run(2, "audit", "--output", "html")
 	contains(w.t, out, "<!doctype html>", "Everybody", "shop/service-0000")
 }
 
-// parametersAreTheDefaults checks that the command line has the defaults of the template. The stack excludes more.
+// parametersAreTheDefaults checks that the command line has the defaults of the template, except for Exclude.
 func (w world) parametersAreTheDefaults() {
 	w.t.Helper()
 	described, err := w.CloudFormation.DescribeStacks(w.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("ecr-pull-policy")})
@@ -243,7 +243,7 @@ func (w world) parametersAreTheDefaults() {
 	}
 }
 
-// interruptedApply sends Ctrl-C when the first repositories are written.
+// interruptedApply sends Ctrl-C after the first policy was written.
 func (w world) interruptedApply() {
 	w.t.Helper()
 	c := w.command("apply", "--yes", "--include", "shop/service-00*")
@@ -257,7 +257,7 @@ func (w world) interruptedApply() {
 			break
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatal("nothing is written")
+			w.t.Fatal("no policy was written")
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -266,7 +266,7 @@ func (w world) interruptedApply() {
 	if status := c.ProcessState.ExitCode(); status != 130 {
 		w.t.Errorf("exit status %d\n%s", status, &out)
 	}
-	contains(w.t, out.String(), "interrupted: ", " left: shop/service-", "run apply again to continue")
+	contains(w.t, out.String(), "interrupted: ", " remaining (shop/service-", "run apply again to continue")
 }
 
 func squeeze(document string) string { return strings.Join(strings.Fields(document), "") }

@@ -13,31 +13,31 @@ func TestErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		"stack not to be seen":  {[]string{"plan", "--stack", "secret"}, "--stack '' uses the template's defaults"},
+		"forbidden stack":       {[]string{"plan", "--stack", "secret"}, "pass --stack '' to use the template's defaults"},
 		"no list":               {[]string{"plan"}, "no account list can be used"},
 		"wrong setting":         {[]string{"plan", "--lambda-statement", "maybe"}, `"maybe" is neither on nor off`},
 		"two lists":             {[]string{"plan", "--list", "x", "--accounts", "none"}, "[list accounts]"},
 		"no file":               {[]string{"plan", "--list", "/does/not/exist"}, "read account list"},
 		"no terminal":           {[]string{"apply"}, "pass --yes"},
 		"nothing to render":     {[]string{"render", "a/api", "--accounts", "none"}, "grant nothing on a/api"},
-		"doctor without stack":  {[]string{"doctor", "--stack", ""}, "name it with --stack"},
+		"doctor without stack":  {[]string{"doctor", "--stack", ""}, "specify it with --stack"},
 		"no pattern":            {[]string{"plan", "--include", ""}, "a pattern of the repositories in scope is empty: write ** for all of them"},
 		"an empty pattern":      {[]string{"plan", "--include", "team-a/**,"}, "a pattern of the repositories in scope is empty"},
 		"no name":               {[]string{"render", "Team A"}, `"Team A": invalid repository name; `},
-		"list of 9,000":         {[]string{"plan", "--accounts", "111111111111#" + strings.Repeat("x", 9000)}, "--accounts: has 9013 characters, and a parameter holds at most 8192"},
+		"list of 9,000":         {[]string{"plan", "--accounts", "111111111111#" + strings.Repeat("x", 9000)}, "--accounts: the list has 9013 characters, but a parameter can hold only 8192"},
 		"list that doesn't fit": {[]string{"plan", "--accounts", accounts(400)}, "ECR's limit is 10240"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, said := call(t.Context(), c.args...)
+			status, out := call(t.Context(), c.args...)
 			if status != 1 {
 				t.Errorf("exit status %d", status)
 			}
-			says(t, said, c.want)
+			contains(t, out, c.want)
 		})
 	}
 	t.Setenv("AWS_REGION", "")
-	if _, said := call(t.Context(), "plan"); !strings.Contains(said, "no Region") {
-		t.Errorf("without a Region: %s", said)
+	if _, out := call(t.Context(), "plan"); !strings.Contains(out, "no Region") {
+		t.Errorf("without a Region: %s", out)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// How many characters a parameter of each tier holds.
+// The number of characters that a parameter of each tier can hold.
 //
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
 const (
@@ -24,24 +24,24 @@ const (
 	advancedTier = 8192
 )
 
-// listFlags say which list to use instead of the account list in SSM.
+// listFlags are the flags for a list to use instead of the account list in SSM.
 type listFlags struct {
 	file     string
 	accounts []string
 }
 
 func (l *listFlags) register(command *cobra.Command) {
-	command.Flags().StringVar(&l.file, "list", "", "file with a list to use instead of the SSM parameter; - for standard input")
+	command.Flags().StringVar(&l.file, "list", "", "file with a list to use instead of the SSM parameter, or - for standard input")
 	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "list entries to use instead of the SSM parameter, separated by commas")
 	command.MarkFlagsMutuallyExclusive("list", "accounts")
 }
 
-// given reports whether there is such a list.
+// given reports whether one of the flags was passed.
 func (l *listFlags) given(command *cobra.Command) bool {
 	return command.Flags().Changed("list") || command.Flags().Changed("accounts")
 }
 
-// connect connects to the registry, and opens its lists.
+// connect connects to the registry, and returns the store of its account lists.
 func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*session, *parameterstore.Store, error) {
 	s, err := connect(command, f, stackNeed)
 	if err != nil {
@@ -51,8 +51,8 @@ func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*
 	return s, store, err
 }
 
-// store returns the lists of the registry, with the given one instead of the account list. Namespace lists are always those
-// in SSM.
+// store returns the store of the account lists, with the list of the flags instead of the account list. Namespace lists are
+// always those in SSM.
 func (l *listFlags) store(command *cobra.Command, s *session) (*parameterstore.Store, error) {
 	var api parameterstore.API = ssm.NewFromConfig(s.config)
 	if l.given(command) {
@@ -75,12 +75,12 @@ func (l *listFlags) store(command *cobra.Command, s *session) (*parameterstore.S
 			return nil, fmt.Errorf("account list: %w", err)
 		}
 		api = parameterstore.Override(api, s.ListName, text)
-		s.instead = source
+		s.listSource = source
 	}
 	return parameterstore.New(api, s.ListName, s.Standard), nil
 }
 
-// readList returns the text of a file, or of standard input for -.
+// readList reads a list from a file, or from standard input if the name of the file is -.
 func readList(command *cobra.Command, file string) (string, error) {
 	var text []byte
 	var err error
@@ -95,32 +95,35 @@ func readList(command *cobra.Command, file string) (string, error) {
 	return string(text), nil
 }
 
-// checkLength rejects a list that doesn't fit into a parameter. Every list is a parameter of its own.
+// checkLength returns an error for a list that doesn't fit into a parameter.
 func checkLength(list string) error {
 	if n := utf8.RuneCountInString(list); n > advancedTier {
-		return fmt.Errorf("has %d characters, and a parameter holds at most %d: shorten its comments, or name an organization", n, advancedTier)
+		return fmt.Errorf("the list has %d characters, but a parameter can hold only %d; shorten the comments, or list an organization", n, advancedTier)
 	}
 	return nil
 }
 
-// readLists reads all lists, and reports those that can't be used. It is an error if none can be used.
+// readLists reads all lists, and writes a warning for each that can't be used. It is an error if none can be used.
 func readLists(command *cobra.Command, store *parameterstore.Store) (accountlist.Snapshot, error) {
 	lists, err := store.ReadAll(command.Context())
 	if err != nil {
 		return accountlist.Snapshot{}, err
 	}
-	for _, list := range lists.Unusable() {
-		fmt.Fprintf(command.ErrOrStderr(), "%s can't be used%s: %v\n", list.Name, usedInstead(list), list.Problem)
-	}
+	warnOfUnusable(command.ErrOrStderr(), lists)
 	if lists.IsEmpty() {
 		return accountlist.Snapshot{}, errors.New("no account list can be used, so there is nothing to apply")
 	}
 	return lists, nil
 }
 
-func usedInstead(list accountlist.List) string {
-	if list.InUse == 0 {
-		return ""
+// warnOfUnusable writes a warning for each list whose newest version can't be used.
+func warnOfUnusable(errOut io.Writer, lists accountlist.Snapshot) {
+	for _, list := range lists.Unusable() {
+		if list.InUse == 0 {
+			fmt.Fprintf(errOut, "warning: account list %s can't be used: %v\n", list.Name, list.Problem)
+			continue
+		}
+		fmt.Fprintf(errOut, "warning: version %d of account list %s can't be used, so version %d is used instead: %v\n",
+			list.Version, list.Name, list.InUse, list.Problem)
 	}
-	return fmt.Sprintf(" in version %d, and version %d is used instead", list.Version, list.InUse)
 }

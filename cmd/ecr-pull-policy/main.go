@@ -1,5 +1,5 @@
-// Command ecr-pull-policy is the operator's command line: it shows what the account lists would change, applies it, checks
-// lists before they are written, and checks the installation. It uses the same packages as the functions.
+// Command ecr-pull-policy is the command line for operators. It previews and applies changes of policies, validates account
+// lists, audits repositories, and checks the installation. It uses the same packages as the functions.
 package main
 
 import (
@@ -22,23 +22,23 @@ const (
 	exitInterrupted = 130
 )
 
-// exit is the error of a command that has reported everything already.
+// exit is the error of a command that has already reported its problems.
 type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C terminates the process
 	p := program{in: os.Stdin, out: os.Stdout, errOut: os.Stderr, timeout: callTimeout}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-// program is the command line, with its surroundings.
+// program is the command line with its input and outputs.
 type program struct {
 	in          io.Reader
 	out, errOut io.Writer
-	timeout     time.Duration // of one attempt of a call to AWS
+	timeout     time.Duration // of one attempt to call AWS
 }
 
 // run runs a command and returns its exit status.

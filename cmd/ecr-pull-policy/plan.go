@@ -12,20 +12,20 @@ import (
 
 func newPlan(f *flags) *cobra.Command {
 	var l listFlags
-	var each bool
+	var all bool
 	command := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what the account lists would change, without changing anything",
-		Long: `Show which consumers and actions the account lists would add to and remove from each
-repository. It writes nothing.
+		Short: "Show what the account lists would change",
+		Long: `Show the consumers and actions that the account lists would add to or remove from each
+repository. plan writes nothing.
 
 Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories,
-ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath and
+ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath, and
 ssm:GetParameterHistory.
 
 Exit status:
   0  no repository would change
-  1  an error occurred, or a list can't be used
+  1  an error occurred, or an account list can't be used
   2  repositories would change`,
 		Example: `  ecr-pull-policy plan
   ecr-pull-policy plan --accounts 111111111111,222222222222
@@ -34,14 +34,14 @@ Exit status:
 	}
 	f.registerRepositories(command.Flags())
 	l.register(command)
-	command.Flags().BoolVar(&each, "all", false, "show every repository, even if many change or fail in the same way")
+	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		s, store, err := l.connect(command, f, stackOptional)
 		if err != nil {
 			return err
 		}
-		s.introduce(command.OutOrStdout())
-		planned, usable, err := s.plan(command, store, each)
+		s.writeHeader(command.OutOrStdout())
+		planned, usable, err := s.plan(command, store, all)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ Exit status:
 }
 
 // plan plans all repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be used.
-func (s *session) plan(command *cobra.Command, store *parameterstore.Store, each bool) (planned []plan.Repository, usable bool, err error) {
+func (s *session) plan(command *cobra.Command, store *parameterstore.Store, all bool) (planned []plan.Repository, usable bool, err error) {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
 		return nil, false, err
@@ -69,7 +69,7 @@ func (s *session) plan(command *cobra.Command, store *parameterstore.Store, each
 	if err != nil {
 		return nil, false, err
 	}
-	newReport(command.OutOrStdout()).plan(planned, outOfScope, each)
+	newReport(command.OutOrStdout()).plan(planned, outOfScope, all)
 	return planned, len(lists.Unusable()) == 0, nil
 }
 

@@ -2,15 +2,15 @@ package main
 
 import "testing"
 
-// An invalid list is reported, and the newest valid version is planned instead.
+// For an invalid list, the plan uses the newest valid version and shows a warning.
 func TestVersionUsedInstead(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api")
 	cloud.PutList(accountList, "111111111111")
 	cloud.PutList(accountList, "1111")
-	status, said := call(t.Context(), "plan")
+	status, out := call(t.Context(), "plan")
 	if status != exitFailed {
 		t.Errorf("exit status %d", status)
 	}
-	says(t, said, "can't be used in version 2, and version 1 is used instead", "+ account 111111111111")
+	contains(t, out, "warning: version 2 of account list /ecr-pull-policy/accounts can't be used, so version 1 is used instead: ", "+ account 111111111111")
 }

@@ -17,7 +17,7 @@ const accountList = "/ecr-pull-policy/accounts"
 
 const checkRepository = "checking-principalcheckrepository-1a2b3c" // of the stack checking
 
-// stacks are CloudFormation's answers about the stacks that exist.
+// stacks returns the responses of CloudFormation for the stacks that exist.
 func stacks() map[string]string {
 	parameter := func(name, value string) string {
 		return "<member><ParameterKey>" + name + "</ParameterKey><ParameterValue>" + value + "</ParameterValue></member>"
@@ -30,13 +30,13 @@ func stacks() map[string]string {
 	}
 	check := "<member><OutputKey>" + checkOutput + "</OutputKey><OutputValue>" + checkRepository + "</OutputValue></member>"
 	return map[string]string{
-		"watching":  stack("observe", "principal", ""),
+		"observing": stack("observe", "principal", ""),
 		"checking":  stack("enforce", "principal", check),
 		"condition": stack("enforce", "condition", check),
 	}
 }
 
-// newCloud returns an AWS for the program: a stub, with the two services that it doesn't have.
+// newCloud starts a stub of AWS, with the two services that package stubaws doesn't have.
 func newCloud(t *testing.T) *stubaws.AWS {
 	t.Helper()
 	return newCloudIn(t, "aws")
@@ -46,14 +46,14 @@ func newCloudIn(t *testing.T, partition string) *stubaws.AWS {
 	t.Helper()
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		answer, exists := stacks()[request.FormValue("StackName")]
+		response, exists := stacks()[request.FormValue("StackName")]
 		switch {
 		case request.Header.Get("X-Amz-Target") != "":
 			cloud.ServeHTTP(w, request)
 		case request.FormValue("Action") == "GetCallerIdentity":
 			fmt.Fprintf(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:%s:iam::123456789012:user/stub</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`, partition)
 		case exists:
-			fmt.Fprint(w, answer)
+			fmt.Fprint(w, response)
 		case request.FormValue("StackName") == "secret":
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>`)
@@ -72,7 +72,7 @@ func newCloudIn(t *testing.T, partition string) *stubaws.AWS {
 	return cloud
 }
 
-// output is both outputs of the program, which tells of an interrupt while it writes.
+// output is both outputs of the program. It can be written concurrently, because an interrupt is reported at once.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -90,17 +90,17 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-func call(ctx context.Context, args ...string) (status int, said string) {
+func call(ctx context.Context, args ...string) (status int, text string) {
 	var out output
 	p := program{in: strings.NewReader(""), out: &out, errOut: &out, timeout: callTimeout}
 	return p.run(ctx, args), out.String()
 }
 
-func says(t *testing.T, said string, parts ...string) {
+func contains(t *testing.T, output string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
-		if !strings.Contains(said, part) {
-			t.Errorf("it doesn't say %q:\n%s", part, said)
+		if !strings.Contains(output, part) {
+			t.Errorf("output doesn't contain %q:\n%s", part, output)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -14,13 +13,13 @@ func newRender(f *flags) *cobra.Command {
 	var l listFlags
 	command := &cobra.Command{
 		Use:   "render REPOSITORY",
-		Short: "Print the policy for a repository, for example for Terraform or CloudFormation",
-		Long: `Print the policy document that the account lists make for a repository. The repository
-need not exist. Unmanaged statements in its policy are left out.
+		Short: "Print the policy of a repository, for example to use it in Terraform",
+		Long: `Print the managed statements that the account lists require for a repository, as a policy
+document. The repository doesn't have to exist.
 
 Exit status:
-  0  the policy is printed
-  1  an error occurred, or the lists grant nothing`,
+  0  the policy was printed
+  1  an error occurred, or the account lists grant nothing`,
 		Example: `  ecr-pull-policy render team-a/api
   ecr-pull-policy render team-a/api --list accounts.txt > policy.json`,
 		Args: cobra.ExactArgs(1),
@@ -41,25 +40,25 @@ Exit status:
 			return err
 		}
 		if lists.Version(repository) == "" {
-			return errors.New("no account list for " + repository + " can be used")
+			return fmt.Errorf("no account list for %s can be used, so there is no policy to print", repository)
 		}
 		change, err := s.Standard.Merge("", lists.Listed(repository))
 		if err != nil {
 			return fmt.Errorf("make policy of %s: %w", repository, err)
 		}
 		if change.Document == "" {
-			return errors.New("the account lists grant nothing on " + repository + ", so it has no managed policy")
+			return fmt.Errorf("the account lists grant nothing on %s, so there is no policy to print", repository)
 		}
 		if !s.Scope.Contains(repository) {
-			fmt.Fprintf(command.ErrOrStderr(), "%s is out of scope: the stack doesn't change its policy.\n", repository)
+			fmt.Fprintf(command.ErrOrStderr(), "note: %s is out of scope, so the stack doesn't change its policy\n", repository)
 		}
-		_, err = command.OutOrStdout().Write(layOut(change.Document))
+		_, err = command.OutOrStdout().Write(indent(change.Document))
 		return err
 	}
 	return command
 }
 
-// layOut formats a policy so that a short list takes one line.
-func layOut(document string) []byte {
+// indent formats a policy, with short lists on one line.
+func indent(document string) []byte {
 	return pretty.PrettyOptions([]byte(document), &pretty.Options{Indent: "  ", Width: 100})
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// namesShown is how many names of repositories with the same change are shown.
+// namesShown is the number of names that are shown of repositories with the same change.
 const namesShown = 6
 
-// report writes plans and results for people.
+// report writes plans and results as text.
 type report struct {
 	out                   io.Writer
 	bold, green, red, dim *color.Color
@@ -36,16 +36,16 @@ func newReport(out io.Writer) *report {
 }
 
 // plan writes the changes, the failures and the totals of a plan.
-func (r *report) plan(planned []plan.Repository, outOfScope int, each bool) {
-	r.changes(planned, each)
-	r.failures(failures(planned), each)
+func (r *report) plan(planned []plan.Repository, outOfScope int, all bool) {
+	r.changes(planned, all)
+	r.failures(failures(planned), all)
 	r.totals(planned, outOfScope)
 }
 
-// changes writes what changes. It writes the same change in several repositories once, unless each is wanted.
-func (r *report) changes(planned []plan.Repository, each bool) {
+// changes writes the changes. It groups repositories that change in the same way, unless all is set.
+func (r *report) changes(planned []plan.Repository, all bool) {
 	groups := plan.Groups(planned)
-	if each {
+	if all {
 		groups = nil
 		for _, one := range planned {
 			groups = append(groups, plan.Groups([]plan.Repository{one})...)
@@ -56,8 +56,8 @@ func (r *report) changes(planned []plan.Repository, each bool) {
 	}
 }
 
-// applied writes the failures, how many repositories grant by condition, and the totals of an application.
-func (r *report) applied(results map[string]reconcile.Result, outOfScope int, each bool) {
+// applied writes the failures, the number of repositories that grant access using conditions, and the totals.
+func (r *report) applied(results map[string]reconcile.Result, outOfScope int, all bool) {
 	var failed []failure
 	byCondition := 0
 	counts := map[reconcile.Outcome]int{}
@@ -71,9 +71,9 @@ func (r *report) applied(results map[string]reconcile.Result, outOfScope int, ea
 			byCondition++
 		}
 	}
-	r.failures(failed, each)
+	r.failures(failed, all)
 	if byCondition > 0 {
-		fmt.Fprintf(r.out, "note: ECR rejects a principal in the account lists, so the grants in %s are by condition; to see which, run: ecr-pull-policy validate FILE --check-principals\n",
+		fmt.Fprintf(r.out, "note: ECR rejects a principal in the account lists, so the policies of %s use conditions; to find the principal, run: ecr-pull-policy validate FILE --check-principals\n",
 			repositories(byCondition))
 	}
 	var totals []string
@@ -93,7 +93,7 @@ func (r *report) applied(results map[string]reconcile.Result, outOfScope int, ea
 func (r *report) group(group plan.Group) {
 	heading := group.Repositories[0]
 	if n := len(group.Repositories); n > 1 {
-		heading = fmt.Sprintf("the same change in %d repositories: %s", n, someOfAll(group.Repositories))
+		heading = fmt.Sprintf("same change in %d repositories: %s", n, someOfAll(group.Repositories))
 	}
 	fmt.Fprintln(r.out, r.bold.Sprint(heading))
 	for _, statement := range group.Diff {
@@ -103,7 +103,7 @@ func (r *report) group(group plan.Group) {
 		}
 	}
 	if group.Deletes {
-		fmt.Fprintln(r.out, "  nothing is left: the policy is deleted")
+		fmt.Fprintln(r.out, "  the policy is deleted because no statements remain")
 	}
 	fmt.Fprintln(r.out)
 }
@@ -113,7 +113,7 @@ func (r *report) line(line plan.Line) {
 	fmt.Fprintln(r.out, colors[line.Sign].Sprintf("    %s %s", line.Sign, line.Text))
 }
 
-// failure is why a repository can't be planned or changed.
+// failure is the reason why a repository couldn't be planned or changed.
 type failure struct {
 	repository string
 	err        error
@@ -129,13 +129,13 @@ func failures(planned []plan.Repository) []failure {
 	return failed
 }
 
-// failures writes what failed and why. It writes the same cause in several repositories once, unless each is wanted.
-func (r *report) failures(failed []failure, each bool) {
+// failures writes the failures. It groups repositories that failed for the same reason, unless all is set.
+func (r *report) failures(failed []failure, all bool) {
 	var causes []string // in the order of their first repositories
 	byCause := map[string][]failure{}
 	for _, f := range failed {
 		cause := f.cause()
-		if each {
+		if all {
 			cause = f.repository
 		}
 		if byCause[cause] == nil {
@@ -153,11 +153,11 @@ func (r *report) failures(failed []failure, each bool) {
 		for _, other := range others {
 			names = append(names, other.repository)
 		}
-		fmt.Fprintf(r.out, "  the same in %d more: %s\n", len(names), someOfAll(names))
+		fmt.Fprintf(r.out, "  same error in %s: %s\n", more(len(names)), someOfAll(names))
 	}
 }
 
-// cause is what failures in several repositories have in common.
+// cause returns the part of the error that is the same for all repositories with the same problem.
 func (f failure) cause() string {
 	if tooLarge := (*policy.SizeError)(nil); errors.As(f.err, &tooLarge) {
 		return "too large" // the sizes differ
@@ -167,16 +167,16 @@ func (f failure) cause() string {
 
 func (r *report) totals(planned []plan.Repository, outOfScope int) {
 	counts := count(planned)
-	said := []string{fmt.Sprintf("%d %s", counts[plan.Change], plan.Change), fmt.Sprintf("%d %s", counts[plan.Unchanged], plan.Unchanged)}
+	parts := []string{fmt.Sprintf("%d %s", counts[plan.Change], plan.Change), fmt.Sprintf("%d %s", counts[plan.Unchanged], plan.Unchanged)}
 	for _, outcome := range plan.Outcomes()[2:] {
 		if n := counts[outcome]; n > 0 {
-			said = append(said, fmt.Sprintf("%d %s", n, outcome))
+			parts = append(parts, fmt.Sprintf("%d %s", n, outcome))
 		}
 	}
 	if outOfScope > 0 {
-		said = append(said, fmt.Sprintf("%d out of scope", outOfScope))
+		parts = append(parts, fmt.Sprintf("%d out of scope", outOfScope))
 	}
-	fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprintf("%s:", repositories(len(planned)+outOfScope)), strings.Join(said, ", "))
+	fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprintf("%s:", repositories(len(planned)+outOfScope)), strings.Join(parts, ", "))
 }
 
 func count(planned []plan.Repository) map[plan.Outcome]int {
@@ -194,18 +194,25 @@ func repositories(n int) string {
 	return fmt.Sprintf("%d repositories", n)
 }
 
-// some returns the first of the names, and the number of the others.
+func more(n int) string {
+	if n == 1 {
+		return "1 more repository"
+	}
+	return fmt.Sprintf("%d more repositories", n)
+}
+
+// some returns the first names, and the number of the others.
 func some(names []string) string {
 	if len(names) <= namesShown {
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s, … and %d more", strings.Join(names[:namesShown], ", "), len(names)-namesShown)
+	return fmt.Sprintf("%s, and %d more", strings.Join(names[:namesShown], ", "), len(names)-namesShown)
 }
 
-// someOfAll is some, where the flag --all shows the others.
+// someOfAll returns some names for output in which --all shows the others.
 func someOfAll(names []string) string {
 	if len(names) <= namesShown {
 		return some(names)
 	}
-	return some(names) + " (--all lists each)"
+	return some(names) + " (use --all to show each)"
 }

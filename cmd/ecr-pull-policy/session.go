@@ -24,29 +24,29 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// fewAttempts is how often a call is tried whose failure an operator can see and repeat.
+// fewAttempts is the number of attempts for calls whose failure the operator sees and can retry.
 const fewAttempts = 2
 
-// checkOutput is the output of the stack that names the repository for checking principals.
+// checkOutput is the output of the stack with the name of the repository for checking principals.
 const checkOutput = "PrincipalCheckRepositoryName"
 
-// need says whether a command works without a stack.
+// need specifies whether a command requires a stack.
 type need bool
 
 const (
-	stackOptional need = false // if the default stack doesn't exist, the template's defaults and the flags apply
-	stackRequired need = true  // --stack '' is the only way to work without one
+	stackOptional need = false // without the default stack, the template's defaults and the flags apply
+	stackRequired need = true  // unless --stack '' is passed
 )
 
 // session is a registry in AWS and the settings for it.
 type session struct {
 	settings.Settings
-	config  aws.Config
-	instead string // what is used instead of the account list; "" if nothing is
+	config     aws.Config
+	listSource string // the source of the list to use instead of the account list; "" for none
 }
 
-// introduce names the registry, the stack and the list.
-func (s *session) introduce(out io.Writer) {
+// writeHeader writes which registry, stack and account list are used.
+func (s *session) writeHeader(out io.Writer) {
 	stack, list := "no stack", "list "+s.ListName
 	switch {
 	case s.Stack != "" && s.Observe:
@@ -54,15 +54,15 @@ func (s *session) introduce(out io.Writer) {
 	case s.Stack != "":
 		stack = "stack " + s.Stack
 	}
-	if s.instead != "" {
-		list = fmt.Sprintf("%s instead of list %s", s.instead, s.ListName)
+	if s.listSource != "" {
+		list = fmt.Sprintf("%s instead of list %s", s.listSource, s.ListName)
 	}
 	fmt.Fprintf(out, "registry %s in %s, %s, %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region, stack, list)
 }
 
-// connect finds out which registry the credentials are for, and the settings.
+// connect identifies the registry by the credentials, and reads the settings.
 func connect(command *cobra.Command, f *flags, stackNeed need) (*session, error) {
-	s, home, err := reach(command.Context(), f)
+	s, err := identify(command.Context(), f)
 	if err != nil {
 		return nil, err
 	}
@@ -72,82 +72,85 @@ func connect(command *cobra.Command, f *flags, stackNeed need) (*session, error)
 			return nil, err
 		}
 	}
-	if s.Settings, err = f.parameters.Settings(stack, home); err != nil {
+	if s.Settings, err = f.parameters.Settings(stack, s.Standard.Registry); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	return s, nil
 }
 
-// reach finds out the account and the partition of the credentials. It takes no permission.
-func reach(ctx context.Context, f *flags) (*session, policy.Registry, error) {
+// identify returns a session whose only setting is the registry: the account and the partition of the credentials. It
+// requires no permissions.
+func identify(ctx context.Context, f *flags) (*session, error) {
 	c, err := config.LoadDefaultConfig(ctx,
 		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(newRetryer), config.WithHTTPClient(newHTTPClient(f.timeout)),
-		config.WithLogger(logging.Nop{})) // what matters to an operator is in the errors
+		config.WithLogger(logging.Nop{})) // the errors contain what an operator needs
 	if err != nil {
-		return nil, policy.Registry{}, fmt.Errorf("configure the AWS SDK: %w", err)
+		return nil, fmt.Errorf("configure the AWS SDK: %w", err)
 	}
 	if c.Region == "" {
-		return nil, policy.Registry{}, errors.New("no Region: name it with --region or AWS_REGION")
+		return nil, errors.New("no Region is configured; pass --region or set AWS_REGION")
 	}
 	if _, err := c.Credentials.Retrieve(ctx); err != nil {
-		return nil, policy.Registry{}, f.noCredentials(err)
+		return nil, f.noCredentials(err)
 	}
 	client := sts.NewFromConfig(c, func(o *sts.Options) { o.RetryMaxAttempts = fewAttempts })
 	caller, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	switch {
-	case refused(err):
-		return nil, policy.Registry{}, fmt.Errorf("AWS rejects the credentials: %w; %s", err, f.signIn())
+	case isRejection(err):
+		return nil, fmt.Errorf("AWS rejects the credentials: %w; %s", err, f.signIn())
 	case err != nil:
-		return nil, policy.Registry{}, fmt.Errorf("find out the account of the credentials: %w", err)
+		return nil, fmt.Errorf("get the account of the credentials: %w", err)
 	}
 	self, err := arn.Parse(aws.ToString(caller.Arn))
 	if err != nil {
-		return nil, policy.Registry{}, fmt.Errorf("find out the partition of the credentials: STS answers %q: %w", aws.ToString(caller.Arn), err)
+		return nil, fmt.Errorf("get the partition of the credentials: STS returned the ARN %q: %w", aws.ToString(caller.Arn), err)
 	}
-	return &session{config: c}, policy.Registry{Partition: self.Partition, Region: c.Region, AccountID: self.AccountID}, nil
+	s := &session{config: c}
+	s.Standard.Registry = policy.Registry{Partition: self.Partition, Region: c.Region, AccountID: self.AccountID}
+	return s, nil
 }
 
-// refused reports whether STS itself rejects the credentials: a proxy or a wrong endpoint answers 403 too, but not with an
-// error code of STS.
+// isRejection reports whether STS itself rejected the credentials. A proxy or a wrong endpoint also responds with 403, but
+// not with an error code of STS.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
-func refused(err error) bool {
-	const undecoded = "UnknownError" // the SDK's code for such an answer
+func isRejection(err error) bool {
+	const undecoded = "UnknownError" // the SDK's code for such a response
 	var answer smithy.APIError
 	var response *awshttp.ResponseError
 	return errors.As(err, &answer) && answer.ErrorCode() != undecoded && errors.As(err, &response) && response.HTTPStatusCode() == http.StatusForbidden
 }
 
 // noCredentials returns the error for missing credentials. The last source that the SDK tries is the metadata of an EC2
-// instance: if that failed, nothing is configured.
+// instance. If that failed, no credentials are configured.
 func (f *flags) noCredentials(err error) error {
 	if call := (*smithy.OperationError)(nil); errors.As(err, &call) && call.ServiceID == "ec2imds" {
-		return errors.New("no AWS credentials: " + f.signIn())
+		return errors.New("no AWS credentials found; " + f.signIn())
 	}
 	return fmt.Errorf("get AWS credentials: %w; %s", err, f.signIn())
 }
 
 func (f *flags) signIn() string {
 	if f.profile != "" {
-		return "sign in with aws sso login --profile " + f.profile + ", or name another profile"
+		return "sign in with aws sso login --profile " + f.profile + ", or specify another profile"
 	}
-	return "sign in with aws sso login, or name a profile with --profile or AWS_PROFILE"
+	return "sign in with aws sso login, or specify a profile with --profile or AWS_PROFILE"
 }
 
-// readStack takes the settings from the stack, and returns its name; "" if there is none and the command doesn't need one.
+// readStack reads the settings of the stack, and returns its name, or "" if the stack doesn't exist and isn't required.
 func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (name string, err error) {
 	output, err := cloudformation.NewFromConfig(c).DescribeStacks(command.Context(), &cloudformation.DescribeStacksInput{StackName: &f.stack})
 	var answer smithy.APIError
-	if errors.As(err, &answer) && answer.ErrorCode() == "ValidationError" { // CloudFormation's code for: no such stack
+	if errors.As(err, &answer) && answer.ErrorCode() == "ValidationError" { // CloudFormation's code for a stack that doesn't exist
 		if stackNeed == stackRequired || f.given("stack") { // a typo must not change the scope
-			return "", fmt.Errorf("there is no stack %s in %s: name the stack with --stack and its Region with --region, or pass --stack '' to use the template's defaults and the flags",
+			return "", fmt.Errorf("stack %s doesn't exist in %s; specify the stack with --stack and its Region with --region, or pass --stack '' to use the template's defaults and the flags",
 				f.stack, c.Region)
 		}
-		fmt.Fprintf(command.ErrOrStderr(), "There is no stack %s in %s: using the template's defaults and the flags.\n", f.stack, c.Region)
+		fmt.Fprintf(command.ErrOrStderr(), "note: stack %s doesn't exist in %s; using the template's defaults and the flags\n", f.stack, c.Region)
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the settings of stack %s: %w (--stack '' uses the template's defaults and the flags)", f.stack, err)
+		return "", fmt.Errorf("read the settings of stack %s: %w; pass --stack '' to use the template's defaults and the flags", f.stack, err)
 	}
 	parameters := map[string]string{}
 	for _, stack := range output.Stacks {
@@ -163,8 +166,8 @@ func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (
 	return f.stack, f.useStack(parameters)
 }
 
-// repositories returns the names of the repositories in scope, sorted, and how many others there are.
-func (s *session) repositories(ctx context.Context) (names []string, others int, err error) {
+// repositories returns the sorted names of the repositories in scope, and the number of those out of scope.
+func (s *session) repositories(ctx context.Context) (names []string, outOfScope int, err error) {
 	for page, err := range registry.Names(ctx, ecr.NewFromConfig(s.config)) {
 		if err != nil {
 			return nil, 0, err
@@ -173,10 +176,10 @@ func (s *session) repositories(ctx context.Context) (names []string, others int,
 			if s.Scope.Contains(name) {
 				names = append(names, name)
 			} else {
-				others++
+				outOfScope++
 			}
 		}
 	}
 	slices.Sort(names)
-	return names, others, nil
+	return names, outOfScope, nil
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// What plan and apply work on is said before anything else.
-func TestIntroduction(t *testing.T) {
+// plan and apply show the registry, the stack and the list first.
+func TestHeader(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api")
 	cloud.PutList(accountList, "111111111111")
@@ -49,29 +49,29 @@ func TestCredentials(t *testing.T) {
 	}
 	t.Setenv("AWS_CONFIG_FILE", configuration)
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
-	const signIn = "sign in with aws sso login, or name a profile with --profile or AWS_PROFILE\n"
+	const signIn = "sign in with aws sso login, or specify a profile with --profile or AWS_PROFILE\n"
 	expect := func(want string, args ...string) {
 		t.Helper()
-		if status, said := call(t.Context(), append([]string{"plan"}, args...)...); status != 1 || said != "ecr-pull-policy: "+want {
-			t.Errorf("exit status %d\n%swant\n%s", status, said, want)
+		if status, out := call(t.Context(), append([]string{"plan"}, args...)...); status != 1 || out != "ecr-pull-policy: "+want {
+			t.Errorf("exit status %d\n%swant\n%s", status, out, want)
 		}
 	}
 	expect("AWS rejects the credentials: ExpiredToken: too late; " + signIn)
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	expect("no AWS credentials: " + signIn)
+	expect("no AWS credentials found; " + signIn)
 	expect("get AWS credentials: failed to refresh cached credentials, process provider error: error in credential_process: exit status 1; "+
-		"sign in with aws sso login --profile broken, or name another profile\n", "--profile", "broken")
+		"sign in with aws sso login --profile broken, or specify another profile\n", "--profile", "broken")
 }
 
-// Whatever else answers in the place of AWS says nothing about the credentials.
-func TestAnswersThatAreNotOfAWS(t *testing.T) {
+// The response of another server, such as a proxy, is not reported as rejected credentials.
+func TestResponsesFromOtherServers(t *testing.T) {
 	newCloud(t)
 	for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 		t.Cleanup(server.Close)
 		t.Setenv("AWS_ENDPOINT_URL", server.URL)
-		if _, said := call(t.Context(), "plan"); !strings.HasPrefix(said, "ecr-pull-policy: find out the account of the credentials: ") {
-			t.Errorf("%d: %s", status, said)
+		if _, out := call(t.Context(), "plan"); !strings.HasPrefix(out, "ecr-pull-policy: get the account of the credentials: ") {
+			t.Errorf("%d: %s", status, out)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func isTerminal(stream any) bool {
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// newProgress shows progress on a terminal.
+// newProgress returns a progress bar, which is visible only on a terminal.
 func newProgress(out io.Writer, total int, what string) *progressbar.ProgressBar {
 	if !isTerminal(out) {
 		return progressbar.DefaultSilent(int64(total))
@@ -35,11 +35,11 @@ func newProgress(out io.Writer, total int, what string) *progressbar.ProgressBar
 	)
 }
 
-// confirm asks a question on a terminal.
+// confirm asks a question, and reports whether the answer is yes.
 func confirm(command *cobra.Command, question string) (bool, error) {
-	fmt.Fprintf(command.ErrOrStderr(), "%s Type yes to continue: ", question)
+	fmt.Fprintf(command.ErrOrStderr(), "%s\nOnly 'yes' is accepted: ", question)
 	answers := make(chan string, 1)
-	go func() { // a read can't be interrupted, but Ctrl-C has to be
+	go func() { // because Ctrl-C can't interrupt a read
 		line, _ := bufio.NewReader(command.InOrStdin()).ReadString('\n')
 		answers <- line
 	}()

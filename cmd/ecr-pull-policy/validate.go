@@ -31,14 +31,16 @@ func newValidate(f *flags) *cobra.Command {
 	var check bool
 	command := &cobra.Command{
 		Use:   "validate FILE|-",
-		Short: "Check an account list, and show the policy that it makes",
-		Long: `Check an account list before you write it to SSM: show every problem with its line and
-column, or the policy that the list makes and its size. By default, validate runs
-offline: use flags for the settings of the stack that differ from the template's defaults.
+		Short: "Check an account list and show the resulting policy",
+		Long: `Check an account list before you write it to SSM. validate shows every problem with its
+line and column. If the list is valid, it shows the resulting policy and its size.
 
-With --check-principals, the settings come from the stack, and ECR is asked which of the
-accounts, roles and users in the list exist. To ask, validate writes policies to the
-stack's own empty repository, and to no other. Required permissions:
+By default, validate runs offline. If the settings of the stack differ from the
+template's defaults, use flags to specify them.
+
+With --check-principals, the settings come from the stack, and validate also checks that
+the accounts, roles and users in the list exist. To check them, it writes policies to the
+stack's own empty repository, and to no other repository. Required permissions:
 cloudformation:DescribeStacks, and ecr:SetRepositoryPolicy on that repository.
 
 Exit status:
@@ -51,8 +53,8 @@ Exit status:
 	}
 	f.registerStandard(command.Flags())
 	f.register(command.Flags(), "profile", "stack")
-	command.Flags().StringVar(&account, accountID, "000000000000", "account that owns the registry: a list need not name it, and can't name it alone")
-	command.Flags().BoolVar(&check, checkPrincipals, false, "ask ECR which principals exist, by writing policies to the stack's own empty repository")
+	command.Flags().StringVar(&account, accountID, "000000000000", "ID of the account that owns the registry")
+	command.Flags().BoolVar(&check, checkPrincipals, false, "check that all principals exist, by writing policies to the stack's own empty repository")
 	command.MarkFlagsMutuallyExclusive(accountID, checkPrincipals)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		if check {
@@ -60,7 +62,7 @@ Exit status:
 		}
 		for _, name := range []string{"profile", "stack"} {
 			if f.given(name) {
-				return fmt.Errorf("--%s needs --%s: without it, validate runs offline", name, checkPrincipals)
+				return fmt.Errorf("--%s requires --%s; without it, validate runs offline", name, checkPrincipals)
 			}
 		}
 		region, given := f.offlineRegion()
@@ -72,7 +74,7 @@ Exit status:
 		if err != nil {
 			return fmt.Errorf("settings: %w", err)
 		}
-		fmt.Fprint(command.ErrOrStderr(), f.assumptions(command.Flags(), s.Standard, given))
+		fmt.Fprint(command.ErrOrStderr(), f.defaultsNote(command.Flags(), s.Standard, given))
 		text, err := readList(command, args[0])
 		if err != nil {
 			return err
@@ -83,16 +85,16 @@ Exit status:
 	return command
 }
 
-// validateOnline validates a list by the settings of the stack, and checks whether its principals exist.
+// validateOnline validates a list with the settings of the stack, and checks whether its principals exist.
 func validateOnline(command *cobra.Command, f *flags, file string) error {
 	s, err := connect(command, f, stackRequired)
 	switch {
 	case err != nil:
 		return err
 	case s.Stack == "":
-		return fmt.Errorf("--%s writes to a repository of the stack: name the stack with --stack", checkPrincipals)
+		return fmt.Errorf("--%s requires a stack, because it writes to a repository of the stack; specify the stack with --stack", checkPrincipals)
 	case s.PrincipalCheckRepository == "":
-		return fmt.Errorf("stack %s has no output %s, so it is of an earlier version: update the stack, then check the principals", s.Stack, checkOutput)
+		return fmt.Errorf("stack %s has no output %s because it was deployed by an earlier version; update the stack and try again", s.Stack, checkOutput)
 	}
 	text, err := readList(command, file)
 	if err != nil {
@@ -105,11 +107,10 @@ func validateOnline(command *cobra.Command, f *flags, file string) error {
 	return s.checkPrincipals(command, file, text, list.Consumers)
 }
 
-// checkPrincipals asks ECR which of the consumers don't exist. Those of the list are named even if the grant style names
-// none.
+// checkPrincipals checks whether the accounts, roles and users of a list exist, in either grant style.
 func (s *session) checkPrincipals(command *cobra.Command, file, text string, consumers policy.Consumers) error {
 	if s.Standard.Style == policy.GrantCondition {
-		fmt.Fprintln(command.ErrOrStderr(), "note: in grant style condition the policies name no principals, so a principal that doesn't exist is no obstacle")
+		fmt.Fprintln(command.ErrOrStderr(), "note: in grant style condition, policies don't name principals, so ECR accepts them even if a principal doesn't exist")
 	}
 	naming := s.Standard
 	naming.Style = policy.GrantPrincipal
@@ -118,7 +119,7 @@ func (s *session) checkPrincipals(command *cobra.Command, file, text string, con
 		fmt.Fprintln(command.ErrOrStderr(), "note: the list names no accounts, roles or users, so there are no principals to check")
 		return nil
 	}
-	fmt.Fprintf(command.ErrOrStderr(), "checking principals: writing policies to repository %s in %s, %s\n",
+	fmt.Fprintf(command.ErrOrStderr(), "Checking principals by writing policies to repository %s in %s, %s.\n",
 		s.PrincipalCheckRepository, naming.Registry.AccountID, naming.Registry.Region)
 	checker := &principals.Checker{
 		Policies:   registry.NewPolicies(ecr.NewFromConfig(s.config)),
@@ -127,10 +128,10 @@ func (s *session) checkPrincipals(command *cobra.Command, file, text string, con
 	}
 	missing, err := findMissing(command.Context(), checker, named)
 	const reason = "ECR rejects this principal: it doesn't exist, or its account is closed or hasn't enabled this Region"
-	rejected := refuse(command.ErrOrStderr(), file, policy.Locate(text, naming.Registry, missing, reason))
+	rejected := reportProblems(command.ErrOrStderr(), file, policy.Locate(text, naming.Registry, missing, reason))
 	switch {
 	case err != nil:
-		return err // there may be more of them
+		return err // there may be more missing principals
 	case len(missing) > 0:
 		return rejected
 	}
@@ -138,7 +139,7 @@ func (s *session) checkPrincipals(command *cobra.Command, file, text string, con
 	return nil
 }
 
-// findMissing returns the principals that don't exist; after an error, those that it has found until then.
+// findMissing returns the principals that don't exist. After an error, it returns those found so far.
 func findMissing(ctx context.Context, checker *principals.Checker, arns []string) (missing []string, err error) {
 	rejected, err := checker.Check(ctx, arns)
 	if err != nil {
@@ -154,9 +155,9 @@ func findMissing(ctx context.Context, checker *principals.Checker, arns []string
 	return missing, nil
 }
 
-// assumptions names the flags that matter for the result and weren't given.
-func (f *flags) assumptions(set *pflag.FlagSet, standard policy.Standard, regionGiven bool) string {
-	var assumed []string
+// defaultsNote returns notes about the flags that affect the result and weren't passed.
+func (f *flags) defaultsNote(set *pflag.FlagSet, standard policy.Standard, regionGiven bool) string {
+	var defaults []string
 	for _, a := range []struct {
 		flag, value string
 		given       bool
@@ -168,34 +169,34 @@ func (f *flags) assumptions(set *pflag.FlagSet, standard policy.Standard, region
 		{"extra-actions", "''", f.given("extra-actions")},
 	} {
 		if !a.given {
-			assumed = append(assumed, "--"+a.flag+" "+a.value)
+			defaults = append(defaults, "--"+a.flag+" "+a.value)
 		}
 	}
-	said := ""
-	if len(assumed) > 0 {
-		said = "note: assumed " + strings.Join(assumed, " ") + "\n"
+	note := ""
+	if len(defaults) > 0 {
+		note = "note: using the defaults " + strings.Join(defaults, " ") + "\n"
 	}
 	if !set.Changed(accountID) {
-		said += "note: a list that names only the registry's own account is invalid; pass --account-id to check that too\n"
+		note += "note: a list that contains only the registry's own account is invalid; pass --account-id to check for that\n"
 	}
-	return said
+	return note
 }
 
-// validate checks a list, and shows the policy that it makes.
+// validate checks a list, and shows the resulting policy.
 func validate(out, errOut io.Writer, file, text string, standard policy.Standard) (policy.List, error) {
 	list, err := policy.ParseList(text, standard.Registry)
 	if invalid := (*policy.ListError)(nil); errors.As(err, &invalid) {
-		return list, refuse(errOut, file, invalid.Problems)
+		return list, reportProblems(errOut, file, invalid.Problems)
 	}
 	if err != nil {
 		return list, err
 	}
 	if err := checkLength(text); err != nil {
-		return list, refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
+		return list, reportProblems(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
 	change, err := standard.Merge("", []policy.Listed{{Consumers: &list.Consumers}})
 	if err != nil {
-		return list, refuse(errOut, file, []policy.Problem{{Reason: err.Error()}})
+		return list, reportProblems(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
 	color.New(color.FgGreen).Fprint(out, "valid: ")
 	fmt.Fprintf(out, "%s names %s\n", file, doctor.Count(list.Consumers))
@@ -203,13 +204,13 @@ func validate(out, errOut io.Writer, file, text string, standard policy.Standard
 		fmt.Fprintln(out, "note:", notice)
 	}
 	if length := utf8.RuneCountInString(text); length > standardTier {
-		fmt.Fprintf(out, "note: a list of %d characters needs a parameter of the advanced tier\n", length)
+		fmt.Fprintf(out, "note: the list has %d characters, so its parameter must be of the advanced tier\n", length)
 	}
 	return list, showPolicy(out, change.Document, standard)
 }
 
-// refuse writes the problems of a list, and returns the error for the exit status.
-func refuse(errOut io.Writer, file string, problems []policy.Problem) error {
+// reportProblems writes the problems of a list, and returns the error for the exit status.
+func reportProblems(errOut io.Writer, file string, problems []policy.Problem) error {
 	for _, p := range problems {
 		place := file
 		if p.Line > 0 {
@@ -221,14 +222,14 @@ func refuse(errOut io.Writer, file string, problems []policy.Problem) error {
 	return exit(exitFailed)
 }
 
-// showPolicy writes what a policy grants, its size, and the document.
+// showPolicy writes the grants of a policy, its size, and the document.
 func showPolicy(out io.Writer, document string, standard policy.Standard) error {
 	grants, err := standard.Explain(document)
 	if err != nil {
 		return err
 	}
 	if len(grants) == 0 {
-		fmt.Fprintln(out, "It revokes all grants: repositories without unmanaged statements will have no policy.")
+		fmt.Fprintln(out, "The list revokes all grants. Policies that have no unmanaged statements will be deleted.")
 		return nil
 	}
 	t := newTable(out)
@@ -238,9 +239,9 @@ func showPolicy(out io.Writer, document string, standard policy.Standard) error 
 	}
 	t.Render()
 	size := utf8.RuneCountInString(document)
-	fmt.Fprintf(out, "%d of %d characters (%d %%) in %s\n\n", size, policy.MaxDocumentCharacters,
-		100*size/policy.MaxDocumentCharacters, standard.Registry.Region)
-	_, err = out.Write(layOut(document))
+	fmt.Fprintf(out, "policy size in %s: %d of %d characters (%d%%)\n\n", standard.Registry.Region, size, policy.MaxDocumentCharacters,
+		100*size/policy.MaxDocumentCharacters)
+	_, err = out.Write(indent(document))
 	return err
 }
 

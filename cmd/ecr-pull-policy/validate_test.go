@@ -24,10 +24,10 @@ func TestValidate(t *testing.T) {
 		fmt.Fprintf(&hundreds, "1%011d\n", i)
 	}
 	for name, c := range map[string]struct {
-		list string
-		args []string
-		want int
-		says []string
+		list   string
+		args   []string
+		want   int
+		output []string
 	}{
 		"valid": {"111111111111 # prod\no-a1b2c3d4e5", nil, 0, []string{
 			"valid: - names 1 account, 1 organization\n", "EcrPullPolicyOrganizations", "of 10240 characters", `"AWS": ["arn:aws:iam::111111111111:root"]`,
@@ -35,56 +35,56 @@ func TestValidate(t *testing.T) {
 		"settings": {"111111111111", []string{"--grant-style", "condition", "--lambda-statement", "off", "--extra-actions", "ecr:ListImages"}, 0, []string{
 			`"aws:PrincipalAccount": ["111111111111"]`, "ecr:ListImages"}},
 		"partition": {"111111111111", []string{"--region", "cn-north-1"}, 0, []string{"arn:aws-cn:iam::111111111111:root"}},
-		"none":      {"none", nil, 0, []string{"names nobody", "revokes all grants"}},
+		"none":      {"none", nil, 0, []string{"names nobody", "The list revokes all grants."}},
 		"own account": {"111111111111 222222222222", []string{"--account-id", "222222222222"}, 0, []string{
 			"note: dropped 222222222222"}},
 		"a long comment": {"111111111111 # " + strings.Repeat("x", 5000), nil, 0, []string{"advanced tier"}},
 		"every problem": {"11111111111, *\n  lambda.amazonaws.com", nil, 1, []string{
 			`-:1:1: "11111111111": an account ID has 12 digits`, `-:1:14: "*": would let every AWS account pull`, `-:2:3: "lambda.amazonaws.com": is a service`}},
-		"nothing assumed": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", ""}, 0, []string{
+		"no defaults": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", ""}, 0, []string{
 			"valid: "}},
-		"own account alone": {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: names the registry's own account alone"}},
-		"flag of others":    {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include; ecr-pull-policy validate --help lists the flags"}},
-		"stack":             {"111111111111", []string{"--stack", "other"}, 1, []string{"--stack needs --check-principals: without it, validate runs offline"}},
-		"profile":           {"111111111111", []string{"--profile", "other"}, 1, []string{"--profile needs --check-principals"}},
-		"unknown Region":    {"111111111111", []string{"--region", "eu-cnetral-1x"}, 1, []string{`the partition of Region "eu-cnetral-1x" isn't known: check the spelling`}},
-		"empty":             {" \n", nil, 1, []string{"-: names nobody"}},
-		"too many":          {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
-		"too long":          {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter holds at most 8192"}},
-		"unknown setting":   {"111111111111", []string{"--grant-style", "open"}, 1, []string{`unknown grant style "open"`}},
-		"unknown flag":      {"111111111111", []string{"--nope"}, 1, []string{"unknown flag: --nope"}},
+		"own account alone":       {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: names the registry's own account alone"}},
+		"flag of another command": {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include; run 'ecr-pull-policy validate --help' for usage"}},
+		"stack":                   {"111111111111", []string{"--stack", "other"}, 1, []string{"--stack requires --check-principals; without it, validate runs offline"}},
+		"profile":                 {"111111111111", []string{"--profile", "other"}, 1, []string{"--profile requires --check-principals"}},
+		"unknown Region":          {"111111111111", []string{"--region", "eu-cnetral-1x"}, 1, []string{`"eu-cnetral-1x": unknown Region; check the spelling`}},
+		"empty":                   {" \n", nil, 1, []string{"-: names nobody"}},
+		"too many":                {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
+		"too long":                {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter can hold only 8192"}},
+		"unknown setting":         {"111111111111", []string{"--grant-style", "open"}, 1, []string{`unknown grant style "open"`}},
+		"unknown flag":            {"111111111111", []string{"--nope"}, 1, []string{"unknown flag: --nope"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, errOut := offline(t, c.list, append([]string{"validate", "-"}, c.args...)...)
 			if status != c.want {
 				t.Errorf("exit status %d\n%s%s", status, out, errOut)
 			}
-			for _, part := range c.says {
+			for _, part := range c.output {
 				if !strings.Contains(out+errOut, part) {
-					t.Errorf("it doesn't say %q:\n%s%s", part, out, errOut)
+					t.Errorf("output doesn't contain %q:\n%s%s", part, out, errOut)
 				}
 			}
-			if name == "nothing assumed" && errOut != "" {
-				t.Errorf("it says %s", errOut)
+			if name == "no defaults" && errOut != "" {
+				t.Errorf("unexpected output: %s", errOut)
 			}
 			if c.want != 0 && out != "" {
-				t.Errorf("an error on the standard output: %s", out)
+				t.Errorf("an error on standard output: %s", out)
 			}
 		})
 	}
 }
 
-func TestAssumptions(t *testing.T) {
+func TestDefaultsNote(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
-	const alone = "note: a list that names only the registry's own account is invalid; pass --account-id to check that too\n"
+	const alone = "note: a list that contains only the registry's own account is invalid; pass --account-id to check for that\n"
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
-		{nil, "note: assumed --region us-east-1 --account-id 000000000000 --grant-style principal --lambda-statement on --extra-actions ''\n" + alone},
-		{[]string{"--region", "eu-west-1", "--grant-style", "condition"}, "note: assumed --account-id 000000000000 --lambda-statement on --extra-actions ''\n" + alone},
-		{[]string{"--account-id", "123456789012"}, "note: assumed --region us-east-1 --grant-style principal --lambda-statement on --extra-actions ''\n"},
+		{nil, "note: using the defaults --region us-east-1 --account-id 000000000000 --grant-style principal --lambda-statement on --extra-actions ''\n" + alone},
+		{[]string{"--region", "eu-west-1", "--grant-style", "condition"}, "note: using the defaults --account-id 000000000000 --lambda-statement on --extra-actions ''\n" + alone},
+		{[]string{"--account-id", "123456789012"}, "note: using the defaults --region us-east-1 --grant-style principal --lambda-statement on --extra-actions ''\n"},
 	} {
 		status, _, errOut := offline(t, "111111111111", append([]string{"validate", "-"}, c.args...)...)
 		if status != 0 || errOut != c.want {

@@ -1,5 +1,5 @@
-// Package awsclient is what the clients of all AWS services have in common: their configuration in Lambda, how they retry
-// and pace calls, and the texts of their errors.
+// Package awsclient provides what the clients of all AWS services share: the configuration in Lambda, retries, the rate limit
+// for calls, and error texts.
 package awsclient
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// environment is what Lambda sets for a function, and where AWS is if it is not the real one.
+// environment is the variables that Lambda sets for a function, and those for the endpoints of AWS.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 type environment struct {
@@ -28,8 +28,8 @@ type environment struct {
 	DualStack       bool   `env:"AWS_USE_DUALSTACK_ENDPOINT"`
 }
 
-// FromEnvironment returns the configuration that the environment of a function gives. The credentials in it are as long
-// good as the process lives. The error names every variable that is missing.
+// FromEnvironment returns the configuration from the environment of a function. Its credentials are valid for as long as the
+// process exists. The error names every missing variable.
 func FromEnvironment() (aws.Config, error) {
 	e, err := env.ParseAs[environment]()
 	if err != nil {
@@ -48,16 +48,16 @@ func FromEnvironment() (aws.Config, error) {
 	return c, nil
 }
 
-// callTimeout is how long one attempt of a call may take: AWS answers within a second or never. The SDK's own clients wait
-// until the deadline of the invocation.
+// callTimeout is how long one attempt to call AWS can take. AWS responds within a second or not at all. Without a timeout, the
+// SDK's clients wait until the deadline of the invocation.
 const callTimeout = 10 * time.Second
 
-// serviceEndpoints are the variables that say where one service is: AWS_ENDPOINT_URL_ECR, say.
+// serviceEndpoints are the variables for the endpoint of one service, such as AWS_ENDPOINT_URL_ECR.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 type serviceEndpoints struct{}
 
-// GetServiceBaseEndpoint is what the SDK's clients ask a source of configuration.
+// GetServiceBaseEndpoint implements an interface of the SDK for sources of configuration.
 func (serviceEndpoints) GetServiceBaseEndpoint(_ context.Context, service string) (endpoint string, found bool, err error) {
 	endpoint = os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
 	return endpoint, endpoint != "", nil
@@ -68,7 +68,7 @@ func (serviceEndpoints) GetServiceBaseEndpoint(_ context.Context, service string
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
 type endpointVariants struct{ fips, dualStack bool }
 
-// GetUseFIPSEndpoint is what the SDK's clients ask a source of configuration.
+// GetUseFIPSEndpoint implements an interface of the SDK for sources of configuration.
 func (v endpointVariants) GetUseFIPSEndpoint(context.Context) (state aws.FIPSEndpointState, found bool, err error) {
 	if v.fips {
 		return aws.FIPSEndpointStateEnabled, true, nil
@@ -76,7 +76,7 @@ func (v endpointVariants) GetUseFIPSEndpoint(context.Context) (state aws.FIPSEnd
 	return aws.FIPSEndpointStateDisabled, true, nil
 }
 
-// GetUseDualStackEndpoint is what the SDK's clients ask a source of configuration.
+// GetUseDualStackEndpoint implements an interface of the SDK for sources of configuration.
 func (v endpointVariants) GetUseDualStackEndpoint(context.Context) (state aws.DualStackEndpointState, found bool, err error) {
 	if v.dualStack {
 		return aws.DualStackEndpointStateEnabled, true, nil

@@ -13,8 +13,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// ErrorText returns the text of an error, with the SDK's account of a failed call reduced to its cause: what AWS answered, or
-// which service at which address gave no answer, and why. It leaves out what belongs to one call only (request IDs,
+// ErrorText returns the text of an error, with the SDK's description of a failed call reduced to its cause: the error that AWS
+// returned, or the service and address that didn't respond, and why. It leaves out details of a single call (request IDs,
 // attempts, local ports), so that the same cause has the same text.
 func ErrorText(err error) string {
 	var call *smithy.OperationError
@@ -24,8 +24,8 @@ func ErrorText(err error) string {
 	return strings.Replace(err.Error(), call.Error(), cause(call), 1)
 }
 
-// Unanswered reports whether a call failed because no answer came: nothing accepts connections at the address, the connection
-// broke, or the answer took too long.
+// Unanswered reports whether a call failed because there was no response: the address accepts no connections, the connection
+// was closed, or the call timed out.
 func Unanswered(err error) bool {
 	var sending *smithyhttp.RequestSendError
 	var receiving net.Error
@@ -33,33 +33,33 @@ func Unanswered(err error) bool {
 }
 
 func cause(call *smithy.OperationError) string {
-	const undecoded = "UnknownError" // the SDK's code for an answer that no AWS service gives
+	const undecoded = "UnknownError" // the SDK's code for a response that isn't from an AWS service
 	if Unanswered(call) {
-		return noAnswer(call)
+		return noResponse(call)
 	}
 	var answer smithy.APIError
 	if errors.As(call, &answer) && answer.ErrorCode() != undecoded {
 		return answer.ErrorCode() + ": " + answer.ErrorMessage()
 	}
 	if response := responseTo(call); response != nil && response.HTTPStatusCode() >= http.StatusMultipleChoices {
-		return fmt.Sprintf("unexpected answer from %s: %d %s", server(call), response.HTTPStatusCode(), http.StatusText(response.HTTPStatusCode()))
+		return fmt.Sprintf("unexpected response from %s: %d %s", server(call), response.HTTPStatusCode(), http.StatusText(response.HTTPStatusCode()))
 	}
 	if undecodable := (*smithy.DeserializationError)(nil); errors.As(call, &undecodable) { // a captive portal, for example
-		return fmt.Sprintf("unexpected answer from %s: %v", server(call), innermost(call))
+		return fmt.Sprintf("unexpected response from %s: %v", server(call), innermost(call))
 	}
 	return innermost(call).Error()
 }
 
-func noAnswer(call *smithy.OperationError) string {
+func noResponse(call *smithy.OperationError) string {
 	if address := addressOf(call); address != nil && address.Host == "" {
-		return fmt.Sprintf("the endpoint of %s is not a URL: check AWS_ENDPOINT_URL", call.ServiceID)
+		return fmt.Sprintf("the endpoint of %s isn't a URL; check AWS_ENDPOINT_URL", call.ServiceID)
 	}
-	return fmt.Sprintf("no answer from %s: %s", server(call), connection(call))
+	return fmt.Sprintf("no response from %s: %s", server(call), connection(call))
 }
 
 // server names the service and the address of a call.
 func server(call *smithy.OperationError) string {
-	for inner := call; errors.As(inner.Err, &inner); { // a call can fail because another one, for credentials, does
+	for inner := call; errors.As(inner.Err, &inner); { // a call fails if the call that it depends on for credentials fails
 		call = inner
 	}
 	name := call.ServiceID
@@ -69,7 +69,7 @@ func server(call *smithy.OperationError) string {
 	return name
 }
 
-// addressOf returns the address that a call was sent to; nil if it isn't known.
+// addressOf returns the address that a call was sent to, or nil if it isn't known.
 func addressOf(call *smithy.OperationError) *url.URL {
 	var sending *url.Error
 	if errors.As(call, &sending) {
@@ -84,7 +84,7 @@ func addressOf(call *smithy.OperationError) *url.URL {
 	return nil
 }
 
-// connection describes what happened to a connection. Errors of established connections name local ports.
+// connection returns the text of a connection error. Errors of established connections contain local ports.
 func connection(err error) string {
 	var failure *net.OpError
 	if errors.As(err, &failure) && failure.Op != "read" && failure.Op != "write" {

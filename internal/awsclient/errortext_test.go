@@ -66,20 +66,20 @@ func TestText(t *testing.T) {
 		unanswered bool
 	}{
 		"an answer":      {fmt.Errorf("get policy: %w", get(server.URL, "a/denied")), "get policy: AccessDeniedException: not for you", false},
-		"no JSON":        {get(server.URL, "a/ill"), "unexpected answer from ECR at " + server.URL + ": 500 Internal Server Error", false},
-		"no body":        {get(server.URL, "a/empty"), "unexpected answer from ECR at " + server.URL + ": 502 Bad Gateway", false},
-		"another's page": {get(server.URL, "a/portal"), "unexpected answer from ECR at " + server.URL + ": invalid character '<' looking for beginning of value", false},
-		"no URL":         {get("nonsense", "a/api"), "the endpoint of ECR is not a URL: check AWS_ENDPOINT_URL", true},
+		"no JSON":        {get(server.URL, "a/ill"), "unexpected response from ECR at " + server.URL + ": 500 Internal Server Error", false},
+		"no body":        {get(server.URL, "a/empty"), "unexpected response from ECR at " + server.URL + ": 502 Bad Gateway", false},
+		"another's page": {get(server.URL, "a/portal"), "unexpected response from ECR at " + server.URL + ": invalid character '<' looking for beginning of value", false},
+		"no URL":         {get("nonsense", "a/api"), "the endpoint of ECR isn't a URL; check AWS_ENDPOINT_URL", true},
 		"closed port": {fmt.Errorf("%w: see above", get(gone.URL, "a/api")),
-			"no answer from ECR at " + gone.URL + ": dial tcp " + host + ": connect: connection refused: see above", true},
-		"broken connection": {get(server.URL, "a/broken"), "no answer from ECR at " + server.URL + ": EOF", true},
+			"no response from ECR at " + gone.URL + ": dial tcp " + host + ": connect: connection refused: see above", true},
+		"broken connection": {get(server.URL, "a/broken"), "no response from ECR at " + server.URL + ": EOF", true},
 		"silence": {get(server.URL, "a/silent"),
-			"no answer from ECR at " + server.URL + ": net/http: timeout awaiting response headers", true},
+			"no response from ECR at " + server.URL + ": net/http: timeout awaiting response headers", true},
 		"half an answer": {get(server.URL, "a/half"),
-			"no answer from ECR at " + server.URL + ": …", true}, // Go has several texts for it
-		"a broken answer": {get(server.URL, "a/cut"), "no answer from ECR at " + server.URL + ": unexpected EOF", true},
+			"no response from ECR at " + server.URL + ": …", true}, // Go has several texts for it
+		"a broken answer": {get(server.URL, "a/cut"), "no response from ECR at " + server.URL + ": unexpected EOF", true},
 		"call for credentials": {&smithy.OperationError{ServiceID: "SSM", OperationName: "GetParameters", Err: get(server.URL, "a/broken")},
-			"no answer from ECR at " + server.URL + ": EOF", true},
+			"no response from ECR at " + server.URL + ": EOF", true},
 		"none of AWS": {errors.New("out of paper"), "out of paper", false},
 	} {
 		want, isStart := strings.CutSuffix(c.want, "…")

@@ -15,31 +15,31 @@ const (
 	// The lowest rate. An outage is probed at it.
 	minRate = 1
 
-	// The most that a call that passes adds to the rate, which thus grows by a factor of up to e^6 a second.
+	// The most that a successful call adds to the rate, which thus grows by a factor of up to e^6 a second.
 	step = 6
 
-	// The part of the rate that is given up when AWS throttles a call, and regained and exceeded later.
+	// The part by which the rate is lowered when AWS throttles a call. It is regained and exceeded later.
 	margin = 0.15
 
-	// How many seconds of calls it takes to regain the rate at which AWS throttled.
+	// The number of seconds of calls until the rate at which AWS throttled is regained.
 	regain = 6
 
-	// The longest pause in the calls that is made up for: between two requests, the lists are read.
+	// The longest pause in the calls that is made up for. While the lists are read, no policies are.
 	maxPause = 100 * time.Millisecond
 
-	// How long a call waits before it takes notice of a higher rate.
+	// The longest time until a waiting call uses a higher rate.
 	poll = 100 * time.Millisecond
 )
 
 // pacer spaces the calls of an operation so that AWS throttles few of them.
 //
 // AWS throttles with a token bucket whose rate is unknown, changes, and is shared with other clients. TCP has the same
-// problem with a network, and this is its solution, for the rate of calls: slow start (RFC 5681) up to the first
-// throttled call, then CUBIC (RFC 9438). When a call is throttled, the rate falls a little. The calls that pass bring
-// it back, fast at first, then slowly near the rate at which AWS throttled, and ever faster beyond.
+// problem with networks. The pacer uses TCP's solution for the rate of calls: slow start (RFC 5681) up to the first
+// throttled call, then CUBIC (RFC 9438). When a call is throttled, the rate decreases a little. Successful calls increase it
+// again: fast at first, slowly near the rate at which AWS throttled, and faster and faster beyond.
 //
-// If calls are throttled and none passes, the reason is an outage. The rate is halved, but the base, up to which it
-// recovers as in a slow start, is kept. Time without calls changes nothing, so Lambda can freeze the process.
+// If calls are throttled and none succeeds, the reason is an outage. The rate is halved, but the base, up to which it
+// recovers as in a slow start, stays the same. Time without calls changes nothing, so Lambda can freeze the process.
 type pacer struct {
 	head chan struct{} // held by the call whose turn is next
 
@@ -48,7 +48,7 @@ type pacer struct {
 	rate  float64
 	base  float64 // the rate after the last throttled call that wasn't part of an outage
 	cuts  int     // how often the rate has been lowered
-	spent float64 // seconds that the calls passed since then take at their rates
+	spent float64 // seconds that the successful calls since then take at their rates
 }
 
 // turn is the permission to make a call.
@@ -60,13 +60,13 @@ type turn struct {
 func newPacer() *pacer {
 	return &pacer{
 		head: make(chan struct{}, 1),
-		last: time.Now().Add(-maxPause), // a few calls are no rate: they needn't wait
+		last: time.Now().Add(-maxPause), // the first few calls needn't wait
 		rate: initialRate,
 		base: math.Inf(1),
 	}
 }
 
-// wait returns when it is the call's turn. Calls take turns in the order in which they come.
+// wait waits for the turn of a call. Calls take turns in the order in which they wait.
 func (p *pacer) wait(ctx context.Context) (turn, error) {
 	select {
 	case p.head <- struct{}{}:
@@ -99,13 +99,13 @@ func (p *pacer) next() (cuts int, delay time.Duration) {
 	return p.cuts, delay
 }
 
-// ended adjusts the rate to what became of a call.
+// ended adjusts the rate to the outcome of a call.
 func (p *pacer) ended(t turn, throttled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case t.cuts != p.cuts:
-		// The call was made before the rate was lowered, so it says nothing about today's.
+		// The call was made before the rate was lowered, so its outcome doesn't depend on the current rate.
 	case throttled:
 		if p.spent > 0 {
 			p.rate = max(p.rate/(1+margin), minRate)
@@ -114,7 +114,7 @@ func (p *pacer) ended(t turn, throttled bool) {
 			p.rate = max(p.rate/2, minRate)
 		}
 		p.cuts, p.spent = p.cuts+1, 0
-	case t.waited: // else fewer calls were made than the rate allows
+	case t.waited: // otherwise fewer calls were made than the rate allows
 		p.spent += 1 / p.rate
 		curve := p.base * (1 + margin*(1+math.Pow(p.spent/regain-1, 3)))
 		p.rate = min(p.rate+step, curve)

@@ -12,21 +12,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// A retry comes after up to 0.1 s, 0.2 s, 0.4 s, 0.8 s, and then up to a second, plus the time until its turn. The last
-// one comes about eight seconds after the first attempt. Where many calls wait for the end of an outage, it comes
-// minutes later, so that the deadline of the context is usually earlier.
+// Retries wait for up to 0.1 s, 0.2 s, 0.4 s, 0.8 s, and then up to a second, and after that for their turn. The last one
+// starts about eight seconds after the first attempt. Where many calls wait for the end of an outage, it starts minutes
+// later, so that the deadline of the context is usually earlier.
 const (
 	maxAttempts  = 20
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = time.Second
 )
 
-// Retryer is the SDK's standard retryer with a pace, so that AWS throttles few calls. Every client needs its own.
+// Retryer is the SDK's standard retryer with a rate limit for each operation, so that AWS throttles few calls. Every client
+// needs its own.
 //
-// AWS doesn't publish how often a policy can be read or written, so a client has to find out. The SDK's adaptive mode
-// takes every throttled call as a reason to slow down by 30 %, even if several were made at the same time, and slows
-// down all operations because of one of them. Here, calls that were made before the client slowed down don't count
-// again, and every operation has its own pace.
+// AWS doesn't publish the rates at which policies can be read and written, so a client has to find them. The SDK's adaptive
+// mode slows down by 30% for every throttled call, even if several were made at the same time, and slows down all
+// operations because of one. Retryer doesn't count calls that were made before it slowed down, and limits every operation
+// separately.
 type Retryer struct {
 	*retry.Standard
 	throttles retry.IsErrorThrottles
@@ -35,7 +36,7 @@ type Retryer struct {
 	operations map[string]*pacer
 }
 
-// NewRetryer returns a retryer that knows nothing yet about what AWS allows.
+// NewRetryer returns a retryer with the initial rate for all operations.
 func NewRetryer() aws.Retryer {
 	return &Retryer{
 		Standard: retry.NewStandard(func(o *retry.StandardOptions) {
@@ -48,8 +49,7 @@ func NewRetryer() aws.Retryer {
 	}
 }
 
-// GetAttemptToken waits for the turn of an attempt. The SDK calls the function that it returns when the attempt has
-// ended.
+// GetAttemptToken waits for the turn of an attempt. The SDK calls the returned function when the attempt has ended.
 func (r *Retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	pacer := r.pacer(middleware.GetOperationName(ctx))
 	turn, err := pacer.wait(ctx)
@@ -62,7 +62,7 @@ func (r *Retryer) GetAttemptToken(ctx context.Context) (func(error) error, error
 	}
 	return func(err error) error {
 		throttled := r.throttles.IsErrorThrottle(err) == aws.TrueTernary
-		if throttled || !r.IsErrorRetryable(err) { // else no answer came, or one that says nothing about the rate
+		if throttled || !r.IsErrorRetryable(err) { // otherwise the outcome is independent of the rate
 			pacer.ended(turn, throttled)
 		}
 		return release(err)

@@ -327,7 +327,7 @@ func TestSilentServices(t *testing.T) {
 			t.Errorf("%d calls got no answer", got)
 		}
 		for _, service := range services {
-			if want := ": no answer from " + service + " at https://" + service + ".example.com: "; strings.Count(said, want) != 1 {
+			if want := ": no response from " + service + " at https://" + service + ".example.com: "; strings.Count(said, want) != 1 {
 				t.Errorf("it doesn't say %q once:\n%s", want, said)
 			}
 		}
