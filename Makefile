@@ -8,7 +8,7 @@ FUZZ_TIME  ?= 30s
 SEEDS      ?= 100000
 BENCH      ?=
 
-# The processor that the functions are built for is the one that samconfig.toml deploys, in the section that SAM is told.
+# The functions are built for the architecture in the section of samconfig.toml that SAM uses.
 ARCHITECTURE ?= $(sort $(shell awk -v section='[$(CONFIG_ENV).' ' \
   { sub(/\#.*/, "") } \
   /^\[/ { here = index($$0, section) == 1 } \
@@ -21,27 +21,27 @@ SAM := SAM_CLI_TELEMETRY=0 .venv/bin/sam
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: tools ## run the main job on a local AWS and tell what happens
+demo: tools ## show what ecr-pull-policy does, with simulated AWS services
 	@mkdir -p .local && go build -o .local/demo ./test/demo
 	@exec .local/demo
 
-local-aws: tools ## keep a local AWS with sample data running, for sam local invoke
+local-aws: tools ## run simulated AWS services with sample data, for sam local invoke
 	@mkdir -p .local && go build -o .local/local-aws ./test/localaws/serve
 	@exec .local/local-aws
 
-test: tools ## run all tests: unit, fuzz seeds, end to end on the local AWS; print the coverage
+test: tools ## run all tests, and print the coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
 	go test -count=1 ./test/simulate # ten times as many histories without the race detector
 	@go run ./test/coverage coverage.out pkg/policy=95
 
-simulate: ## run SEEDS (100000) histories of interleavings and faults; a seed that fails says how to replay it
+simulate: ## simulate SEEDS (100000) random histories; a failure prints how to replay it
 	go test ./test/simulate -run TestSimulate -count=1 -timeout 0 -v -seeds $(SEEDS)
 
-bench: tools ## measure side by side with others, on the local AWS; BENCH='-only start' for a part, BENCH=-h for the rest
+bench: tools ## measure and compare with other tools; BENCH='-only start' runs a part, BENCH=-h lists the options
 	@mkdir -p .local && go build -o .local/bench ./test/bench
 	@exec .local/bench $(BENCH)
 
-check: tools ## check format, vet, static analysis, template, build
+check: tools ## check formatting, code, and template, and build the functions
 	@test -z "$$(gofmt -l .)" || { echo "not formatted; run: gofmt -w $$(gofmt -l . | tr '\n' ' ')"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
@@ -50,33 +50,33 @@ check: tools ## check format, vet, static analysis, template, build
 	.venv/bin/cfn-lint template.yaml
 	$(MAKE) --no-print-directory build
 
-build: tools ## build what sam deploy ships, into .aws-sam
+build: tools ## build the functions for sam deploy, into .aws-sam
 	$(SAM) build --config-env $(CONFIG_ENV)
 
 cli: ## build the command line, bin/ecr-pull-policy
 	go build -trimpath -o bin/ecr-pull-policy ./cmd/ecr-pull-policy
 
-deploy: build ## deploy with the section CONFIG_ENV (default) of samconfig.toml
+deploy: build ## build, and deploy with section CONFIG_ENV (default) of samconfig.toml
 	$(SAM) deploy --config-env $(CONFIG_ENV)
 
-fuzz: tools ## fuzz each target for FUZZ_TIME (30s)
+fuzz: tools ## run each fuzz test for FUZZ_TIME (30s)
 	@for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) $$package || exit 1; \
 	  done; \
 	done
 
-clean: ## remove everything that the other targets made
+clean: ## remove all files that the other targets created
 	rm -rf .aws-sam .local .venv bin coverage.out
 
 tools:
-	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/)" >&2; exit 1; }
-	@command -v python3 >/dev/null || { echo "Python is missing: install Python 3.11 or newer" >&2; exit 1; }
+	@command -v go >/dev/null || { echo "Go is not installed; install Go 1.26 or later from https://go.dev/dl/" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "Python is not installed; install Python 3.11 or later" >&2; exit 1; }
 	@mkdir -p .local && go build -o .local/setup ./test/localaws/setup
 	@exec .local/setup
 
 # sam build calls these, with ARTIFACTS_DIR.
 build-OnRepoFunction build-OnAccountFunction: build-On%Function:
-	@test -n "$(GOARCH_$(ARCHITECTURE))" || { echo "$(CONFIG_ENV) of samconfig.toml says Architecture '$(ARCHITECTURE)': set it to arm64 or x86_64 there" >&2; exit 1; }
+	@test -n "$(GOARCH_$(ARCHITECTURE))" || { echo "$(CONFIG_ENV) of samconfig.toml has Architecture '$(ARCHITECTURE)'; it must be arm64 or x86_64" >&2; exit 1; }
 	GOOS=linux GOARCH=$(GOARCH_$(ARCHITECTURE)) CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags '-s -w' \
 	  -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/on$(shell echo $* | tr A-Z a-z)

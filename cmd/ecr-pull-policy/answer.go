@@ -12,12 +12,12 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
-// callTimeout is how long one attempt to call AWS can take. AWS responds within a second or two. With this timeout, doctor
-// reports within 15 seconds that there is no response, although it makes two calls one after the other.
+// callTimeout is how long one attempt to call AWS can take. AWS responds within a second or two. With this timeout,
+// doctor reports within 15 seconds that there is no response, although it makes two calls one after the other.
 const callTimeout = 6 * time.Second
 
-// newHTTPClient returns a client whose requests have a timeout. Parts of a request have shorter timeouts, so that the error
-// shows which of them took too long.
+// newHTTPClient returns a client whose requests have a timeout. Parts of a request have shorter timeouts, so that the
+// error shows which of them took too long.
 func newHTTPClient(timeout time.Duration) *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithTimeout(timeout).

@@ -87,8 +87,8 @@ func TestClosedPort(t *testing.T) {
 	}
 }
 
-// A server that never responds or breaks connections is reported in time: with the timeout of the command line instead of
-// that of the test, within 15 seconds.
+// A server that never responds or breaks connections is reported in time: with the timeout of the command line instead
+// of that of the test, within 15 seconds.
 func TestSilence(t *testing.T) {
 	const timeout = 400 * time.Millisecond
 	var calls atomic.Int64

@@ -185,8 +185,8 @@ func (l *knownLists) Read(ctx context.Context, repositories []string) (accountli
 	return l.Store.Read(ctx, repositories)
 }
 
-// uninterruptedLists are account lists that are read even after the context has ended, because the policies written until
-// then have to be checked. They keep the last error.
+// uninterruptedLists are account lists that are read even after the context has ended, because the policies written
+// until then have to be checked. They keep the last error.
 type uninterruptedLists struct {
 	lists reconcile.Lists
 	err   error
@@ -202,8 +202,8 @@ func (l *uninterruptedLists) Changed(ctx context.Context, since accountlist.Snap
 	return changed, l.err
 }
 
-// uninterruptedPolicies are repository policies whose calls the end of the context doesn't cancel, so that the repositories
-// in progress are finished.
+// uninterruptedPolicies are repository policies whose calls the end of the context doesn't cancel, so that the
+// repositories in progress are finished.
 type uninterruptedPolicies struct {
 	policies   reconcile.Policies
 	read       func()      // called after each read

@@ -98,7 +98,8 @@ func (f *flags) offlineRegion() (region string, given bool) {
 	return "us-east-1", false
 }
 
-// partitionOf returns the partition of a Region. It is for commands that run offline. All others get the partition from AWS.
+// partitionOf returns the partition of a Region. It is for commands that run offline. All others get the partition from
+// AWS.
 func partitionOf(region string) (string, error) {
 	partition, ok := endpoints.PartitionForRegion(endpoints.DefaultPartitions(), region)
 	if !ok {

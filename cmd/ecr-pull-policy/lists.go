@@ -51,8 +51,8 @@ func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*
 	return s, store, err
 }
 
-// store returns the store of the account lists, with the list of the flags instead of the account list. Namespace lists are
-// always those in SSM.
+// store returns the store of the account lists, with the list of the flags instead of the account list. Namespace lists
+// are always those in SSM.
 func (l *listFlags) store(command *cobra.Command, s *session) (*parameterstore.Store, error) {
 	var api parameterstore.API = ssm.NewFromConfig(s.config)
 	if l.given(command) {

@@ -1,5 +1,5 @@
-// Command ecr-pull-policy is the command line for operators. It previews and applies changes of policies, validates account
-// lists, audits repositories, and checks the installation. It uses the same packages as the functions.
+// Command ecr-pull-policy is the command line for operators. It previews and applies changes of policies, validates
+// account lists, audits repositories, and checks the installation. It uses the same packages as the functions.
 package main
 
 import (

@@ -56,7 +56,8 @@ Exit status:
 	return command
 }
 
-// plan plans all repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be used.
+// plan plans all repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be
+// used.
 func (s *session) plan(command *cobra.Command, store *parameterstore.Store, all bool) (planned []plan.Repository, usable bool, err error) {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {

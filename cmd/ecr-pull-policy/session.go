@@ -110,8 +110,8 @@ func identify(ctx context.Context, f *flags) (*session, error) {
 	return s, nil
 }
 
-// isRejection reports whether STS itself rejected the credentials. A proxy or a wrong endpoint also responds with 403, but
-// not with an error code of STS.
+// isRejection reports whether STS itself rejected the credentials. A proxy or a wrong endpoint also responds with 403,
+// but not with an error code of STS.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 func isRejection(err error) bool {

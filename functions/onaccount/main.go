@@ -1,13 +1,13 @@
-// Command onaccount is the Lambda function that turns a change of an account list, or a tick of the schedule, into
-// requests that together name every repository that has to follow. Its way, from here inwards:
+// Command onaccount is the Lambda function that turns a change of an account list, or a scheduled event, into requests
+// for all affected repositories. It uses these packages, in the order of the steps:
 //
-//	internal/onaccount    one event
-//	internal/event        … decoded into the name of a list
-//	internal/rollout      … which is checked; the repositories that it covers are listed and requested
-//	internal/accountlist  … according to the lists in SSM
-//	internal/principals   … whose principals that don't exist are found
-//	internal/registry     … from ECR
-//	internal/event        … on EventBridge, a hundred at a time
+//	internal/onaccount    handles an invocation
+//	internal/event        decodes the event
+//	internal/rollout      requests the repositories
+//	internal/accountlist  reads the account lists from SSM
+//	internal/principals   finds principals that don't exist
+//	internal/registry     lists the repositories in ECR
+//	internal/event        publishes the requests on EventBridge
 package main
 
 import (

@@ -1,13 +1,13 @@
-// Command onrepo is the Lambda function that brings the repositories that an event names to the standard pull
-// policy. Its way, from here inwards:
+// Command onrepo is the Lambda function that applies the account lists to the repositories that an event names. It uses
+// these packages, in the order of the steps:
 //
-//	internal/onrepo       one event, or a batch of them from the queue
-//	internal/event        … decoded into names of repositories
-//	internal/reconcile    … each of which is read, merged, written if it differs, and looked at again
-//	internal/accountlist  … according to the lists in SSM
-//	internal/registry     … in ECR
-//	internal/event        … unless time is short: then what is left is requested again
-//	pkg/policy            what the lists and the documents mean
+//	internal/onrepo       handles an invocation: an event, or a batch of events from the queue
+//	internal/event        decodes the events
+//	internal/reconcile    reconciles the repositories
+//	internal/accountlist  reads the account lists from SSM
+//	internal/registry     reads and writes policies in ECR
+//	pkg/policy            parses lists and policies, and merges them
+//	internal/event        requests repositories again if the time runs out
 package main
 
 import (

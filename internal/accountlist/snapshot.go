@@ -1,5 +1,5 @@
-// Package accountlist is the account lists as values: the account list itself and the namespace lists below it, with the
-// version of each that is in use. Package parameterstore in it reads them from SSM.
+// Package accountlist represents account lists: the account list itself and the namespace lists, with the version of
+// each that is in use. Package parameterstore reads them from SSM.
 package accountlist
 
 import (
@@ -13,46 +13,47 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-var errMissing = errors.New("the parameter does not exist: nothing changes because of it; write a list, or none to revoke all grants")
+var errMissing = errors.New("the parameter does not exist, so no policy is changed because of it; write a list to it, or none to revoke all grants")
 
 // IsMissing reports whether the problem of a list is that its parameter doesn't exist.
 func IsMissing(problem error) bool { return errors.Is(problem, errMissing) }
 
-// List is one account list at one moment.
+// List is one account list at one point in time.
 type List struct {
-	Name      string            // of the SSM parameter
-	Version   int64             // the newest
-	Value     string            // of the newest version
+	Name      string            // the name of the SSM parameter
+	Version   int64             // the newest version
+	Value     string            // the value of the newest version
 	Modified  time.Time         // when the newest version was written
 	Problem   error             // why the newest version can't be used; nil if it can
-	InUse     int64             // the newest version that can be used; 0 if none can
-	Consumers *policy.Consumers // of the version in use; nil if there is none
-	Notices   []string          // about the version in use
-	Oversized *policy.Consumers // of the newest version if its policy is too large; otherwise nil
+	InUse     int64             // the version in use: the newest one that can be used; 0 for none
+	Consumers *policy.Consumers // the consumers of the version in use; nil if there is none
+	Notices   []string          // notices about the version in use
+	Oversized *policy.Consumers // the consumers of the newest version if its policy is too large; otherwise nil
 }
 
-// Snapshot is the lists at one moment.
+// Snapshot is the lists at one point in time.
 type Snapshot struct {
-	root  string // the name of the account list
-	asked []string
-	lists map[string]List // by name
+	root  string          // the name of the account list
+	names []string        // the names of the lists that it covers; none for all lists
+	lists map[string]List // the lists that exist, by name
 }
 
-// NewSnapshot returns a snapshot of lists that exist. root is the name of the account list, and asked are the names that the
-// snapshot is about; none for all lists.
-func NewSnapshot(root string, asked []string, lists []List) Snapshot {
-	s := Snapshot{root: root, asked: asked, lists: make(map[string]List, len(lists))}
+// NewSnapshot returns a snapshot of the lists that exist. root is the name of the account list. names are the names of
+// the lists that the snapshot covers, or none if it covers all lists.
+func NewSnapshot(root string, names []string, lists []List) Snapshot {
+	s := Snapshot{root: root, names: names, lists: make(map[string]List, len(lists))}
 	for _, list := range lists {
 		s.lists[list.Name] = list
 	}
 	return s
 }
 
-// Asked returns the names that the snapshot is about; none for all lists.
-func (s Snapshot) Asked() []string { return s.asked }
+// Names returns the names of the lists that the snapshot covers, whether they exist or not. It returns none if the
+// snapshot covers all lists.
+func (s Snapshot) Names() []string { return s.names }
 
-// Path returns the names of the lists on the path of a repository, the account list first. A parameter name has at most 15
-// levels: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-hierarchies.html
+// Path returns the names of the lists on the path of a repository, the account list first. A parameter name has at most
+// 15 levels: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-hierarchies.html
 func Path(root, repository string) []string {
 	const maxLevels = 15
 	path := []string{root}
@@ -67,7 +68,7 @@ func Path(root, repository string) []string {
 	return path
 }
 
-// namespace returns the repository name that a list is named after; "" for the account list.
+// namespace returns the namespace of a list, or "" for the account list.
 func (s Snapshot) namespace(list string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(list, s.root), "/")
 }
@@ -78,8 +79,8 @@ func (s Snapshot) Covers(list List, repository string) bool {
 	return slices.Contains(Path(s.root, repository), list.Name)
 }
 
-// Listed returns what the lists on the path of a repository say, the account list first, as policy.Standard's Merge
-// takes it.
+// Listed returns the consumers in the lists on the path of a repository, the account list first, as an argument of
+// policy.Standard's Merge.
 func (s Snapshot) Listed(repository string) []policy.Listed {
 	path := Path(s.root, repository)
 	listed := make([]policy.Listed, len(path))
@@ -90,8 +91,8 @@ func (s Snapshot) Listed(repository string) []policy.Listed {
 	return listed
 }
 
-// Version returns the versions of the lists on its path that a repository follows: "7", or "7 team-a:3". It is empty if
-// no list can be used.
+// Version returns the versions in use of the lists on the path of a repository, such as "7" or "7 team-a:3". It is
+// empty if no list can be used.
 func (s Snapshot) Version(repository string) string {
 	var versions []string
 	for _, name := range Path(s.root, repository) {
@@ -107,8 +108,8 @@ func (s Snapshot) Version(repository string) string {
 	return strings.Join(versions, " ")
 }
 
-// Modified returns when the newest of the lists that a repository follows was written. It is zero if the newest version of
-// one of them can't be used: the version in use was written earlier.
+// Modified returns when the newest of the lists on the path of a repository was written. It is zero if the newest
+// version of one of them can't be used.
 func (s Snapshot) Modified(repository string) time.Time {
 	var newest time.Time
 	for _, name := range Path(s.root, repository) {
@@ -123,7 +124,7 @@ func (s Snapshot) Modified(repository string) time.Time {
 	return newest
 }
 
-// List returns the list with that parameter name. If it is missing, that is its problem.
+// List returns the list with a parameter name. If it doesn't exist, it has a problem for which IsMissing is true.
 func (s Snapshot) List(name string) List {
 	if list, ok := s.lists[name]; ok {
 		return list
@@ -131,7 +132,7 @@ func (s Snapshot) List(name string) List {
 	return List{Name: name, Problem: errMissing}
 }
 
-// All returns the lists in the order of their names, the account list even if it is missing.
+// All returns the lists in the order of their names. They include the account list even if it doesn't exist.
 func (s Snapshot) All() []List {
 	all := slices.Collect(maps.Values(s.lists))
 	if _, ok := s.lists[s.root]; !ok {
@@ -146,7 +147,7 @@ func (s Snapshot) Unusable() []List {
 	return slices.DeleteFunc(s.All(), func(list List) bool { return list.Problem == nil })
 }
 
-// IsEmpty reports whether no list can be used, so that there is nothing to do for any repository.
+// IsEmpty reports whether no list can be used.
 func (s Snapshot) IsEmpty() bool {
 	for _, list := range s.lists {
 		if list.Consumers != nil {

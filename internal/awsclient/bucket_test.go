@@ -22,8 +22,8 @@ const (
 	latency = 20 * time.Millisecond
 	workers = 16 // of each client, as in internal/reconcile
 
-	// A run: the clients make calls, are interrupted, and go on. What happens within the warm-up, which is after the first
-	// call and after the end of an interruption, isn't compared with what the bucket allows.
+	// A run: the clients make calls, are interrupted, and go on. What happens within the warm-up, which is after the
+	// first call and after the end of an interruption, isn't compared with what the bucket allows.
 	warmUp = 10 * time.Second
 	before = 15 * time.Second
 	after  = 15 * time.Second
@@ -78,13 +78,13 @@ func testBucket(t *testing.T, bucket *rate.Limiter, clients int, i interruption)
 	t.Attr("back", fmt.Sprintf("%.0f s", back.Seconds()))
 
 	if used < 0.9 {
-		t.Errorf("%.1f %% of what the bucket allows was used, want at least 90 %%", 100*used)
+		t.Errorf("%.1f%% of what the bucket allows was used, want at least 90%%", 100*used)
 	}
 	if wasted >= 0.05 {
-		t.Errorf("%.1f %% of the calls were throttled, want less than 5 %%", 100*wasted)
+		t.Errorf("%.1f%% of the calls were throttled, want less than 5%%", 100*wasted)
 	}
 	if back > warmUp {
-		t.Errorf("back at 90 %% after %s, want at most %s", back, warmUp)
+		t.Errorf("back at 90%% after %s, want at most %s", back, warmUp)
 	}
 	// The attempts of a call last for two seconds, but not for ten minutes.
 	if giveUp := i.outage && i.lasts > time.Minute; giveUp != (exhausted > 0) {
@@ -102,10 +102,10 @@ func TestFirstMinute(t *testing.T) {
 				r := newRun(rate.NewLimiter(rate.Limit(bucket.perSecond), bucket.burst), 2, time.Minute)
 				r.call(t.Context())
 				if used := r.used(0, time.Minute); used < 0.9 {
-					t.Errorf("%.1f %% of what the bucket allows was used, want at least 90 %%", 100*used)
+					t.Errorf("%.1f%% of what the bucket allows was used, want at least 90%%", 100*used)
 				}
 				if wasted := r.count(0, time.Minute).wasted(); wasted >= 0.05 {
-					t.Errorf("%.1f %% of the calls were throttled, want less than 5 %%", 100*wasted)
+					t.Errorf("%.1f%% of the calls were throttled, want less than 5%%", 100*wasted)
 				}
 				all := r.count(30*time.Second, time.Minute).passed
 				for client := range r.seconds {
@@ -173,7 +173,7 @@ func (r *run) call(ctx context.Context) (exhausted int64) {
 	return n.Load()
 }
 
-// answer is how AWS answers a call.
+// answer is how AWS responds to a call.
 func (r *run) answer(client int) error {
 	since := time.Since(r.start)
 	passes := r.bucket.Allow() && !(r.isInterrupted(since) && r.interruption.outage)
@@ -221,7 +221,7 @@ func (r *run) used(from, to time.Duration) float64 {
 	return float64(r.count(from, to).passed) / (float64(r.bucket.Limit()) * (to - from).Seconds())
 }
 
-// back returns how long it takes from the end of the interruption until 90 % of the rate is used for a second.
+// back returns how long it takes from the end of the interruption until 90% of the rate is used for a second.
 func (r *run) back(end time.Duration) time.Duration {
 	for d := time.Duration(0); d < after; d += time.Second {
 		if r.used(end+d, end+d+time.Second) >= 0.9 {

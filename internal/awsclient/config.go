@@ -1,5 +1,5 @@
-// Package awsclient provides what the clients of all AWS services share: the configuration in Lambda, retries, the rate limit
-// for calls, and error texts.
+// Package awsclient provides what the clients of all AWS services share: the configuration in Lambda, retries, the rate
+// limit for calls, and error texts.
 package awsclient
 
 import (
@@ -28,8 +28,8 @@ type environment struct {
 	DualStack       bool   `env:"AWS_USE_DUALSTACK_ENDPOINT"`
 }
 
-// FromEnvironment returns the configuration from the environment of a function. Its credentials are valid for as long as the
-// process exists. The error names every missing variable.
+// FromEnvironment returns the configuration from the environment of a function. Its credentials are valid for as long
+// as the process exists. The error names every missing variable.
 func FromEnvironment() (aws.Config, error) {
 	e, err := env.ParseAs[environment]()
 	if err != nil {
@@ -48,8 +48,8 @@ func FromEnvironment() (aws.Config, error) {
 	return c, nil
 }
 
-// callTimeout is how long one attempt to call AWS can take. AWS responds within a second or not at all. Without a timeout, the
-// SDK's clients wait until the deadline of the invocation.
+// callTimeout is how long one attempt to call AWS can take. AWS responds within a second or not at all. Without a
+// timeout, the SDK's clients wait until the deadline of the invocation.
 const callTimeout = 10 * time.Second
 
 // serviceEndpoints are the variables for the endpoint of one service, such as AWS_ENDPOINT_URL_ECR.

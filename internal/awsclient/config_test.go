@@ -50,7 +50,7 @@ func TestFromEnvironment(t *testing.T) {
 		t.Errorf("Region %q, endpoint %q", options.Region, aws.ToString(options.BaseEndpoint))
 	}
 	if client, ok := options.HTTPClient.(*awshttp.BuildableClient); !ok || client.GetTimeout() <= 0 {
-		t.Errorf("%T waits for ever", options.HTTPClient)
+		t.Errorf("%T has no timeout", options.HTTPClient)
 	}
 	if _, paced := options.Retryer.(*awsclient.Retryer); !paced {
 		t.Errorf("calls are retried by %T", options.Retryer)
@@ -142,14 +142,14 @@ func TestEndpointVariants(t *testing.T) {
 	}
 }
 
-func TestAWrongVariantIsAnError(t *testing.T) {
+func TestInvalidVariant(t *testing.T) {
 	setEnvironment(t, map[string]string{"AWS_USE_FIPS_ENDPOINT": "perhaps"})
 	if _, err := awsclient.FromEnvironment(); err == nil || !strings.Contains(err.Error(), "perhaps") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestFromEnvironmentNamesWhatIsMissing(t *testing.T) {
+func TestMissingVariables(t *testing.T) {
 	missing := []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 	setEnvironment(t, map[string]string{missing[0]: "", missing[1]: "", missing[2]: ""})
 	_, err := awsclient.FromEnvironment()

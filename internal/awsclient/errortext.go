@@ -13,9 +13,9 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// ErrorText returns the text of an error, with the SDK's description of a failed call reduced to its cause: the error that AWS
-// returned, or the service and address that didn't respond, and why. It leaves out details of a single call (request IDs,
-// attempts, local ports), so that the same cause has the same text.
+// ErrorText returns the text of an error, with the SDK's description of a failed call reduced to its cause: the error
+// that AWS returned, or the service and address that didn't respond, and why. It leaves out details of a single call
+// (request IDs, attempts, local ports), so that the same cause has the same text.
 func ErrorText(err error) string {
 	var call *smithy.OperationError
 	if !errors.As(err, &call) {
@@ -24,8 +24,8 @@ func ErrorText(err error) string {
 	return strings.Replace(err.Error(), call.Error(), cause(call), 1)
 }
 
-// Unanswered reports whether a call failed because there was no response: the address accepts no connections, the connection
-// was closed, or the call timed out.
+// Unanswered reports whether a call failed because there was no response: the address accepts no connections, the
+// connection was closed, or the call timed out.
 func Unanswered(err error) bool {
 	var sending *smithyhttp.RequestSendError
 	var receiving net.Error

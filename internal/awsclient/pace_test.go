@@ -20,7 +20,7 @@ const (
 	repository = "team-a/api"
 )
 
-// newCloud returns an AWS that answers after 20 ms and has the repository. Its clients use this package.
+// newCloud returns an AWS that responds after 20 ms and has the repository. Its clients use this package.
 func newCloud(limit stubaws.Limit) *stubaws.AWS {
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	cloud.Latency = 20 * time.Millisecond
@@ -50,7 +50,7 @@ func get(ctx context.Context, n int, clients ...*ecr.Client) error {
 	return group.Wait()
 }
 
-// Where AWS throttles nothing, the pace is found within a second.
+// Where AWS throttles no calls, the rate is high enough within a second.
 func TestNoThrottling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 1000, Burst: 1000})
@@ -64,7 +64,7 @@ func TestNoThrottling(t *testing.T) {
 	})
 }
 
-// The first calls come in an outage, so that nothing is known yet about what AWS allows.
+// The first calls are made in an outage, before the rate that AWS allows is known.
 func TestOutageAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 300, Burst: 30})
@@ -85,7 +85,7 @@ func TestOutageAtFirst(t *testing.T) {
 }
 
 // AWS throttles each operation separately.
-func TestOperationsHaveTheirOwnPace(t *testing.T) {
+func TestRateOfEachOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 1, Burst: 1})
 		client := ecr.NewFromConfig(cloud.Config())
@@ -104,8 +104,8 @@ func TestOperationsHaveTheirOwnPace(t *testing.T) {
 	})
 }
 
-// A connection that breaks says nothing about what AWS allows.
-func TestLostAnswers(t *testing.T) {
+// A connection that breaks doesn't change the rate.
+func TestLostResponses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 300, Burst: 300})
 		var calls atomic.Int64
@@ -122,8 +122,7 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
-// A call that is throttled while there are hardly any others says little. When more calls come, the pace is soon what
-// AWS allows.
+// A call that is throttled while there are few others lowers the rate only for a short time.
 func TestFewCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 300, Burst: 300})
@@ -151,7 +150,7 @@ func TestFewCalls(t *testing.T) {
 	})
 }
 
-func TestWaitEndsWithItsContext(t *testing.T) {
+func TestWaitEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(stubaws.Limit{PerSecond: 1, Burst: 1})
 		client := ecr.NewFromConfig(cloud.Config())

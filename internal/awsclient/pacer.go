@@ -35,8 +35,8 @@ const (
 //
 // AWS throttles with a token bucket whose rate is unknown, changes, and is shared with other clients. TCP has the same
 // problem with networks. The pacer uses TCP's solution for the rate of calls: slow start (RFC 5681) up to the first
-// throttled call, then CUBIC (RFC 9438). When a call is throttled, the rate decreases a little. Successful calls increase it
-// again: fast at first, slowly near the rate at which AWS throttled, and faster and faster beyond.
+// throttled call, then CUBIC (RFC 9438). When a call is throttled, the rate decreases a little. Successful calls
+// increase it again: fast at first, slowly near the rate at which AWS throttled, and faster and faster beyond.
 //
 // If calls are throttled and none succeeds, the reason is an outage. The rate is halved, but the base, up to which it
 // recovers as in a slow start, stays the same. Time without calls changes nothing, so Lambda can freeze the process.

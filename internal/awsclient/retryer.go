@@ -12,22 +12,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// Retries wait for up to 0.1 s, 0.2 s, 0.4 s, 0.8 s, and then up to a second, and after that for their turn. The last one
-// starts about eight seconds after the first attempt. Where many calls wait for the end of an outage, it starts minutes
-// later, so that the deadline of the context is usually earlier.
+// Retries wait for up to 0.1 s, 0.2 s, 0.4 s, 0.8 s, and then up to a second, and after that for their turn. The last
+// one starts about eight seconds after the first attempt. Where many calls wait for the end of an outage, it starts
+// minutes later, so that the deadline of the context is usually earlier.
 const (
 	maxAttempts  = 20
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = time.Second
 )
 
-// Retryer is the SDK's standard retryer with a rate limit for each operation, so that AWS throttles few calls. Every client
-// needs its own.
+// Retryer is the SDK's standard retryer with a rate limit for each operation, so that AWS throttles few calls. Every
+// client needs its own.
 //
-// AWS doesn't publish the rates at which policies can be read and written, so a client has to find them. The SDK's adaptive
-// mode slows down by 30% for every throttled call, even if several were made at the same time, and slows down all
-// operations because of one. Retryer doesn't count calls that were made before it slowed down, and limits every operation
-// separately.
+// AWS doesn't publish the rates at which policies can be read and written, so a client has to find them. The SDK's
+// adaptive mode slows down by 30% for every throttled call, even if several were made at the same time, and slows down
+// all operations because of one. Retryer doesn't count calls that were made before it slowed down, and limits every
+// operation separately.
 type Retryer struct {
 	*retry.Standard
 	throttles retry.IsErrorThrottles

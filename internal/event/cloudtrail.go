@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Triggers that come from CloudTrail: the names of the calls.
+// Triggers for CloudTrail events are the names of the calls.
 const (
 	triggerCreated      = "CreateRepository"
 	triggerSetPolicy    = "SetRepositoryPolicy"
@@ -14,8 +14,8 @@ const (
 )
 
 // cloudTrailDetail is the part of a CloudTrail record that names the repository and the caller of a call to ECR. Calls
-// by ECR itself (pull through cache, replication, create on push) come as service events: without parameters and
-// response, the repository in serviceEventDetails or only in resources.
+// by ECR itself (pull through cache, replication, create on push) are service events. They have no parameters and no
+// response, and name the repository in serviceEventDetails or only in resources.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/logging-using-cloudtrail.html
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
@@ -59,22 +59,22 @@ func cloudTrail(event envelope, account string) (Repositories, error) {
 	switch detail.EventSource {
 	case "ecr.amazonaws.com", "replication.ecr.amazonaws.com":
 	default:
-		return Repositories{}, ignored("a call to %q, not to ECR", detail.EventSource)
+		return Repositories{}, ignored("the call is to %q, not to ECR", detail.EventSource)
 	}
 	switch detail.EventName {
 	case triggerCreated, triggerSetPolicy, triggerDeletePolicy:
 	default:
-		return Repositories{}, ignored("%q changes no repository policy", detail.EventName)
+		return Repositories{}, ignored("%q doesn't create a repository or change its policy", detail.EventName)
 	}
 	if detail.ErrorCode != "" {
 		return Repositories{}, ignored("%s failed with %q", detail.EventName, detail.ErrorCode)
 	}
 	name, registry := detail.repository()
 	if registry != "" && registry != account {
-		return Repositories{}, ignored("%s in the registry %q, not in %s", detail.EventName, registry, account)
+		return Repositories{}, ignored("%s is in registry %q, not in %s", detail.EventName, registry, account)
 	}
 	if name == "" {
-		return Repositories{}, fmt.Errorf("%s event names no repository", detail.EventName)
+		return Repositories{}, fmt.Errorf("%s event doesn't name a repository", detail.EventName)
 	}
 	t := Repositories{Trigger: detail.EventName, Names: []string{name}, Created: detail.EventName == triggerCreated}
 	if t.ChangedPolicy() {
@@ -83,7 +83,7 @@ func cloudTrail(event envelope, account string) (Repositories, error) {
 	return t, nil
 }
 
-// repository returns the name of the repository and, if the record has it, its registry.
+// repository returns the name of the repository and, if it is in the record, the ID of its registry.
 func (d cloudTrailDetail) repository() (name, registry string) {
 	arnName, arnRegistry := parseRepositoryARN(d.ServiceEventDetails.RepositoryARN)
 	for _, resource := range d.Resources {
@@ -99,7 +99,7 @@ func (d cloudTrailDetail) repository() (name, registry string) {
 	return name, registry
 }
 
-// caller returns the ARN of the role that called, or of the user or root, which have no session.
+// caller returns the ARN of the calling role, or of a user or root user, which have no session.
 func (d cloudTrailDetail) caller() string {
 	const longest = 700 // an IAM role's ARN has a path of up to 512 characters and a name of up to 64
 	arn := cmp.Or(d.UserIdentity.SessionContext.SessionIssuer.ARN, d.UserIdentity.ARN)
@@ -109,7 +109,8 @@ func (d cloudTrailDetail) caller() string {
 	return arn
 }
 
-// parseRepositoryARN splits arn:PARTITION:ecr:REGION:REGISTRY:repository/NAME. The name is empty if arn is another.
+// parseRepositoryARN splits arn:PARTITION:ecr:REGION:REGISTRY:repository/NAME. The name is empty if arn isn't such an
+// ARN.
 func parseRepositoryARN(arn string) (name, registry string) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[2] != "ecr" {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// envelope is an EventBridge event as far as it is used. Nothing else of it is decoded, so that nothing else can make an
+// envelope has the fields of an EventBridge event that are used. No others are decoded, so that they can't make an
 // event malformed: AWS's own sample of a pull through cache action has the time 2023-02-29.
 //
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
@@ -16,7 +16,7 @@ type envelope struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// decode returns the event in a message, if it is one of the account.
+// decode returns the event in a message. It must be an event of the account.
 func decode(message []byte, account string) (envelope, error) {
 	var event envelope
 	if err := json.Unmarshal(message, &event); err != nil {

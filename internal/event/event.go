@@ -1,8 +1,8 @@
-// Package event is the messages that start the functions: it decodes EventBridge events, alone or in SQS messages, into
-// small typed values, and publishes the one that is the product's own, the request to reconcile repositories.
+// Package event decodes the events that start the functions, alone or in SQS messages, into small typed values, and
+// publishes requests to reconcile repositories.
 //
-// An event is a hint: it carries names of repositories and lists, and nothing that could end up in a policy. The names are
-// checked here, so that they can be passed to AWS.
+// An event is a hint: it contains names of repositories and lists, and nothing that is written to a policy. The package
+// checks the names, so that they can be passed to AWS.
 package event
 
 import (
@@ -12,44 +12,44 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// Repositories asks to reconcile the named repositories.
+// Repositories is an event that requires repositories to be reconciled.
 type Repositories struct {
 	Trigger    string     // what happened, for the log: CreateRepository, ImagePushed, ListChanged, …
 	Names      []string   // at least one; valid repository names
 	Invalid    []error    // why other names in the event were rejected
-	Created    bool       // the repositories may have just been created: ECR may not know them yet
-	Principals Principals // what the rollout knows of the principals in the lists
-	ChangedBy  string     // ARN of the principal that changed the policy. It can be forged: it is for the log alone
+	Created    bool       // the repositories may have just been created, so ECR may not know them yet
+	Principals Principals // what the rollout knows about the principals in the lists
+	ChangedBy  string     // ARN of the principal that changed the policy, only for the log, because it can be forged
 }
 
-// ChangedPolicy reports whether the trigger is a change of a policy. The rule leaves out those that the stack itself makes.
+// ChangedPolicy reports whether the trigger is a change of a policy. The rule excludes changes by the stack itself.
 func (t Repositories) ChangedPolicy() bool {
 	return t.Trigger == triggerSetPolicy || t.Trigger == triggerDeletePolicy
 }
 
-// Rollout asks for a rollout: it is a ListChanged or a Scheduled.
+// Rollout is an event that requires a rollout: a ListChanged or a Scheduled.
 type Rollout interface{ rollout() }
 
-// ListChanged reports that an account list was created, updated or deleted.
+// ListChanged is the creation, update or deletion of an account list.
 type ListChanged struct {
 	Name      string // of the SSM parameter
 	Operation string // Create, Update or Delete
 }
 
-// Scheduled asks to reconcile every repository.
+// Scheduled is a scheduled event.
 type Scheduled struct{}
 
 func (ListChanged) rollout() {}
 func (Scheduled) rollout()   {}
 
-// Ignored is the error of an event that is well-formed and not for this function.
+// Ignored is the error for an event that is well-formed, but not for this function.
 type Ignored struct{ Reason string }
 
 func (i *Ignored) Error() string { return "ignored: " + i.Reason }
 
 func ignored(format string, a ...any) *Ignored { return &Ignored{Reason: fmt.Sprintf(format, a...)} }
 
-// messageType tells EventBridge messages apart.
+// messageType is the type of an EventBridge event.
 type messageType struct{ source, detailType string }
 
 // ForRepositories decodes an event that names repositories of the account's registry. The error is *Ignored if the
@@ -60,7 +60,7 @@ func ForRepositories(message []byte, account string) (Repositories, error) {
 		return Repositories{}, err
 	}
 	var t Repositories
-	switch k := (messageType{event.Source, event.DetailType}); k {
+	switch received := (messageType{event.Source, event.DetailType}); received {
 	case messageType{"aws.ecr", "AWS API Call via CloudTrail"},
 		messageType{"aws.ecr", "AWS Service Event via CloudTrail"},
 		// Assumed: AWS documents the eventSource replication.ecr.amazonaws.com, not the source of such an event.
@@ -78,7 +78,7 @@ func ForRepositories(message []byte, account string) (Repositories, error) {
 	case messageType{RequestSource, RequestDetailType}:
 		t, err = request(event)
 	default:
-		err = ignored("not an event for this function: source %q, detail-type %q", k.source, k.detailType)
+		err = ignored("the event isn't for this function: source %q, detail-type %q", received.source, received.detailType)
 	}
 	if err != nil {
 		return Repositories{}, err
@@ -86,7 +86,7 @@ func ForRepositories(message []byte, account string) (Repositories, error) {
 	return t.checked()
 }
 
-// checked moves the names that aren't valid to Invalid. It is an error if none is left.
+// checked moves invalid names to Invalid. It is an error if no valid names remain.
 func (t Repositories) checked() (Repositories, error) {
 	names := t.Names
 	t.Names = nil
@@ -103,18 +103,18 @@ func (t Repositories) checked() (Repositories, error) {
 	return t, nil
 }
 
-// ForLists decodes an event that concerns the account lists. Errors are those of ForRepositories.
+// ForLists decodes an event that starts a rollout. Errors are those of ForRepositories.
 func ForLists(message []byte, account string) (Rollout, error) {
 	event, err := decode(message, account)
 	if err != nil {
 		return nil, err
 	}
-	switch k := (messageType{event.Source, event.DetailType}); k {
+	switch received := (messageType{event.Source, event.DetailType}); received {
 	case messageType{"aws.ssm", "Parameter Store Change"}:
 		return parameterStoreChange(event)
 	case messageType{"aws.events", "Scheduled Event"}:
 		return Scheduled{}, nil
 	default:
-		return nil, ignored("not an event for this function: source %q, detail-type %q", k.source, k.detailType)
+		return nil, ignored("the event isn't for this function: source %q, detail-type %q", received.source, received.detailType)
 	}
 }

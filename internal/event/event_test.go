@@ -65,7 +65,8 @@ func TestEverySampleForLists(t *testing.T) {
 	}
 }
 
-// Rules filter these, and so does the code: a rule can be edited, and an event can be passed to the function directly.
+// The rules exclude these events. The code ignores them too, because a rule can be edited and a function can be invoked
+// directly.
 func TestIgnored(t *testing.T) {
 	samples, err := filepath.Glob("../../events/ignored/*.json")
 	if err != nil || len(samples) == 0 {
@@ -101,18 +102,18 @@ func TestMalformed(t *testing.T) {
 		return envelope("ecr-pull-policy", "Repository Reconcile Requested", `{"repositories":["`+strings.Join(names, `","`)+`"]}`)
 	}
 	for name, c := range map[string]struct{ message, want string }{
-		"no JSON":             {`{"source":`, "decode EventBridge event"},
-		"detail of no object": {envelope("aws.ecr", "ECR Image Action", `"x"`), "decode detail"},
+		"invalid JSON":           {`{"source":`, "decode EventBridge event"},
+		"detail isn't an object": {envelope("aws.ecr", "ECR Image Action", `"x"`), "decode detail"},
 		"no repository": {envelope("aws.ecr", "AWS API Call via CloudTrail",
-			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository"}`), "names no repository"},
-		"foreign ARN only": {envelope("aws.ecr", "AWS Service Event via CloudTrail",
-			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository","resources":[{"ARN":"arn:aws:s3:::bucket"},{"ARN":"arn:aws:ecr:eu-central-1:123456789012:cache/x"}]}`), "names no repository"},
+			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository"}`), "doesn't name a repository"},
+		"ARNs of other resources": {envelope("aws.ecr", "AWS Service Event via CloudTrail",
+			`{"eventSource":"ecr.amazonaws.com","eventName":"CreateRepository","resources":[{"ARN":"arn:aws:s3:::bucket"},{"ARN":"arn:aws:ecr:eu-central-1:123456789012:cache/x"}]}`), "doesn't name a repository"},
 		"push without a name": {envelope("aws.ecr", "ECR Image Action", `{"result":"SUCCESS","action-type":"PUSH"}`), "invalid repository name"},
-		"empty request":       {envelope("ecr-pull-policy", "Repository Reconcile Requested", `{"repositories":[]}`), "names 0 repositories: name 1 to 100"},
-		"request too large":   {request(slices.Repeat([]string{"ab"}, 101)...), "names 101 repositories: name 1 to 100"},
+		"empty request":       {envelope("ecr-pull-policy", "Repository Reconcile Requested", `{"repositories":[]}`), "detail.repositories must contain 1 to 100 names, found 0"},
+		"request too large":   {request(slices.Repeat([]string{"ab"}, 101)...), "detail.repositories must contain 1 to 100 names, found 101"},
 		"upper case":          {request("Team/api"), "invalid repository name"},
 		"path traversal":      {request("team/../api"), "invalid repository name"},
-		"empty part":          {request("team//api"), "invalid repository name"},
+		"empty segment":       {request("team//api"), "invalid repository name"},
 		"slash at the end":    {request("team/"), "invalid repository name"},
 		"dash at the start":   {request("-team/api"), "invalid repository name"},
 		"space":               {request("te am"), "invalid repository name"},
@@ -126,12 +127,12 @@ func TestMalformed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := event.ForRepositories([]byte(c.message), account)
 			if ignored := (*event.Ignored)(nil); err == nil || errors.As(err, &ignored) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want an error that says %q", err, c.want)
+				t.Errorf("got %v, want an error that contains %q", err, c.want)
 			}
 		})
 	}
 	if _, err := event.ForLists([]byte(envelope("aws.ssm", "Parameter Store Change", `{"operation":"Update"}`)), account); err == nil {
-		t.Error("a parameter without a name is no error")
+		t.Error("no error for a parameter without a name")
 	}
 }
 
@@ -148,7 +149,7 @@ func TestOneInvalidNameIsRejectedAlone(t *testing.T) {
 	}
 }
 
-// Shapes that no sample has. Nothing that isn't used makes an event malformed.
+// Shapes that no sample has. Fields that aren't used can't make an event malformed.
 func TestShapes(t *testing.T) {
 	envelope := func(source, detailType, detail string) string {
 		return fmt.Sprintf(`{"source":%q,"detail-type":%q,"account":%q,"time":"2023-02-29T02:36:48Z","resources":"none","detail":%s}`, source, detailType, account, detail)

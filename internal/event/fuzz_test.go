@@ -16,7 +16,7 @@ import (
 // AWS's own pattern for repository names.
 var repositoryName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
-// FuzzEvent: whatever is published, the functions get valid names, a request not more than it can have, or an error.
+// FuzzEvent checks that any event yields an error or valid names, and not more names than a request can have.
 func FuzzEvent(f *testing.F) {
 	for _, pattern := range []string{"../../events/*.json", "../../events/ignored/*.json"} {
 		paths, err := filepath.Glob(pattern)

@@ -2,7 +2,7 @@ package event
 
 import "cmp"
 
-// imageActionDetail is that of image pushes and replications. ECR sends them without any CloudTrail trail.
+// imageActionDetail is the detail of image pushes and replications. ECR sends these events without a CloudTrail trail.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
 type imageActionDetail struct {
@@ -38,8 +38,9 @@ func pullThroughCacheAction(event envelope) (Repositories, error) {
 	return Repositories{Trigger: "ImagePulledThrough", Names: []string{detail.RepositoryName}}, nil
 }
 
-// scanResourceChangeDetail is that of an event which ECR sends if enhanced scanning is on, without any CloudTrail trail:
-// for new repositories too, AWS says. The only shape that it documents is that of a changed scan frequency.
+// scanResourceChangeDetail is the detail of an event that ECR sends without a CloudTrail trail if enhanced scanning is
+// on. According to AWS, ECR sends it for new repositories too, but AWS documents its shape only for a changed scan
+// frequency.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced-events.html
 type scanResourceChangeDetail struct {
@@ -63,7 +64,7 @@ func scanResourceChange(event envelope, account string) (Repositories, error) {
 		}
 	}
 	if len(t.Names) == 0 {
-		return Repositories{}, ignored("scan resource change %q names no repository of %s", detail.ActionType, account)
+		return Repositories{}, ignored("scan resource change %q doesn't name a repository of account %s", detail.ActionType, account)
 	}
 	return t, nil
 }

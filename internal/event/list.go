@@ -2,7 +2,7 @@ package event
 
 import "fmt"
 
-// parameterStoreDetail says that a parameter changed, not to what.
+// parameterStoreDetail is the detail of a change of a parameter. It doesn't contain the value.
 //
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html
 type parameterStoreDetail struct {
@@ -22,10 +22,10 @@ func parameterStoreChange(event envelope) (ListChanged, error) {
 	switch detail.Operation {
 	case "Create", "Update", "Delete":
 	default:
-		return ListChanged{}, ignored("%q changes no value of parameter %q", detail.Operation, detail.Name)
+		return ListChanged{}, ignored("operation %q doesn't change the value of parameter %q", detail.Operation, detail.Name)
 	}
 	if detail.Name == "" {
-		return ListChanged{}, fmt.Errorf("%q event names no parameter", event.DetailType)
+		return ListChanged{}, fmt.Errorf("%q event doesn't name a parameter", event.DetailType)
 	}
 	return ListChanged{Name: detail.Name, Operation: detail.Operation}, nil
 }

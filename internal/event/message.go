@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// Message is an event as the function received it.
+// Message is an event as a function receives it.
 type Message struct {
 	ID       string // of the SQS message; empty for an event that EventBridge sent straight to the function
 	Receives int    // how often the SQS message was received, this time included; 1 for an event
 	Event    []byte
 }
 
-// Messages splits a function's payload: an SQS batch has a message per record, whose body is an event, or
-// the record of a failed invocation, as Lambda leaves it in the dead-letter queue, with the event in it. Anything
-// else is one event.
+// Messages returns the messages in the payload of a function. An SQS batch has a message in each record. Its body is an
+// event, or the record of a failed invocation, which Lambda sends to the dead-letter queue and which contains the
+// event. Any other payload is one event.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html

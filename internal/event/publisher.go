@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// PutEventsAPI is what the publisher needs of EventBridge.
+// PutEventsAPI is the part of the EventBridge API that the publisher uses.
 type PutEventsAPI interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 }
@@ -20,7 +20,7 @@ const (
 	// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 	maxEntries = 10
 
-	// Far below the limit of a call, which AWS raised from 256 KB to 1 MB.
+	// Well below the limit of a call, which AWS raised from 256 KB to 1 MB.
 	//
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 	maxBytes = 200_000
@@ -30,8 +30,8 @@ const (
 	firstBackoff = 100 * time.Millisecond
 )
 
-// Publisher gathers the names of repositories and publishes them, up to 100 in a request and 10 requests in a
-// call. Flush publishes what it still holds.
+// Publisher collects names of repositories and publishes them in requests of up to 100 names, and in calls of up to 10
+// requests.
 type Publisher struct {
 	api        PutEventsAPI
 	trigger    string
@@ -41,13 +41,13 @@ type Publisher struct {
 	bytes      int
 }
 
-// NewPublisher returns a publisher that holds nothing yet. trigger is the reason for its requests: TriggerListChanged or
-// TriggerScheduled, or empty. principals is what is known of the principals in the lists.
+// NewPublisher returns a publisher without any names. trigger is the trigger of its requests: TriggerListChanged,
+// TriggerScheduled, or empty. principals is what is known about the principals in the lists.
 func NewPublisher(api PutEventsAPI, trigger string, principals Principals) *Publisher {
 	return &Publisher{api: api, trigger: trigger, principals: principals}
 }
 
-// Add asks to reconcile one more repository.
+// Add adds a repository.
 func (p *Publisher) Add(ctx context.Context, repository string) error {
 	p.names = append(p.names, repository)
 	if len(p.names) < MaxRequestNames {
@@ -56,7 +56,7 @@ func (p *Publisher) Add(ctx context.Context, repository string) error {
 	return p.closeRequest(ctx)
 }
 
-// Publish asks to reconcile repositories, and publishes all that was added.
+// Publish adds repositories, and publishes all that were added.
 func (p *Publisher) Publish(ctx context.Context, repositories []string) error {
 	for _, repository := range repositories {
 		if err := p.Add(ctx, repository); err != nil {
@@ -66,7 +66,7 @@ func (p *Publisher) Publish(ctx context.Context, repositories []string) error {
 	return p.Flush(ctx)
 }
 
-// Flush publishes all that was added. The publisher can be used again.
+// Flush publishes all repositories that were added. The publisher can be used again.
 func (p *Publisher) Flush(ctx context.Context) error {
 	if len(p.names) > 0 {
 		if err := p.closeRequest(ctx); err != nil {
@@ -76,7 +76,7 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	return p.put(ctx)
 }
 
-// closeRequest makes an entry of the gathered names, and a call of the entries if they fill one.
+// closeRequest makes an entry of the collected names, and publishes the entries if they fill a call.
 func (p *Publisher) closeRequest(ctx context.Context) error {
 	detail, err := json.Marshal(Request{Trigger: p.trigger, Principals: p.principals, Repositories: p.names})
 	if err != nil {
@@ -100,7 +100,7 @@ func (p *Publisher) closeRequest(ctx context.Context) error {
 	return nil
 }
 
-// put publishes the entries. EventBridge may take some and refuse others: those are sent again.
+// put publishes the entries. EventBridge can accept some and reject others. Rejected entries are sent again.
 func (p *Publisher) put(ctx context.Context) error {
 	backoff := firstBackoff
 	for attempt := 1; len(p.entries) > 0; attempt++ {

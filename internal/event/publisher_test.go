@@ -30,7 +30,7 @@ func publish(t *testing.T, p *event.Publisher, n, nameLength int) error {
 	return p.Flush(t.Context())
 }
 
-// named returns how often each repository was requested, having checked that onrepo understands every request.
+// named returns how often each repository was requested, after checking that every request can be decoded.
 func named(t *testing.T, cloud *stubaws.AWS) (requests int, times map[string]int) {
 	t.Helper()
 	times = map[string]int{}
@@ -98,7 +98,7 @@ func TestFailedEntriesAreSentAgain(t *testing.T) {
 	})
 }
 
-func TestEntriesThatStayFailed(t *testing.T) {
+func TestEntriesKeepFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, publisher := newPublisher()
 		cloud.EntryFails = func(index int) bool { return index == 0 }
@@ -125,7 +125,7 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
-func TestRequestIsWhatTheDocsSay(t *testing.T) {
+func TestRequestInDocs(t *testing.T) {
 	cloud, publisher := newPublisher()
 	if err := publish(t, publisher, 2, 3); err != nil {
 		t.Fatal(err)

@@ -2,34 +2,34 @@ package event
 
 import "fmt"
 
-// What identifies a request to reconcile repositories on the event bus. Any principal that IAM allows to can publish one.
+// The type of a request to reconcile repositories on the event bus. Anyone with the IAM permission can publish one.
 const (
 	RequestSource     = "ecr-pull-policy"
 	RequestDetailType = "Repository Reconcile Requested"
 
-	// MaxRequestNames is how many repositories one request may name.
+	// MaxRequestNames is the maximum number of repositories in a request.
 	MaxRequestNames = 100
 )
 
 // Triggers of requests.
 const (
-	TriggerListChanged = "ListChanged" // of a rollout after a list changed
-	TriggerScheduled   = "Scheduled"   // of a rollout of the schedule
-	TriggerRequest     = "Request"     // of anyone else
+	TriggerListChanged = "ListChanged" // a rollout after a list changed
+	TriggerScheduled   = "Scheduled"   // a scheduled rollout
+	TriggerRequest     = "Request"     // any other request
 )
 
-// Principals is what a rollout knows of the principals that the lists name. It is a hint, as all that an event carries: it
-// decides how a grant is written, never who gets it.
+// Principals is what a rollout knows about the principals in the lists. It is a hint, as everything in an event: it
+// affects how a grant is written, and never which principals it is for.
 type Principals string
 
 const (
-	PrincipalsUnknown Principals = ""      // or ECR rejects at least one
+	PrincipalsUnknown Principals = ""      // not checked, or ECR rejects at least one
 	PrincipalsExist   Principals = "exist" // ECR accepts all of them
 )
 
 // Request is the detail of the event that asks to reconcile repositories.
 type Request struct {
-	Trigger      string     `json:"trigger,omitempty"` // it is for logs and metrics alone
+	Trigger      string     `json:"trigger,omitempty"` // only for logs and metrics
 	Principals   Principals `json:"principals,omitempty"`
 	Repositories []string   `json:"repositories"`
 }
@@ -40,7 +40,7 @@ func request(event envelope) (Repositories, error) {
 		return Repositories{}, err
 	}
 	if n := len(detail.Repositories); n == 0 || n > MaxRequestNames {
-		return Repositories{}, fmt.Errorf("request names %d repositories: name 1 to %d in detail.repositories", n, MaxRequestNames)
+		return Repositories{}, fmt.Errorf("detail.repositories must contain 1 to %[2]d names, found %[1]d", n, MaxRequestNames)
 	}
 	t := Repositories{Trigger: TriggerRequest, Names: detail.Repositories}
 	switch detail.Trigger {

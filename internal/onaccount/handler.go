@@ -1,5 +1,5 @@
-// Package onaccount handles what reaches the function of that name: it decodes the event, has the repositories
-// requested, and writes the log and the metrics.
+// Package onaccount handles the invocations of the onaccount function: it decodes the event, requests the repositories,
+// and writes logs and metrics.
 package onaccount
 
 import (
@@ -25,25 +25,25 @@ type Rollout interface {
 // Handler handles the invocations of the function.
 type Handler struct {
 	Stack   string
-	Account string // that owns the registry
+	Account string // ID of the account that owns the registry
 	Rollout Rollout
 	// Created returns when the stack was created.
 	Created func(context.Context) (time.Time, error)
 	Log     *slog.Logger
 }
 
-// graceTime is how long the operator of a new stack has to write the account list before its absence is an alarm.
+// graceTime is the time after the creation of the stack in which a missing account list isn't a problem.
 const graceTime = 24 * time.Hour
 
-// Response is the result of an invocation, for people to read.
+// Response is the result of an invocation, for human readers.
 type Response struct {
-	Requested     int `json:"requested"`     // repositories
-	UnusableLists int `json:"unusableLists"` // whose newest version is missing, invalid or too large
+	Requested     int `json:"requested"`     // number of repositories
+	UnusableLists int `json:"unusableLists"` // number of lists whose newest version is missing, invalid or too large
 
-	RejectedPrincipals []string `json:"rejectedPrincipals,omitempty"` // ARNs in the lists that don't exist
+	RejectedPrincipals []string `json:"rejectedPrincipals,omitempty"` // ARNs of principals in the lists that don't exist
 }
 
-// Handle handles one event. An error is what retrying could mend: a list that cannot be used is none.
+// Handle handles one event. It returns errors that a retry can fix. A list that can't be used isn't such an error.
 func (h *Handler) Handle(ctx context.Context, message json.RawMessage) (Response, error) {
 	report := &report{Handler: h, checkedAt: time.Now()}
 	requested, err := h.run(ctx, message, report)
@@ -54,7 +54,7 @@ func (h *Handler) Handle(ctx context.Context, message json.RawMessage) (Response
 	}
 	metrics := telemetry.Metrics{}
 	if report.checkFailed {
-		metrics[telemetry.FailedPermanently] = 1 // until the next rollout
+		metrics[telemetry.FailedPermanently] = 1 // the next rollout checks again
 	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
@@ -77,52 +77,52 @@ func (h *Handler) run(ctx context.Context, message json.RawMessage, report *repo
 	case event.Scheduled:
 		return h.Rollout.Scheduled(ctx, report)
 	default:
-		return 0, fmt.Errorf("no rollout for a trigger of type %T", t)
+		return 0, fmt.Errorf("unexpected rollout of type %T", t)
 	}
 }
 
-// report is what one invocation found.
+// report collects the results of one invocation.
 type report struct {
 	*Handler
 	checkedAt time.Time
-	changed   string // the name of the list that the event is about; "" if it is about none
+	changed   string // the name of the list that changed; "" for a scheduled rollout
 	unusable  int
 
 	rejected    []string // ARNs of the principals in the lists that don't exist
-	checkFailed bool     // so that there may be more
+	checkFailed bool     // so that there may be more of them
 }
 
-// Lists writes the lines of the lists and what was found. While it is too early to say whether the account list should be
-// there, and nothing else is wrong, the alarm stays as it is.
+// Lists logs the lists and the finding about them. If the only problem is that the account list of a new stack doesn't
+// exist yet, it logs no finding, and the alarm keeps its state.
 func (r *report) Lists(ctx context.Context, lists []accountlist.List) {
-	early := false
+	awaited := false
 	for _, list := range lists {
 		telemetry.LogList(ctx, r.Log, list)
 		switch {
 		case list.Problem == nil:
 		case accountlist.IsMissing(list.Problem) && list.Name != r.changed && r.isNew(ctx):
-			early = true
+			awaited = true
 		default:
 			r.unusable++
 		}
 	}
-	if early && r.unusable == 0 {
+	if awaited && r.unusable == 0 {
 		return
 	}
 	telemetry.Finding{Metric: telemetry.UnusableLists, Count: r.unusable, CheckedAt: r.checkedAt}.Log(ctx, r.Log, r.Stack, "account lists checked")
 }
 
-// isNew reports whether the stack was created within the grace time.
+// isNew reports whether the grace time of the stack hasn't ended.
 func (r *report) isNew(ctx context.Context) bool {
 	created, err := r.Created(ctx)
 	if err != nil {
-		r.Log.WarnContext(ctx, "age of the stack is unknown", "error", err.Error())
+		r.Log.WarnContext(ctx, "stack age check failed", "error", err.Error())
 		return false
 	}
 	return r.checkedAt.Sub(created) < graceTime
 }
 
-// Missing writes the line of the principals that don't exist. None is a finding too, unless the check failed.
+// Missing logs the principals that don't exist. That there are none is a finding too, unless the check failed.
 func (r *report) Missing(ctx context.Context, arns []string, err error) {
 	r.rejected, r.checkFailed = arns, err != nil
 	if err == nil || len(arns) > 0 {

@@ -28,7 +28,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// rollouts records what it is asked for, and answers what a test says.
+// rollouts records requests, and returns the results that a test specifies.
 type rollouts struct {
 	asked      []string
 	unusable   bool
@@ -93,7 +93,7 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-func TestAListThatCannotBeUsedIsNoError(t *testing.T) {
+func TestUnusableListIsNotAnError(t *testing.T) {
 	response, log, err := handle(t, &rollouts{unusable: true}, "list-updated")
 	if err != nil || response.UnusableLists != 1 || !strings.Contains(log, "broken") {
 		t.Errorf("got %+v, %v, %s", response, err, log)
@@ -129,7 +129,7 @@ func metrics(t *testing.T, log string) map[string]float64 {
 	return values
 }
 
-// Alarms end with a zero: it has to be there where it was found, and nowhere else.
+// Alarms return to OK when the metric is zero, so a zero is written only if a check found no problems.
 func TestMetrics(t *testing.T) {
 	failure := errors.New("throttled")
 	const unusable, found, requested = telemetry.UnusableLists, telemetry.UnusableLists + "Found", telemetry.Requested
@@ -154,8 +154,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// A new stack has no list until its operator writes one.
-func TestAMissingListIsAnAlarmWhenItHadTimeToBeWritten(t *testing.T) {
+// A missing list isn't a problem during the grace time of a new stack.
+func TestMissingListOfNewStack(t *testing.T) {
 	const root, namespace = "/ecr-pull-policy/accounts", "/ecr-pull-policy/accounts/team-a"
 	for name, c := range map[string]struct {
 		changed string // by the event; "" for the schedule
@@ -237,7 +237,7 @@ func TestErrorsAreRetriedAndLogged(t *testing.T) {
 	}
 }
 
-// The principals that don't exist are named in a line, and counted, as are none. A failed check is no finding.
+// The principals that don't exist are logged and counted, even if there are none. A failed check is not a finding.
 func TestPrincipals(t *testing.T) {
 	for name, c := range map[string]struct {
 		missing []string
@@ -245,10 +245,10 @@ func TestPrincipals(t *testing.T) {
 		want    map[string]float64 // metrics; Found is 1 for found, -1 for not found
 		lines   []string
 	}{
-		"all exist":     {want: map[string]float64{"RejectedPrincipals": 0, "RejectedPrincipalsFound": -1}, lines: []string{"principals checked"}},
-		"some don't":    {missing: []string{"a", "b"}, want: map[string]float64{"RejectedPrincipals": 2, "RejectedPrincipalsFound": 1}, lines: []string{`"rejected":["a","b"]`}},
-		"nothing known": {err: errors.New("denied"), want: map[string]float64{"FailedPermanently": 1}, lines: []string{`"principal check failed","error":"denied"`}},
-		"some known": {missing: []string{"a"}, err: errors.New("throttled"), want: map[string]float64{"RejectedPrincipals": 1, "RejectedPrincipalsFound": 1, "FailedPermanently": 1},
+		"all exist":    {want: map[string]float64{"RejectedPrincipals": 0, "RejectedPrincipalsFound": -1}, lines: []string{"principals checked"}},
+		"some don't":   {missing: []string{"a", "b"}, want: map[string]float64{"RejectedPrincipals": 2, "RejectedPrincipalsFound": 1}, lines: []string{`"rejected":["a","b"]`}},
+		"check failed": {err: errors.New("denied"), want: map[string]float64{"FailedPermanently": 1}, lines: []string{`"principal check failed","error":"denied"`}},
+		"check failed halfway": {missing: []string{"a"}, err: errors.New("throttled"), want: map[string]float64{"RejectedPrincipals": 1, "RejectedPrincipalsFound": 1, "FailedPermanently": 1},
 			lines: []string{`"rejected":["a"]`, `"error":"throttled"`}},
 	} {
 		t.Run(name, func(t *testing.T) {

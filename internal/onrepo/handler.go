@@ -1,5 +1,5 @@
-// Package onrepo handles what reaches the function of that name: it decodes the events, has their repositories
-// reconciled, and writes the log and the metrics.
+// Package onrepo handles the invocations of the onrepo function: it decodes the events, reconciles their repositories,
+// and writes logs and metrics.
 package onrepo
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 )
 
-// Reconciler brings repositories to the standard policy.
+// Reconciler reconciles repositories.
 type Reconciler interface {
 	Run(context.Context, event.Repositories, reconcile.Reporter) error
 }
@@ -23,14 +23,14 @@ type Reconciler interface {
 // Handler handles the invocations of the function.
 type Handler struct {
 	Stack      string
-	Account    string // that owns the registry
+	Account    string // ID of the account that owns the registry
 	Reconciler Reconciler
-	// Request publishes a request for the repositories that a run had no time for.
+	// Request publishes a request for repositories that a run didn't finish in time.
 	Request func(context.Context, event.Repositories) error
 	Log     *slog.Logger
 }
 
-// Response is the result of an invocation. SQS reads the failures in it; people read the outcomes.
+// Response is the result of an invocation. Lambda evaluates the failures. The outcomes are for human readers.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 type Response struct {
@@ -38,8 +38,8 @@ type Response struct {
 	BatchItemFailures []events.SQSBatchItemFailure `json:"batchItemFailures,omitempty"`
 }
 
-// Handle handles one event, or the events in the records of an SQS batch. What retrying could mend is an error, or
-// for a record of a batch a failure in the response, so that the other records are not retried with it.
+// Handle handles one event, or the events in the records of an SQS batch. Errors that a retry can fix are returned, or,
+// for a record of a batch, are failures in the response, so that the other records aren't retried.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response, error) {
 	messages, queued, err := event.Messages(payload)
 	if err != nil {
@@ -73,7 +73,7 @@ func (h *Handler) message(ctx context.Context, message event.Message, report *re
 		report.rejectedEvent()
 		return fmt.Errorf("event rejected: %w", err)
 	}
-	for _, invalid := range t.Invalid { // a retry couldn't help
+	for _, invalid := range t.Invalid { // a retry can't fix these
 		report.rejectedName(ctx, t, invalid)
 	}
 	err = h.Reconciler.Run(ctx, t, report.of(t))
@@ -82,24 +82,25 @@ func (h *Handler) message(ctx context.Context, message event.Message, report *re
 		return err
 	}
 	if others := err != error(unfinished); others && message.Receives > 1 {
-		return err // they were requested at the first receive: again at each, the requests would multiply
+		return err // they were requested at the first receive; at each receive, the requests would multiply
 	}
-	if requestErr := h.handBack(ctx, t, unfinished); requestErr != nil {
+	if requestErr := h.requestAgain(ctx, t, unfinished); requestErr != nil {
 		return errors.Join(err, requestErr)
 	}
 	if err == error(unfinished) {
 		return nil
 	}
-	return err // others failed
+	return err // other repositories failed
 }
 
-// handBack requests what a run had no time for, so that the next doesn't begin with what is done, and doesn't wait for
-// what failed. It isn't for a run that finished nothing: the queue counts how often a message comes back.
-func (h *Handler) handBack(ctx context.Context, t event.Repositories, unfinished *reconcile.Unfinished) error {
+// requestAgain requests the repositories that a run didn't finish in time, so that the next run doesn't repeat the
+// finished ones, or wait for a retry of the failed ones. It isn't for a run that finished none: the queue counts how
+// often a message is received.
+func (h *Handler) requestAgain(ctx context.Context, t event.Repositories, unfinished *reconcile.Unfinished) error {
 	again := event.Repositories{Trigger: t.Trigger, Names: unfinished.Repositories, Principals: t.Principals}
 	if err := h.Request(ctx, again); err != nil {
 		return err
 	}
-	h.Log.InfoContext(ctx, "requested again", "reason", unfinished.Error())
+	h.Log.InfoContext(ctx, "unfinished repositories requested again", "reason", unfinished.Error())
 	return nil
 }

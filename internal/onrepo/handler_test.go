@@ -19,7 +19,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 )
 
-// reconciler does what a test says for each trigger.
+// reconciler runs the function of a test for each trigger.
 type reconciler func(event.Repositories, reconcile.Reporter) error
 
 func (f reconciler) Run(_ context.Context, t event.Repositories, report reconcile.Reporter) error {
@@ -90,13 +90,13 @@ func TestLinesAndMetrics(t *testing.T) {
 		t.Errorf("got %+v, %v", response, err)
 	}
 	want := []string{
-		`{"error":"broken","inUse":2,"level":"ERROR","list":"/list","msg":"account list cannot be used: it grants and revokes nothing","version":3}`,
-		`{"level":"WARN","list":"/list","msg":"account list","notice":"own account","version":2}`,
-		`{"added":["EcrPullPolicyAccounts"],"level":"INFO","listVersion":"2","msg":"repository","outcome":"updated","removed":[],"repository":"a","trigger":"Request"}`,
-		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"would-update","removed":["EcrPullPolicyLambda"],"repository":"b","trigger":"Request"}`,
-		`{"added":[],"error":"too large","level":"ERROR","listVersion":"","msg":"repository","outcome":"failed","removed":[],"repository":"c","retry":false,"trigger":"Request"}`,
-		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"updated","reason":"ECR rejects a principal","removed":[],"repository":"e","trigger":"Request"}`,
-		`{"added":[],"level":"INFO","listVersion":"","msg":"repository","outcome":"gone","reason":"does not exist","removed":[],"repository":"d","trigger":"Request"}`,
+		`{"error":"broken","inUse":2,"level":"ERROR","list":"/list","msg":"account list cannot be used","version":3}`,
+		`{"level":"WARN","list":"/list","msg":"account list entry ignored","notice":"own account","version":2}`,
+		`{"added":["EcrPullPolicyAccounts"],"level":"INFO","listVersion":"2","msg":"repository processed","outcome":"updated","removed":[],"repository":"a","trigger":"Request"}`,
+		`{"added":[],"level":"INFO","listVersion":"","msg":"repository processed","outcome":"would-update","removed":["EcrPullPolicyLambda"],"repository":"b","trigger":"Request"}`,
+		`{"added":[],"error":"too large","level":"ERROR","listVersion":"","msg":"repository processed","outcome":"failed","removed":[],"repository":"c","retry":false,"trigger":"Request"}`,
+		`{"added":[],"level":"INFO","listVersion":"","msg":"repository processed","outcome":"updated","reason":"ECR rejects a principal","removed":[],"repository":"e","trigger":"Request"}`,
+		`{"added":[],"level":"INFO","listVersion":"","msg":"repository processed","outcome":"gone","reason":"does not exist","removed":[],"repository":"d","trigger":"Request"}`,
 		`{"Failed":1,"FailedPermanently":1,"Gone":1,"Stack":"stack","Updated":2,"WouldUpdate":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[` +
 			`{"Name":"Failed","Unit":"Count"},{"Name":"FailedPermanently","Unit":"Count"},{"Name":"Gone","Unit":"Count"},{"Name":"Updated","Unit":"Count"},{"Name":"WouldUpdate","Unit":"Count"}],` +
 			`"Namespace":"ecr-pull-policy"}]},"level":"INFO","msg":"invocation ended"}`,
@@ -118,19 +118,19 @@ func TestLinesAndMetrics(t *testing.T) {
 	}
 }
 
-// The time that a change of a list takes is measured where a list changed, and nowhere else.
+// The propagation time is measured only for requests after a change of a list.
 func TestPropagation(t *testing.T) {
 	for name, c := range map[string]struct {
 		trigger string
 		result  reconcile.Result
 		want    any // seconds
 	}{
-		"written":                {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Updated}, 90.0},
-		"deleted":                {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Deleted}, 90.0},
-		"unchanged":              {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Unchanged}, nil},
-		"failed":                 {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Failed}, nil},
-		"mended by the schedule": {event.TriggerScheduled, reconcile.Result{Outcome: reconcile.Updated}, nil},
-		"requested by somebody":  {"Else", reconcile.Result{Outcome: reconcile.Updated}, nil},
+		"written":               {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Updated}, 90.0},
+		"deleted":               {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Deleted}, 90.0},
+		"unchanged":             {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Unchanged}, nil},
+		"failed":                {event.TriggerListChanged, reconcile.Result{Outcome: reconcile.Failed}, nil},
+		"fixed by the schedule": {event.TriggerScheduled, reconcile.Result{Outcome: reconcile.Updated}, nil},
+		"other request":         {"Else", reconcile.Result{Outcome: reconcile.Updated}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -216,10 +216,10 @@ func TestPartialBatchResponse(t *testing.T) {
 func TestErrors(t *testing.T) {
 	_, lines, err := handle(t, sample(t, "image-pushed"), func(event.Repositories, reconcile.Reporter) error { return errors.New("throttled") })
 	if err == nil || len(lines) != 1 || lines[0]["error"] != "throttled" {
-		t.Errorf("got %v, %v: Lambda is to retry, and the log to say why", lines, err)
+		t.Errorf("got %v, %v, want an error and a log line with the reason", lines, err)
 	}
 	if _, _, err := handle(t, "no JSON", nil); err == nil {
-		t.Error("no error for a payload that is no JSON")
+		t.Error("no error for a payload that isn't JSON")
 	}
 }
 
@@ -256,12 +256,12 @@ func TestWhatIsLeftIsRequestedAgain(t *testing.T) {
 		requested string
 		fails     bool
 	}{
-		"some are left":      {left("b1", "c1"), "Request exist b1 c1", false},
-		"all are left":       {left("a1", "b1", "c1"), "", true},
-		"others failed":      {errors.Join(throttled, left("b1")), "Request exist b1", true},
-		"it can't be":        {left("unpublishable"), "", true},
-		"nothing is missing": {nil, "", false},
-		"all failed":         {throttled, "", true},
+		"some are unfinished": {left("b1", "c1"), "Request exist b1 c1", false},
+		"all are unfinished":  {left("a1", "b1", "c1"), "", true},
+		"others failed":       {errors.Join(throttled, left("b1")), "Request exist b1", true},
+		"request fails":       {left("unpublishable"), "", true},
+		"all are finished":    {nil, "", false},
+		"all failed":          {throttled, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const request = `{"source":"ecr-pull-policy","detail-type":"Repository Reconcile Requested","detail":{"repositories":["a1","b1","c1"],"principals":"exist"}}`
@@ -286,7 +286,7 @@ func TestWhatIsLeftIsRequestedAgain(t *testing.T) {
 	}
 }
 
-// A policy that someone else changed is restored, counted, and its line names who it was.
+// A policy that another principal changed is restored and counted, and its log line contains the principal.
 func TestRestored(t *testing.T) {
 	for name, c := range map[string]struct {
 		sample  string

@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 )
 
-// report gathers what one invocation did.
+// report collects the results of one invocation.
 type report struct {
 	log      *slog.Logger
 	outcomes map[reconcile.Outcome]int
@@ -25,13 +25,13 @@ func newReport(log *slog.Logger) *report {
 
 func (r *report) rejectedEvent() { r.metrics[telemetry.RejectedEvents]++ }
 
-// rejectedName writes the line of a name that no repository can have.
+// rejectedName logs a name that isn't a valid repository name.
 func (r *report) rejectedName(ctx context.Context, t event.Repositories, reason error) {
 	r.metrics[telemetry.RejectedNames]++
 	r.log.WarnContext(ctx, "repository name rejected", "trigger", t.Trigger, "error", reason.Error())
 }
 
-// close writes the line that ends the invocation, if there was anything to count.
+// close logs the end of the invocation with its metrics, if there are any.
 func (r *report) close(ctx context.Context, stack string) {
 	for outcome, count := range r.outcomes {
 		r.metrics[MetricName(outcome)] = float64(count)
@@ -42,7 +42,7 @@ func (r *report) close(ctx context.Context, stack string) {
 	r.metrics.Log(ctx, r.log, stack, "invocation ended")
 }
 
-// MetricName writes an outcome as the metrics of AWS are written: WouldUpdate.
+// MetricName returns the name of the metric that counts an outcome, such as WouldUpdate.
 func MetricName(outcome reconcile.Outcome) string {
 	var name strings.Builder
 	for word := range strings.SplitSeq(string(outcome), "-") {
@@ -51,7 +51,7 @@ func MetricName(outcome reconcile.Outcome) string {
 	return name.String()
 }
 
-// of returns the part of the report that one trigger's run fills.
+// of returns a reporter for the run of one trigger.
 func (r *report) of(t event.Repositories) reconcile.Reporter {
 	return &triggerReport{report: r, trigger: t}
 }
@@ -61,7 +61,7 @@ type triggerReport struct {
 	trigger event.Repositories
 }
 
-// Repository writes the line of one repository.
+// Repository logs the result for one repository.
 func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result) {
 	r.outcomes[result.Outcome]++
 	wrote := result.Outcome == reconcile.Updated || result.Outcome == reconcile.Deleted
@@ -96,11 +96,11 @@ func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result)
 	if result.Stack != "" {
 		attributes = append(attributes, slog.String("stack", result.Stack))
 	}
-	r.log.LogAttrs(ctx, level, "repository", attributes...)
+	r.log.LogAttrs(ctx, level, "repository processed", attributes...)
 }
 
-// Unusable writes the line of a list that cannot be used. The metric is onaccount's: this run doesn't know all lists, and
-// couldn't say when the last of them is mended.
+// Unusable logs a list that can't be used. Only onaccount writes the metric, because it always reads all lists and can
+// report that none is unusable.
 func (r *triggerReport) Unusable(ctx context.Context, list accountlist.List) {
 	telemetry.LogList(ctx, r.log, list)
 }

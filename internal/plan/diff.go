@@ -8,7 +8,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Sign says what a line of a diff is about.
+// Sign is the kind of a line in a diff.
 type Sign string
 
 const (
@@ -17,23 +17,23 @@ const (
 	Modify Sign = "~"
 )
 
-// Line is one thing that changes: a consumer or an action that comes or goes, or how they are granted.
+// Line is one change: a consumer or an action that is added or removed, or another way to grant access.
 type Line struct {
 	Sign Sign
 	Text string
 }
 
-// Statement is how the meaning of one statement of ours changes.
+// Statement is how the meaning of one managed statement changes.
 type Statement struct {
 	Sid   string
-	Title string // whom the statement is for
+	Title string // the consumers of the statement
 	Lines []Line
 }
 
-// Diff is how the meaning of a policy changes. Statements that are not ours never do.
+// Diff is how the meaning of a policy changes. Unmanaged statements never change.
 type Diff []Statement
 
-// String is the diff as lines of text.
+// String returns the diff as lines of text.
 func (d Diff) String() string {
 	var text strings.Builder
 	for _, s := range d {
@@ -45,7 +45,7 @@ func (d Diff) String() string {
 	return text.String()
 }
 
-// diff says what a change does to an existing document.
+// diff returns how a change affects an existing document.
 func diff(standard policy.Standard, existing string, change policy.Change) (Diff, error) {
 	before, err := standard.Explain(existing)
 	if err != nil {
@@ -68,7 +68,7 @@ func of(sid string, grants []policy.Grant) []policy.Grant {
 	return slices.DeleteFunc(slices.Clone(grants), func(g policy.Grant) bool { return g.Sid != sid })
 }
 
-// statement compares the grants with one Sid. The standard writes at most one, but a document may have more.
+// statement compares the grants with one Sid. A standard policy has at most one, but a document can have more.
 func statement(sid string, before, after []policy.Grant) Statement {
 	kind := slices.Concat(after, before)[0].Kind
 	was, is := sum(before), sum(after)
@@ -79,7 +79,7 @@ func statement(sid string, before, after []policy.Grant) Statement {
 	return s
 }
 
-// grants is what several grants give together.
+// grants is the sum of several grants.
 type grants struct{ consumers, actions []string }
 
 func sum(all []policy.Grant) (g grants) {
@@ -90,31 +90,31 @@ func sum(all []policy.Grant) (g grants) {
 	return g
 }
 
-func (s *Statement) add(before, after []string, say func(string) string) {
-	for _, gone := range subtract(before, after) {
-		s.Lines = append(s.Lines, Line{Remove, say(gone)})
+func (s *Statement) add(before, after []string, describe func(string) string) {
+	for _, removed := range subtract(before, after) {
+		s.Lines = append(s.Lines, Line{Remove, describe(removed)})
 	}
-	for _, come := range subtract(after, before) {
-		s.Lines = append(s.Lines, Line{Add, say(come)})
+	for _, added := range subtract(after, before) {
+		s.Lines = append(s.Lines, Line{Add, describe(added)})
 	}
 }
 
-// modify says what no consumer and no action tells.
+// modify adds lines for changes other than those of consumers and actions.
 func (s *Statement) modify(before, after []policy.Grant) {
 	if slices.ContainsFunc(before, func(g policy.Grant) bool { return g.Unclear }) {
-		s.Lines = append(s.Lines, Line{Remove, "what else the statement said: the standard has no such statement"})
+		s.Lines = append(s.Lines, Line{Remove, "all other content of the statement"})
 	}
 	if len(before) == 0 || len(after) == 0 {
 		return
 	}
 	if len(before) > 1 {
-		s.Lines = append(s.Lines, Line{Modify, fmt.Sprintf("one statement in the place of %d", len(before))})
+		s.Lines = append(s.Lines, Line{Modify, fmt.Sprintf("one statement instead of %d", len(before))})
 	}
 	if after[0].ByCondition && !before[0].ByCondition {
-		s.Lines = append(s.Lines, Line{Modify, "granted by condition, not as principals"})
+		s.Lines = append(s.Lines, Line{Modify, "granted using a condition instead of principals"})
 	}
 	if len(s.Lines) == 0 {
-		s.Lines = append(s.Lines, Line{Modify, "written anew"})
+		s.Lines = append(s.Lines, Line{Modify, "rewritten in the standard form"})
 	}
 }
 
@@ -126,17 +126,17 @@ func title(kind string) string {
 		"OrganizationalUnits": "organizational units",
 		"Lambda":              "Lambda functions",
 	}
-	if said, ok := titles[kind]; ok {
-		return said
+	if title, ok := titles[kind]; ok {
+		return title
 	}
-	return "a statement that the standard has not"
+	return "statement that isn't in the standard policy"
 }
 
-// describe says what a consumer is.
+// describe returns a consumer with its type.
 func describe(kind, consumer string) string {
 	switch {
 	case consumer == "*":
-		return "everybody"
+		return "all principals"
 	case kind == "Lambda" && !strings.Contains(consumer, "."):
 		return "functions of account " + consumer
 	case len(consumer) == 12 && strings.Trim(consumer, "0123456789") == "":
@@ -153,7 +153,7 @@ func describe(kind, consumer string) string {
 	return consumer
 }
 
-// subtract returns those of the values that aren't among others, sorted, each once.
+// subtract returns the values that aren't among others, sorted and without duplicates.
 func subtract(values, others []string) []string {
 	left := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return slices.Contains(others, v) })
 	slices.Sort(left)

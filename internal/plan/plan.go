@@ -1,4 +1,4 @@
-// Package plan says what bringing repositories to the standard policy would change, and writes nothing.
+// Package plan computes what the account lists would change in the policies of repositories. It writes nothing.
 package plan
 
 import (
@@ -16,47 +16,47 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// How many repositories are read side by side.
+// The number of repositories that are read concurrently.
 const concurrency = 8
 
-// Outcome is what would become of a repository.
+// Outcome is the planned outcome for a repository.
 type Outcome string
 
 const (
 	Change    Outcome = "to change"
 	Unchanged Outcome = "unchanged"
 	NoList    Outcome = "without a usable list"
-	Gone      Outcome = "deleted meanwhile"
+	Gone      Outcome = "deleted in the meantime"
 	Failed    Outcome = "failed"
 )
 
-// Outcomes returns all of them, in the order in which they are told.
+// Outcomes returns all outcomes in the order in which they are shown.
 func Outcomes() []Outcome { return []Outcome{Change, Unchanged, NoList, Gone, Failed} }
 
-// Repository is what would become of one repository, and why.
+// Repository is the planned outcome for one repository, and the reason for it.
 type Repository struct {
 	Name    string
 	Outcome Outcome
-	Diff    Diff  // if there is a change
-	Deletes bool  // the change leaves nothing: the policy is deleted
-	Err     error // why it can't be planned
+	Diff    Diff  // if the outcome is Change
+	Deletes bool  // no statements remain, so the policy is deleted
+	Err     error // why the repository can't be planned
 }
 
-// Policies are the repository policies, to read.
+// Policies reads repository policies.
 type Policies interface {
-	// Policy returns the policy of a repository; "" if it has none. It fails with registry.ErrNotFound if there
-	// is no such repository.
+	// Policy returns the policy of a repository, or "" if it has none. It fails with registry.ErrNotFound if the
+	// repository doesn't exist.
 	Policy(ctx context.Context, repository string) (string, error)
 }
 
-// Planner plans.
+// Planner plans changes of repository policies.
 type Planner struct {
 	Policies Policies
 	Standard policy.Standard
 }
 
-// Plan returns the outcome of each of the repositories, in their order. It calls done after each one. A repository that
-// can't be planned is in the plan, with the reason; but when a call gets no answer or the context ends, Plan fails.
+// Plan returns the planned outcomes in the order of the repositories. It calls done after each of them. If a repository
+// can't be planned, its outcome is Failed. Plan fails if a call gets no response or the context ends.
 func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, repositories []string, done func()) ([]Repository, error) {
 	planned := make([]Repository, len(repositories))
 	group, ctx := errgroup.WithContext(ctx)
@@ -98,7 +98,7 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	return Changed(p.Standard, name, existing, change)
 }
 
-// Changed returns the outcome for a repository whose existing policy changes, or has changed.
+// Changed returns the outcome for a repository whose policy a change applies to, or has been applied to.
 func Changed(standard policy.Standard, name, existing string, change policy.Change) Repository {
 	d, err := diff(standard, existing, change)
 	if err != nil {
@@ -114,7 +114,7 @@ type Group struct {
 	Deletes      bool
 }
 
-// Groups returns the changes of a plan, those of most repositories first.
+// Groups returns the changes of a plan, in descending order of the number of repositories.
 func Groups(planned []Repository) []Group {
 	type change struct {
 		diff    string

@@ -65,42 +65,42 @@ func TestDiff(t *testing.T) {
 		list     string
 		want     []string
 	}{
-		"from nothing": {standard(policy.GrantPrincipal), "", "111111111111,o-a1b2c3d4e5", []string{
+		"no policy": {standard(policy.GrantPrincipal), "", "111111111111,o-a1b2c3d4e5", []string{
 			accountsTitle, "+ account 111111111111",
 			"+ action ecr:BatchCheckLayerAvailability", "+ action ecr:BatchGetImage", "+ action ecr:GetDownloadUrlForLayer",
 			"organizations (EcrPullPolicyOrganizations)", "+ organization o-a1b2c3d4e5",
 			"+ action ecr:BatchCheckLayerAvailability", "+ action ecr:BatchGetImage", "+ action ecr:GetDownloadUrlForLayer",
 		}},
-		"one goes, two come": {standard(policy.GrantPrincipal), byName,
+		"one removed, two added": {standard(policy.GrantPrincipal), byName,
 			"111111111111 arn:aws:iam::333333333333:role/ci arn:aws:iam::333333333333:user/eve", []string{
 				accountsTitle, "- account 222222222222",
 				"+ role arn:aws:iam::333333333333:role/ci", "+ user arn:aws:iam::333333333333:user/eve",
 			}},
-		"an action more": {withExtra, byName, "111111111111,222222222222", []string{accountsTitle, "+ action ecr:DescribeImages"}},
+		"additional action": {withExtra, byName, "111111111111,222222222222", []string{accountsTitle, "+ action ecr:DescribeImages"}},
 		"another style": {standard(policy.GrantCondition), byName, "111111111111,222222222222", []string{
-			accountsTitle, "~ granted by condition, not as principals"}},
-		"nobody": {standard(policy.GrantPrincipal), byName, "none", []string{
+			accountsTitle, "~ granted using a condition instead of principals"}},
+		"none": {standard(policy.GrantPrincipal), byName, "none", []string{
 			accountsTitle, "- account 111111111111", "- account 222222222222",
 			"- action ecr:BatchCheckLayerAvailability", "- action ecr:BatchGetImage", "- action ecr:GetDownloadUrlForLayer",
 		}},
-		"functions no more": {standard(policy.GrantPrincipal), written(t, withLambda, two), "111111111111,222222222222", []string{
+		"Lambda statement off": {standard(policy.GrantPrincipal), written(t, withLambda, two), "111111111111,222222222222", []string{
 			"Lambda functions (EcrPullPolicyLambda)", "- functions of account 111111111111", "- functions of account 222222222222",
 			"- action ecr:BatchGetImage", "- action ecr:GetDownloadUrlForLayer",
 		}},
-		"somebody widened it": {standard(policy.GrantPrincipal),
+		"widened": {standard(policy.GrantPrincipal),
 			`{"Statement":[{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":"*","Action":["ecr:PutImage","ecr:BatchGetImage"]}]}`,
 			"111111111111", []string{
-				accountsTitle, "- everybody", "+ account 111111111111", "- action ecr:PutImage",
+				accountsTitle, "- all principals", "+ account 111111111111", "- action ecr:PutImage",
 				"+ action ecr:BatchCheckLayerAvailability", "+ action ecr:GetDownloadUrlForLayer",
-				"- what else the statement said: the standard has no such statement",
+				"- all other content of the statement",
 			}},
-		"a statement twice": {standard(policy.GrantPrincipal),
+		"duplicate statement": {standard(policy.GrantPrincipal),
 			strings.Replace(byName, `[{"Sid"`, `[`+byName[strings.Index(byName, `{"Sid"`):len(byName)-2]+`,{"Sid"`, 1),
-			"111111111111,222222222222", []string{accountsTitle, "~ one statement in the place of 2"}},
-		"a statement that is none of the standard's": {standard(policy.GrantPrincipal),
+			"111111111111,222222222222", []string{accountsTitle, "~ one statement instead of 2"}},
+		"nonstandard statement": {standard(policy.GrantPrincipal),
 			`{"Statement":{"Sid":"EcrPullPolicyFriends","Effect":"Deny","Principal":"*","Action":"*"}}`, "none", []string{
-				"a statement that the standard has not (EcrPullPolicyFriends)",
-				"- what else the statement said: the standard has no such statement"}},
+				"statement that isn't in the standard policy (EcrPullPolicyFriends)",
+				"- all other content of the statement"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cloud := stubaws.New("123456789012", "eu-central-1")
@@ -122,17 +122,17 @@ func TestOutcomes(t *testing.T) {
 	s := standard(policy.GrantPrincipal)
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	cloud.PutList(list, "111111111111")
-	cloud.CreateRepository("a/has-it", "a/new", "a/broken", "a/refused", "a/full")
+	cloud.CreateRepository("a/has-it", "a/new", "a/broken", "a/denied", "a/full")
 	cloud.SetPolicy("a/has-it", written(t, s, policy.Consumers{Accounts: []string{"111111111111"}}))
 	cloud.SetPolicy("a/broken", "[]")
 	cloud.SetPolicy("a/full", fmt.Sprintf(`{"Statement":[{"Sid":%q}]}`, strings.Repeat("x", 10_200)))
 	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
-		if strings.Contains(string(call.Body), "a/refused") {
+		if strings.Contains(string(call.Body), "a/denied") {
 			return stubaws.Fault{Code: "AccessDeniedException"}
 		}
 		return stubaws.Fault{}
 	}
-	planned := made(t, cloud, s, "a/has-it", "a/new", "a/broken", "a/refused", "a/full", "a/gone")
+	planned := made(t, cloud, s, "a/has-it", "a/new", "a/broken", "a/denied", "a/full", "a/gone")
 	var got []plan.Outcome
 	for _, r := range planned {
 		got = append(got, r.Outcome)
@@ -148,7 +148,7 @@ func TestOutcomes(t *testing.T) {
 		t.Errorf("got %v", planned[4].Err)
 	}
 	if calls := cloud.Calls(); calls["SetRepositoryPolicy"]+calls["DeleteRepositoryPolicy"] > 0 {
-		t.Errorf("a plan wrote: %v", calls)
+		t.Errorf("unexpected writes: %v", calls)
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package principals finds the accounts, roles and users that don't exist. ECR rejects a policy that names one of them
-// without saying which, so they are found by writing policies to a repository that exists for nothing else: it is empty,
-// and a grant on it lets nobody pull anything.
+// Package principals finds accounts, roles and users that don't exist. ECR rejects a policy that names one of them
+// without returning which one. To find them, the package writes policies to a repository that is only for this purpose.
+// The repository is empty, so a grant on it lets no one pull an image.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 package principals
@@ -20,17 +20,18 @@ type Policies interface {
 	SetPolicy(ctx context.Context, repository, document string) error
 }
 
-// Checker asks ECR which principals exist.
+// Checker checks which principals exist.
 type Checker struct {
 	Policies   Policies
-	Repository string // that is written to
+	Repository string // the repository that policies are written to
 	Standard   policy.Standard
 }
 
-// Group is principals, by their ARNs, at least one of which doesn't exist.
+// Group is the ARNs of principals at least one of which doesn't exist.
 type Group []string
 
-// Check returns the groups of principals that ECR rejects; none if all exist. It makes one call if all fit into a policy.
+// Check returns the groups of principals that ECR rejects, or none if all exist. It makes one call if all fit into a
+// policy.
 func (c *Checker) Check(ctx context.Context, arns []string) ([]Group, error) {
 	if len(arns) == 0 {
 		return nil, nil
@@ -57,14 +58,16 @@ func (c *Checker) Check(ctx context.Context, arns []string) ([]Group, error) {
 	return nil, nil
 }
 
-// Missing returns those of a group that don't exist, by halving it: with n principals of which m don't exist, it makes
-// about m·log2(n/m) calls, and at most 2n. Each of them was rejected by itself: a principal can begin to exist meanwhile, and
-// must not make another one missing. After an error Missing returns those that it has found until then.
+// Missing returns the principals of a group that don't exist. It halves the group repeatedly: for n principals of which
+// m don't exist, it makes about m·log2(n/m) calls, and at most 2n. ECR has rejected each of them by itself, because a
+// principal that begins to exist in the meantime must not make another one missing. After an error, it returns those
+// found so far.
 func (c *Checker) Missing(ctx context.Context, group Group) ([]string, error) {
 	return c.missing(ctx, group, true)
 }
 
-// missing returns the missing ones of principals, which ECR has rejected as they are, or as a part of more.
+// missing returns those of the principals that don't exist. rejected reports whether ECR has rejected just these principals,
+// not a larger group.
 func (c *Checker) missing(ctx context.Context, arns []string, rejected bool) ([]string, error) {
 	if len(arns) == 1 && rejected {
 		return slices.Clone(arns), nil
@@ -78,7 +81,7 @@ func (c *Checker) missing(ctx context.Context, arns []string, rejected bool) ([]
 		return nil, err
 	}
 	if len(groups) == 0 {
-		return c.missing(ctx, right, false) // without a call: it is why all were rejected
+		return c.missing(ctx, right, false) // without a call: the group was rejected because of this half
 	}
 	missing, err := c.missing(ctx, left, true)
 	if err != nil {
@@ -88,7 +91,7 @@ func (c *Checker) missing(ctx context.Context, arns []string, rejected bool) ([]
 	return append(missing, more...), err
 }
 
-// rejected returns the missing ones of principals that ECR may accept.
+// rejected checks principals first, and returns those that don't exist.
 func (c *Checker) rejected(ctx context.Context, arns []string) ([]string, error) {
 	groups, err := c.Check(ctx, arns)
 	if err != nil || len(groups) == 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// checked is a repository that takes policies whose principals all exist.
+// checked is a repository that accepts only policies whose principals all exist.
 type checked struct {
 	missing  []string
 	calls    int
@@ -105,7 +105,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// What was found before AWS failed is returned with the error.
+// Principals found before a failure are returned with the error.
 func TestFailure(t *testing.T) {
 	all := arns(16)
 	for failFrom := 1; failFrom < 20; failFrom++ {

@@ -1,8 +1,9 @@
 // Package reconcile applies the account lists to the policies of repositories.
 //
 // ECR has no compare-and-set, and lists can change at any moment. Every repository still converges on the newest lists,
-// without locks: after a run writes, it checks whether a list has changed in the meantime, and starts over if so. A slow run
-// that wrote an outdated list corrects that itself, and Lambda or SQS retries a run that ends before the check.
+// without locks: after a run writes, it checks whether a list has changed in the meantime, and starts over if so. A
+// slow run that wrote an outdated list corrects that itself, and Lambda or SQS retries a run that ends before the
+// check.
 package reconcile
 
 import (
@@ -75,8 +76,8 @@ type Reporter interface {
 	Unusable(context.Context, accountlist.List)
 }
 
-// Run reconciles the repositories that a trigger names. It returns the errors that a retry can fix, and only reports those
-// that it can't. The error is an *Unfinished if the time ran out and there was no other error.
+// Run reconciles the repositories that a trigger names. It returns the errors that a retry can fix, and only reports
+// those that it can't. The error is an *Unfinished if the time ran out and there was no other error.
 func (r *Reconciler) Run(ctx context.Context, t event.Repositories, report Reporter) error {
 	var inScope []*repository
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(t.Names))) {
@@ -127,8 +128,8 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-reserve))
 }
 
-// pass reconciles every repository once with the current lists, which it reads while it reads the policies. It continues
-// after a failure, and reports whether a policy was written, or may have been.
+// pass reconciles every repository once with the current lists, which it reads while it reads the policies. It
+// continues after a failure, and reports whether a policy was written, or may have been.
 func (r *Reconciler) pass(ctx context.Context, repositories []*repository, report Reporter) (lists accountlist.Snapshot, wrote bool, err error) {
 	read := r.read(ctx, repositories)
 	results := make([]Result, len(repositories))

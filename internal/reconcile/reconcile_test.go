@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	list    = "/ecr-pull-policy/accounts"
-	foreign = `{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:lambda:eu-central-1:123456789012:function:*"}}}`
+	list      = "/ecr-pull-policy/accounts"
+	unmanaged = `{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:lambda:eu-central-1:123456789012:function:*"}}}`
 )
 
 type recorder struct {
@@ -43,11 +43,11 @@ func (r *recorder) Unusable(_ context.Context, list accountlist.List) {
 }
 
 func (r *recorder) outcomes() string {
-	var said []string
+	var outcomes []string
 	for _, result := range r.results {
-		said = append(said, result.Repository+" "+string(result.Outcome))
+		outcomes = append(outcomes, result.Repository+" "+string(result.Outcome))
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(outcomes, ", ")
 }
 
 func newReconciler(t *testing.T) (*stubaws.AWS, *reconcile.Reconciler) {
@@ -76,7 +76,7 @@ func run(t *testing.T, r *reconcile.Reconciler, names ...string) (*recorder, err
 	return report, err
 }
 
-// accounts returns who may pull a repository by the statements of ours.
+// accounts returns the accounts that can pull from a repository by the managed statements.
 func accounts(t *testing.T, cloud *stubaws.AWS, repository string) string {
 	t.Helper()
 	document, _ := cloud.Policy(repository)
@@ -103,46 +103,46 @@ func accounts(t *testing.T, cloud *stubaws.AWS, repository string) string {
 
 func TestRun(t *testing.T) {
 	cloud, r := newReconciler(t)
-	cloud.CreateRepository("new", "with-foreign", "team/scratch-1")
-	cloud.SetPolicy("with-foreign", `{"Version":"2008-10-17","Id":"mine","Statement":[`+foreign+`]}`)
+	cloud.CreateRepository("new", "with-unmanaged", "team/scratch-1")
+	cloud.SetPolicy("with-unmanaged", `{"Version":"2008-10-17","Id":"mine","Statement":[`+unmanaged+`]}`)
 	cloud.PutList(list, "111111111111,222222222222")
 
-	report, err := run(t, r, "new", "with-foreign", "team/scratch-1", "never-there", "new")
+	report, err := run(t, r, "new", "with-unmanaged", "team/scratch-1", "never-there", "new")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "team/scratch-1 skipped, never-there gone, new updated, with-foreign updated"; report.outcomes() != want {
+	if want := "team/scratch-1 skipped, never-there gone, new updated, with-unmanaged updated"; report.outcomes() != want {
 		t.Errorf("outcomes %q, want %q", report.outcomes(), want)
 	}
 	for _, result := range report.results {
-		before := map[string]string{"with-foreign": foreign}[result.Repository]
+		before := map[string]string{"with-unmanaged": unmanaged}[result.Repository]
 		if changed := result.Outcome == reconcile.Updated; changed != (result.After != "") || !strings.Contains(result.Before, before) {
 			t.Errorf("%s was %s and is %s", result.Repository, result.Before, result.After)
 		}
 	}
-	for _, repository := range []string{"new", "with-foreign"} {
+	for _, repository := range []string{"new", "with-unmanaged"} {
 		if got := accounts(t, cloud, repository); got != "111111111111 222222222222" {
-			t.Errorf("%s may be pulled by %q", repository, got)
+			t.Errorf("%s grants pull to %q", repository, got)
 		}
 	}
-	if document, _ := cloud.Policy("with-foreign"); !strings.Contains(compact(t, document), foreign) || !strings.Contains(document, "2008-10-17") {
-		t.Errorf("the foreign statement changed: %s", document)
+	if document, _ := cloud.Policy("with-unmanaged"); !strings.Contains(compact(t, document), unmanaged) || !strings.Contains(document, "2008-10-17") {
+		t.Errorf("the unmanaged statement changed: %s", document)
 	}
 	if report.results[2].ListVersion != "1" || !slices.Equal(report.results[2].Added, []string{"EcrPullPolicyAccounts"}) {
 		t.Errorf("got %+v", report.results[2])
 	}
 
 	before := cloud.Calls()
-	if report, err = run(t, r, "new", "with-foreign"); err != nil || report.outcomes() != "new unchanged, with-foreign unchanged" {
+	if report, err = run(t, r, "new", "with-unmanaged"); err != nil || report.outcomes() != "new unchanged, with-unmanaged unchanged" {
 		t.Errorf("second run: %q, %v", report.outcomes(), err)
 	}
 	after := cloud.Calls()
 	if after["SetRepositoryPolicy"] != before["SetRepositoryPolicy"] || after["GetParameters"] != before["GetParameters"]+1 {
-		t.Errorf("equal means no write and no second look at the list: calls before %v, after %v", before, after)
+		t.Errorf("unchanged policies must not be written or the list read again: calls before %v, after %v", before, after)
 	}
 
 	cloud.PutList(list, "none")
-	if report, err = run(t, r, "new", "with-foreign"); err != nil || report.outcomes() != "new deleted, with-foreign updated" {
+	if report, err = run(t, r, "new", "with-unmanaged"); err != nil || report.outcomes() != "new deleted, with-unmanaged updated" {
 		t.Errorf("after none: %q, %v", report.outcomes(), err)
 	}
 	if document, _ := cloud.Policy("new"); document != "" {
@@ -177,11 +177,11 @@ func TestObserveWritesNothing(t *testing.T) {
 	}
 }
 
-func TestAnUnreadableListChangesNothing(t *testing.T) {
+func TestUnusableListChangesNothing(t *testing.T) {
 	for name, edit := range map[string]func(*stubaws.AWS){
 		"deleted":                 func(a *stubaws.AWS) { a.DeleteParameter(list) },
 		"deleted, broken one now": func(a *stubaws.AWS) { a.DeleteParameter(list); a.PutList(list, "*") },
-		"empty":                   func(a *stubaws.AWS) { a.PutList(list, "# nobody") },
+		"empty":                   func(a *stubaws.AWS) { a.PutList(list, "# empty") },
 		"broken":                  func(a *stubaws.AWS) { a.PutList(list, "11111111111") },
 		"too large":               func(a *stubaws.AWS) { a.PutList(list, strings.Join(manyIDs(), ",")) },
 	} {
@@ -213,7 +213,7 @@ func manyIDs() []string {
 	return ids
 }
 
-func TestNewRepositoriesFollowTheNewestValidList(t *testing.T) {
+func TestNewRepositoryGetsNewestValidList(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -224,8 +224,8 @@ func TestNewRepositoriesFollowTheNewestValidList(t *testing.T) {
 	}
 }
 
-// The race of design and docs: a slow run writes what an old list said after a fast one has written the new.
-func TestAListThatMovesDuringARun(t *testing.T) {
+// A slow run writes an outdated list after a fast run has written the new one.
+func TestListChangesDuringRun(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -238,14 +238,14 @@ func TestAListThatMovesDuringARun(t *testing.T) {
 	}
 	report, err := run(t, r, "api")
 	if err != nil || accounts(t, cloud, "api") != "222222222222" {
-		t.Errorf("%s may pull: %v", accounts(t, cloud, "api"), err)
+		t.Errorf("%s can pull: %v", accounts(t, cloud, "api"), err)
 	}
 	if report.outcomes() != "api updated, api updated" || report.results[1].ListVersion != "2" {
 		t.Errorf("got %+v", report.results)
 	}
 }
 
-func TestAListThatKeepsMoving(t *testing.T) {
+func TestListKeepsChanging(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -262,7 +262,7 @@ func TestAListThatKeepsMoving(t *testing.T) {
 	}
 }
 
-func TestListsThatCannotBeRead(t *testing.T) {
+func TestUnreadableLists(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault { return stubaws.Fault{Code: "AccessDeniedException"} }
 	report, err := run(t, r, "api", "web")
@@ -271,8 +271,8 @@ func TestListsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A time-out may come after the write: the list is looked at again all the same.
-func TestAWriteWithoutAnAnswer(t *testing.T) {
+// A policy may have been written despite a timeout, so the list is checked again.
+func TestWriteWithoutResponse(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -287,11 +287,11 @@ func TestAWriteWithoutAnAnswer(t *testing.T) {
 	}
 	_, _ = run(t, r, "api") // it fails, and is retried
 	if got := accounts(t, cloud, "api"); got != "222222222222" {
-		t.Errorf("api may be pulled by %q", got)
+		t.Errorf("api grants pull to %q", got)
 	}
 }
 
-func TestARunThatCannotLookAgainIsRetried(t *testing.T) {
+func TestFailedCheckIsRetried(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -317,7 +317,7 @@ func TestJustCreated(t *testing.T) {
 		"known at once":  {0, "api updated"},
 		"known to reads": {time.Second, "api updated"}, // but not to the first write
 		"known later":    {5 * time.Second, "api updated"},
-		"never heard of": {time.Hour, "api gone"},
+		"never existed":  {time.Hour, "api gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -352,7 +352,7 @@ func TestFailures(t *testing.T) {
 		want     string
 		retry    bool
 	}{
-		"ECR refuses":         {fault: stubaws.Fault{Code: "AccessDeniedException"}, want: "set policy of api", retry: true},
+		"access denied":       {fault: stubaws.Fault{Code: "AccessDeniedException"}, want: "set policy of api", retry: true},
 		"no room":             {existing: tooMuch, want: "10240", retry: false},
 		"unreadable document": {existing: `{"Statement":`, want: "policy of api", retry: false},
 	} {
@@ -384,7 +384,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestARepositoryThatGoesMeanwhile(t *testing.T) {
+func TestRepositoryDeletedDuringRun(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -422,8 +422,8 @@ func TestErrorsOfTheRegistry(t *testing.T) {
 	}
 }
 
-// The account list and the policy are read concurrently: neither waits for the other.
-func TestReadsSideBySide(t *testing.T) {
+// The account list and the policy are read concurrently.
+func TestConcurrentReads(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -447,8 +447,8 @@ func TestReadsSideBySide(t *testing.T) {
 	}
 }
 
-// A read soon after a write can be stale. It must not hide that the list changed back meanwhile.
-func TestAStaleRead(t *testing.T) {
+// A read soon after a write can be stale. It must not hide that the list has changed back in the meantime.
+func TestStaleRead(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -471,7 +471,7 @@ func TestAStaleRead(t *testing.T) {
 	}
 }
 
-// stalePolicies always returns the policy from before.
+// stalePolicies always returns the initial policy.
 type stalePolicies struct {
 	reconcile.Policies
 	stale string

@@ -46,34 +46,34 @@ func canPull(document, consumer string) bool {
 	return false
 }
 
-func runWhereAllExist(t *testing.T, r *reconcile.Reconciler, names ...string) (*recorder, error) {
+func runWithPrincipalsChecked(t *testing.T, r *reconcile.Reconciler, names ...string) (*recorder, error) {
 	t.Helper()
 	report := &recorder{}
 	err := r.Run(t.Context(), event.Repositories{Trigger: "ListChanged", Names: names, Principals: event.PrincipalsExist}, report)
 	return report, err
 }
 
-// A policy that names a principal that doesn't exist is written by condition in the same run: everyone on the list can
-// pull, and no one else.
-func TestPrincipalsThatDoNotExist(t *testing.T) {
+// A policy with a principal that doesn't exist is written in style condition in the same run. All consumers in the list
+// can pull, and no others.
+func TestMissingPrincipals(t *testing.T) {
 	const n = 20
 	const role = "arn:aws:iam::222222222222:role/deploy"
 	for name, c := range map[string]struct {
 		closed []string
 		before string // the list that the repositories followed until now; "" for none
 	}{
-		"one account":                  {closed: ids(n)[7:8]},
-		"a role":                       {closed: []string{role}},
-		"several":                      {closed: ids(n)[3:6]},
-		"all":                          {closed: append(ids(n), role)},
-		"others were granted":          {closed: ids(n)[2:3], before: strings.Join(ids(n)[:5], ",") + ",999999999999"},
-		"it was granted until it died": {closed: ids(n)[:1], before: strings.Join(ids(n)[:5], ",") + ",999999999999"},
+		"one account":                         {closed: ids(n)[7:8]},
+		"a role":                              {closed: []string{role}},
+		"several":                             {closed: ids(n)[3:6]},
+		"all":                                 {closed: append(ids(n), role)},
+		"other accounts had grants":           {closed: ids(n)[2:3], before: strings.Join(ids(n)[:5], ",") + ",999999999999"},
+		"it had a grant until it was deleted": {closed: ids(n)[:1], before: strings.Join(ids(n)[:5], ",") + ",999999999999"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cloud, r := newReconciler(t)
 			repositories := []string{"r1", "r2", "r3"}
 			cloud.CreateRepository(repositories...)
-			cloud.SetPolicy("r1", `{"Version":"2012-10-17","Statement":[`+foreign+`]}`)
+			cloud.SetPolicy("r1", `{"Version":"2012-10-17","Statement":[`+unmanaged+`]}`)
 			if c.before != "" {
 				cloud.PutList(list, c.before)
 				if _, err := run(t, r, repositories...); err != nil {
@@ -103,12 +103,12 @@ func TestPrincipalsThatDoNotExist(t *testing.T) {
 				if canPull(document, "999999999999") {
 					t.Errorf("%s: the revoked account can pull: %s", result.Repository, document)
 				}
-				if !strings.Contains(result.Reason, "by condition") {
+				if !strings.Contains(result.Reason, "using conditions") {
 					t.Errorf("%s: reason %q", result.Repository, result.Reason)
 				}
 			}
-			if document, _ := cloud.Policy("r1"); !strings.Contains(compact(t, document), foreign) {
-				t.Errorf("the unmanaged statement is gone: %s", document)
+			if document, _ := cloud.Policy("r1"); !strings.Contains(compact(t, document), unmanaged) {
+				t.Errorf("the unmanaged statement is missing: %s", document)
 			}
 
 			calls = cloud.Calls()["SetRepositoryPolicy"]
@@ -124,8 +124,8 @@ func TestPrincipalsThatDoNotExist(t *testing.T) {
 	}
 }
 
-// Only a rollout that found all principals to exist names them again.
-func TestBackToNames(t *testing.T) {
+// Only a rollout that found that all principals exist writes style principal again.
+func TestReturnToStylePrincipal(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111,222222222222")
@@ -137,26 +137,26 @@ func TestBackToNames(t *testing.T) {
 
 	// A forged claim costs one rejected call, and changes nothing.
 	calls := cloud.Calls()["SetRepositoryPolicy"]
-	report, err := runWhereAllExist(t, r, "api")
+	report, err := runWithPrincipalsChecked(t, r, "api")
 	if after, _ := cloud.Policy("api"); err != nil || after != byCondition || report.outcomes() != "api unchanged" || cloud.Calls()["SetRepositoryPolicy"] != calls+1 {
 		t.Errorf("got %q, %v, %s", report.outcomes(), err, after)
 	}
 
 	cloud.OpenPrincipal("222222222222")
 	if report, err := run(t, r, "api"); err != nil || report.outcomes() != "api unchanged" {
-		t.Errorf("without the rollout's word: %q, %v", report.outcomes(), err)
+		t.Errorf("without a check of the principals: %q, %v", report.outcomes(), err)
 	}
-	if report, err := runWhereAllExist(t, r, "api"); err != nil || report.outcomes() != "api updated" || accounts(t, cloud, "api") != "111111111111 222222222222" {
+	if report, err := runWithPrincipalsChecked(t, r, "api"); err != nil || report.outcomes() != "api updated" || accounts(t, cloud, "api") != "111111111111 222222222222" {
 		t.Errorf("got %q, %v, named are %q", report.outcomes(), err, accounts(t, cloud, "api"))
 	}
 	calls = cloud.Calls()["SetRepositoryPolicy"]
-	if report, err := runWhereAllExist(t, r, "api"); err != nil || report.outcomes() != "api unchanged" || cloud.Calls()["SetRepositoryPolicy"] != calls {
+	if report, err := runWithPrincipalsChecked(t, r, "api"); err != nil || report.outcomes() != "api unchanged" || cloud.Calls()["SetRepositoryPolicy"] != calls {
 		t.Errorf("got %q, %v", report.outcomes(), err)
 	}
 }
 
-// A run that starts over sends no name after ECR has rejected one, and a policy that it reads may be stale.
-func TestARejectionAndAListThatChanges(t *testing.T) {
+// A run that starts over sends no principals after ECR has rejected one, even if it reads a stale policy.
+func TestRejectionWithListChange(t *testing.T) {
 	for name, stale := range map[string]bool{"fresh reads": false, "stale reads": true} {
 		t.Run(name, func(t *testing.T) {
 			cloud, r := newReconciler(t)
@@ -186,7 +186,7 @@ func TestARejectionAndAListThatChanges(t *testing.T) {
 					rejected++
 				}
 			}
-			_, err := runWhereAllExist(t, r, "api")
+			_, err := runWithPrincipalsChecked(t, r, "api")
 			document, _ := cloud.Policy("api")
 			if err != nil || rejected != 1 || !canPull(document, "111111111111") || canPull(document, "333333333333") {
 				t.Errorf("%d policies rejected, %v, %s", rejected, err, document)
@@ -195,8 +195,8 @@ func TestARejectionAndAListThatChanges(t *testing.T) {
 	}
 }
 
-// A list that can't be used any more doesn't keep the other lists out because it named a principal that is gone.
-func TestAClosedAccountOfADeletedList(t *testing.T) {
+// A deleted list with a principal that no longer exists doesn't prevent updates of the other lists.
+func TestMissingPrincipalOfDeletedList(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("team/api")
 	cloud.PutList(list, "111111111111")
@@ -219,7 +219,7 @@ func TestAClosedAccountOfADeletedList(t *testing.T) {
 	}
 }
 
-// A full policy has room for a revocation, whichever principal ceases to exist.
+// Revocations in a policy of maximum size are possible when one of its principals no longer exists.
 func TestRevocationFromAFullPolicy(t *testing.T) {
 	cloud, r := newReconciler(t)
 	var roles []string
@@ -272,8 +272,8 @@ func TestUnmanagedStatementsThatECRRejects(t *testing.T) {
 	}
 }
 
-// ECR rejects a policy though it names no one: the error says so.
-func TestARejectionWithoutACause(t *testing.T) {
+// If ECR rejects a policy that names no principals, the error contains that.
+func TestRejectionWithoutCause(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "o-a1b2c3d4e5")
@@ -289,8 +289,8 @@ func TestARejectionWithoutACause(t *testing.T) {
 	}
 }
 
-// Between the rejected and the accepted policy anything can go wrong: the old policy stays, and the run is retried.
-func TestARejectionAndAFailure(t *testing.T) {
+// After an error between the rejected and the accepted write, the old policy stays, and the run is retried.
+func TestFailureAfterRejection(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
@@ -323,7 +323,7 @@ func TestARejectionAndAFailure(t *testing.T) {
 	}
 }
 
-// panicking fails for one repository in a way that nothing foresees.
+// panicking panics for one repository.
 type panicking struct {
 	reconcile.Policies
 	repository string
@@ -336,7 +336,7 @@ func (p panicking) Policy(ctx context.Context, repository string) (string, error
 	return p.Policies.Policy(ctx, repository)
 }
 
-func TestAPanicIsOneRepositorysFailure(t *testing.T) {
+func TestPanicFailsOneRepository(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("a", "b", "c")
 	cloud.PutList(list, "111111111111")
@@ -351,7 +351,7 @@ func TestAPanicIsOneRepositorysFailure(t *testing.T) {
 	}
 }
 
-// Statements forged in the managed statements' name, which an earlier version failed on.
+// Forged managed statements, which earlier versions failed on.
 func TestForgedStatements(t *testing.T) {
 	for name, statement := range map[string]string{
 		"a unique ID by condition": `{"Sid":"EcrPullPolicyPrincipals","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage","Condition":{"ArnEquals":{"aws:PrincipalArn":"AROAEXAMPLEEXAMPLEEX"}}}`,

@@ -22,8 +22,8 @@ type repository struct {
 	existing string          // the policy that ECR returned; "" for none
 	listed   []policy.Listed // the lists on the repository's path
 
-	// written is what the run last wrote, or may have written; nil if nothing. A read soon after a write can be stale, and
-	// must not hide that a later list requires something else.
+	// written is what the run last wrote, or may have written; nil if nothing. A read soon after a write can be stale,
+	// and must not hide that a later list requires something else.
 	written *string
 
 	// style is the grant style that a changed policy is written in:
@@ -42,8 +42,8 @@ func names(repositories []*repository) []string {
 	return names
 }
 
-// ECR creates repositories asynchronously: for a moment after CreateRepository it may not know a repository that exists.
-// Before the repository counts as gone, it is tried again after 0.25 s, 0.5 s, … 8 s.
+// ECR creates repositories asynchronously: for a moment after CreateRepository it may not know a repository that
+// exists. Before the repository counts as gone, it is tried again after 0.25 s, 0.5 s, … 8 s.
 const (
 	createdAttempts     = 7
 	createdFirstBackoff = 250 * time.Millisecond
@@ -66,8 +66,8 @@ func (r *Reconciler) retryUnknown(ctx context.Context, one *repository, try func
 	}
 }
 
-// attempt reads the policy of a repository and the lists, merges them, and writes the policy if its meaning changes. Run
-// checks afterwards whether the lists have changed.
+// attempt reads the policy of a repository and the lists, merges them, and writes the policy if its meaning changes.
+// Run checks afterwards whether the lists have changed.
 func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snapshot, error), one *repository) Result {
 	result := Result{Repository: one.name}
 	if ctx.Err() != nil {
@@ -146,9 +146,9 @@ func (r *Reconciler) write(ctx context.Context, one *repository, document string
 	return err
 }
 
-// writeByCondition merges and writes again after ECR has rejected a document. If a principal in it doesn't exist, ECR accepts
-// the same grants by condition: all other consumers can pull, and that one can as soon as it exists. Otherwise the reason
-// is an unmanaged statement, and the policy stays as it is.
+// writeByCondition merges and writes again after ECR has rejected a document. If a principal in it doesn't exist, ECR
+// accepts the same grants by condition: all other consumers can pull, and that one can as soon as it exists. Otherwise
+// the reason is an unmanaged statement, and the policy stays as it is.
 func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, rejected string, result Result) Result {
 	one.style = policy.GrantCondition
 	change, err := r.merge(one)
@@ -158,7 +158,7 @@ func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, reje
 	if change.Document == rejected {
 		return result.failedPermanently(rejection(one))
 	}
-	result.Reason = "ECR rejects a principal in the account lists, so the policy grants by condition"
+	result.Reason = "ECR rejects a principal in the account lists, so the policy grants access using conditions"
 	if !change.Changed {
 		return result.merged(one.existing, change, false)
 	}

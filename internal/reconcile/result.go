@@ -36,7 +36,7 @@ type Result struct {
 	Removed     []string  // Sids of the managed statements that were removed, or would be
 	Before      string    // the policy before the change
 	After       string    // the policy after the change, also if it wasn't written because of mode observe
-	Reason      string    // why the repository was skipped, is gone, or has grants by condition
+	Reason      string    // why the repository was skipped, is gone, or grants access using conditions
 	Err         error     // why the repository failed
 	Retry       bool      // trying again could help
 	Stack       string    // the stack trace of a panic

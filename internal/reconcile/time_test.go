@@ -13,7 +13,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// What isn't done before the deadline is handed back, and done when the batch comes again.
+// Repositories that aren't finished before the deadline are returned, and finished by later runs.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, r := newReconciler(t)
@@ -31,23 +31,23 @@ func TestDeadline(t *testing.T) {
 			return stubaws.Fault{}
 		}
 		report := &recorder{}
-		left, attempts := repositories, 0
-		for len(left) > 0 {
+		remaining, attempts := repositories, 0
+		for len(remaining) > 0 {
 			attempts++
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			err := r.Run(ctx, event.Repositories{Trigger: "Request", Names: left}, report)
+			err := r.Run(ctx, event.Repositories{Trigger: "Request", Names: remaining}, report)
 			if ctx.Err() != nil {
-				t.Error("the run took all of its time")
+				t.Error("the run didn't end before the deadline")
 			}
 			cancel()
 			if err == nil {
 				break
 			}
 			unfinished, ok := err.(*reconcile.Unfinished)
-			if !ok || len(unfinished.Repositories) >= len(left) {
+			if !ok || len(unfinished.Repositories) >= len(remaining) {
 				t.Fatalf("attempt %d: %v", attempts, err)
 			}
-			left = unfinished.Repositories
+			remaining = unfinished.Repositories
 		}
 		if attempts < 2 {
 			t.Errorf("done after %d attempts", attempts)
@@ -58,12 +58,12 @@ func TestDeadline(t *testing.T) {
 			}
 		}
 		if strings.Contains(report.outcomes(), "failed") {
-			t.Errorf("what is handed back is no failure: %s", report.outcomes())
+			t.Errorf("an unfinished repository counts as failed: %s", report.outcomes())
 		}
 	})
 }
 
-// Throttled, a batch slows down instead of failing.
+// A batch that is throttled slows down and doesn't fail.
 func TestThrottling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, r := newReconciler(t)
@@ -85,7 +85,7 @@ func TestThrottling(t *testing.T) {
 	})
 }
 
-// The repositories wait for the lists, however long that takes.
+// The repositories wait for the lists.
 func TestSlowLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, r := newReconciler(t)

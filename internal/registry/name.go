@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// CheckName rejects what isn't a valid name of a repository. ECR's current API reference documents 2 to 256
-// characters that match
+// CheckName returns an error for a name that isn't a valid repository name. According to ECR's current API reference,
+// names have 2 to 256 characters and match
 //
 //	[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
 //
-// so that a__b and a--b are valid, while a..b, a___b and a-_b aren't. Its older pattern, and perhaps some Regions, allow one
-// separator only: ECR then rejects the name itself.
+// so a__b and a--b are valid, while a..b, a___b and a-_b aren't. The older pattern, and perhaps some Regions, allow
+// only one separator. ECR then rejects the name itself.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 func CheckName(name string) error {
@@ -27,7 +27,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// validSegment reports whether s consists of runs of letters and digits, with one separator between two of them.
+// validSegment reports whether s consists of sequences of letters and digits with one separator between them.
 func validSegment(s string) bool {
 	for {
 		rest := strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyz0123456789")

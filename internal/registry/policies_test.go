@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// answering answers every call in one way.
+// answering returns the same response to every call.
 type answering struct {
 	text *string
 	err  error
@@ -65,8 +65,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A response without a text is not a repository without a policy: writing over it could lose statements.
-func TestAResponseWithoutAPolicy(t *testing.T) {
+// A response without a policy text doesn't mean that there is no policy. Overwriting it could lose statements.
+func TestResponseWithoutPolicy(t *testing.T) {
 	empty := ""
 	for _, text := range []*string{nil, &empty} {
 		if got, err := registry.NewPolicies(answering{text: text}).Policy(t.Context(), "api"); err == nil {

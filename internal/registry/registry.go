@@ -14,27 +14,27 @@ import (
 )
 
 var (
-	// ErrNotFound is the error for a repository that doesn't exist, or not yet.
-	ErrNotFound = errors.New("no such repository")
-	// ErrRejected is the error of a document that ECR rejects: one of its principals doesn't exist, say.
+	// ErrNotFound is the error for a repository that doesn't exist, or that ECR doesn't know yet.
+	ErrNotFound = errors.New("repository not found")
+	// ErrRejected is the error for a policy that ECR rejects, for example because one of its principals doesn't exist.
 	ErrRejected = errors.New("policy rejected")
 )
 
-// PolicyAPI is what Policies needs of ECR.
+// PolicyAPI is the part of the ECR API that Policies uses.
 type PolicyAPI interface {
 	GetRepositoryPolicy(context.Context, *ecr.GetRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRepositoryPolicyOutput, error)
 	SetRepositoryPolicy(context.Context, *ecr.SetRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.SetRepositoryPolicyOutput, error)
 	DeleteRepositoryPolicy(context.Context, *ecr.DeleteRepositoryPolicyInput, ...func(*ecr.Options)) (*ecr.DeleteRepositoryPolicyOutput, error)
 }
 
-// Policies are the repository policies of a registry. Its methods fail with ErrNotFound and ErrRejected where these say
-// what happened.
+// Policies reads and writes the repository policies of a registry. Errors are ErrNotFound or ErrRejected where these
+// apply.
 type Policies struct{ api PolicyAPI }
 
-// NewPolicies returns the policies that the API reaches.
+// NewPolicies returns the policies of the registry of an API client.
 func NewPolicies(api PolicyAPI) *Policies { return &Policies{api: api} }
 
-// Policy returns the policy of a repository; "" if it has none.
+// Policy returns the policy of a repository, or "" if it has none.
 func (p *Policies) Policy(ctx context.Context, repository string) (string, error) {
 	output, err := p.api.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
 	if none := (*types.RepositoryPolicyNotFoundException)(nil); errors.As(err, &none) {
@@ -43,13 +43,14 @@ func (p *Policies) Policy(ctx context.Context, repository string) (string, error
 	if err != nil {
 		return "", fmt.Errorf("get policy of %s: %w", repository, classify(err))
 	}
-	if aws.ToString(output.PolicyText) == "" { // not what ECR documents for a repository without a policy
+	if aws.ToString(output.PolicyText) == "" { // ECR documents an exception for a repository without a policy
 		return "", fmt.Errorf("get policy of %s: the response has no policy text", repository)
 	}
 	return *output.PolicyText, nil
 }
 
-// SetPolicy replaces the policy of a repository. It never sets force, which would let us lock ourselves out.
+// SetPolicy replaces the policy of a repository. It never sets force, which would allow a policy that prevents later
+// changes.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
 func (p *Policies) SetPolicy(ctx context.Context, repository, document string) error {
@@ -73,7 +74,7 @@ func (p *Policies) DeletePolicy(ctx context.Context, repository string) error {
 }
 
 func classify(err error) error {
-	// ECR rejects a name that no repository can have; what is valid has changed over the years.
+	// ECR rejects a name that isn't valid. Which names are valid has changed over the years.
 	if invalid := (*types.InvalidParameterException)(nil); errors.As(err, &invalid) {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
@@ -95,8 +96,7 @@ func CreatedAt(ctx context.Context, api ecr.DescribeRepositoriesAPIClient, repos
 	return aws.ToTime(output.Repositories[0].CreatedAt), nil
 }
 
-// Names yields the names of all repositories of the registry, a page of up to 1,000 at a time. After an error it
-// yields no more.
+// Names yields the names of all repositories of the registry in pages of up to 1,000. After an error it ends.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
 func Names(ctx context.Context, api ecr.DescribeRepositoriesAPIClient) iter.Seq2[[]string, error] {

@@ -14,7 +14,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// described is an ECR that answers DescribeRepositories with these repositories, or the error.
+// described is an ECR client whose DescribeRepositories returns the repositories or the error.
 type described struct {
 	repositories []types.Repository
 	err          error

@@ -1,5 +1,4 @@
-// Package rollout turns a change of an account list, or a tick of the schedule, into requests that together name
-// every repository that has to follow.
+// Package rollout turns a change of an account list, or a scheduled event, into requests for all affected repositories.
 package rollout
 
 import (
@@ -18,12 +17,12 @@ import (
 
 // Lists are the account lists.
 type Lists interface {
-	// Has tells whether a parameter of that name is a list, or would be if it existed.
+	// Has reports whether a parameter name is that of a list, which need not exist.
 	Has(name string) bool
 	ReadAll(ctx context.Context) (accountlist.Snapshot, error)
 }
 
-// Publisher takes the repositories to request, one by one.
+// Publisher publishes requests for the repositories that are added.
 type Publisher interface {
 	Add(ctx context.Context, repository string) error
 	Flush(ctx context.Context) error
@@ -35,7 +34,7 @@ type Principals interface {
 	Missing(ctx context.Context, group principals.Group) ([]string, error)
 }
 
-// Rollout requests that repositories follow the lists.
+// Rollout requests repositories after changes of the lists.
 type Rollout struct {
 	Lists      Lists
 	Principals Principals                                          // nil to leave them unchecked
@@ -46,30 +45,31 @@ type Rollout struct {
 }
 
 const (
-	// How long the check of the principals may take before the repositories are requested.
+	// How long the check of the principals can take before the repositories are requested.
 	checkTime = time.Minute
 
-	// What is kept of an invocation's time for its report.
+	// How much of an invocation's time is reserved for its report.
 	reserve = 20 * time.Second
 )
 
-// Reporter is told what a rollout finds.
+// Reporter receives what a rollout finds.
 type Reporter interface {
-	// Lists is called once, with every list there is and the one that changed, which may be missing: only a check of all
-	// can find that none is unusable.
+	// Lists is called once with all lists, including the one that changed, even if it is missing. Only a check of all
+	// lists can find that none is unusable.
 	Lists(context.Context, []accountlist.List)
-	// Missing is called once if the principals in all lists were checked, with the ARNs of those that don't exist. After an
-	// error there may be more of them; with neither, all exist.
+	// Missing is called once after the principals in all lists were checked, with the ARNs of those that don't exist.
+	// After an error, there may be more of them. Without ARNs and without an error, all principals exist.
 	Missing(ctx context.Context, arns []string, err error)
 }
 
-// ListChanged requests the repositories that one list covers. A list that cannot be used changes nothing; but if an
-// earlier version of it can, that one is rolled out: its own event may have found this version already.
+// ListChanged requests the repositories that one list covers. If the newest version of the list can't be used, but an
+// earlier one can, the earlier one is rolled out: when its own event was handled, the newest version may already have
+// existed.
 //
-// It returns how many repositories were requested. After an error some may have been.
+// It returns the number of repositories that were requested. After an error, some may have been requested.
 func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report Reporter) (requested int, err error) {
 	if !r.Lists.Has(t.Name) {
-		return 0, &event.Ignored{Reason: "the parameter " + t.Name + " is no account list"}
+		return 0, &event.Ignored{Reason: "parameter " + t.Name + " isn't an account list"}
 	}
 	lists, err := r.Lists.ReadAll(ctx)
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report R
 	return r.request(ctx, lists, event.TriggerListChanged, covered, report)
 }
 
-// Scheduled requests every repository in scope, unless there is no list to follow. It returns what ListChanged does.
+// Scheduled requests every repository in scope, unless no list can be used. Its results are those of ListChanged.
 func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int, err error) {
 	lists, err := r.Lists.ReadAll(ctx)
 	if err != nil {
@@ -98,8 +98,8 @@ func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int
 	return r.request(ctx, lists, event.TriggerScheduled, func(string) bool { return true }, report)
 }
 
-// request requests the repositories. Whether all principals exist is known before, and which ones don't is found
-// afterwards: no repository waits for that.
+// request requests the repositories. It checks before whether all principals exist, and finds those that don't exist
+// only afterwards, so that no repository waits for that.
 func (r *Rollout) request(ctx context.Context, lists accountlist.Snapshot, kind string, covered func(repository string) bool, report Reporter) (requested int, err error) {
 	if r.Principals == nil {
 		return r.publish(ctx, r.Requests(kind, event.PrincipalsUnknown), covered)
@@ -115,15 +115,15 @@ func (r *Rollout) request(ctx context.Context, lists accountlist.Snapshot, kind 
 	return requested, err
 }
 
-// check finds out whether all principals exist. It gives up after a while: the repositories wait for it.
+// check checks whether all principals exist. It gives up after a minute, because the repositories wait for it.
 func (r *Rollout) check(ctx context.Context, lists accountlist.Snapshot) ([]principals.Group, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	return r.Principals.Check(ctx, r.named(lists))
 }
 
-// missing returns the principals in rejected groups that don't exist. It ends before the invocation does, so that what was
-// found by then is reported.
+// missing returns the principals in rejected groups that don't exist. It ends before the invocation does, so that those
+// found so far are reported.
 func (r *Rollout) missing(ctx context.Context, rejected []principals.Group) (missing []string, err error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -140,7 +140,7 @@ func (r *Rollout) missing(ctx context.Context, rejected []principals.Group) (mis
 	return missing, nil
 }
 
-// named returns the ARNs that the policies for the lists name.
+// named returns the ARNs of the principals in the policies for the lists.
 func (r *Rollout) named(lists accountlist.Snapshot) []string {
 	var arns []string
 	for _, list := range lists.All() {

@@ -103,9 +103,9 @@ func TestListChanged(t *testing.T) {
 		"deleted":           {func(*stubaws.AWS) {}, list, nil, list},
 		"namespace deleted": {func(a *stubaws.AWS) { a.PutList(list, "111111111111") }, list + "/team-a", nil, list + "/team-a"},
 		"invalid":           {func(a *stubaws.AWS) { a.PutList(list, "*") }, list, nil, list},
-		// The alarm ends when no list is unusable: one that is fixed doesn't show that alone.
+		// The alarm returns to OK only when no list is unusable.
 		"another is invalid": {func(a *stubaws.AWS) { a.PutList(list+"/team-b", "*"); a.PutList(list, "111111111111") }, list, everything, list + "/team-b"},
-		// The event of version 1 may come when version 2 is there already.
+		// When the event of version 1 arrives, version 2 may already exist.
 		"invalid after a valid one": {func(a *stubaws.AWS) { a.PutList(list, "111111111111"); a.PutList(list, "*") }, list, everything, list},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,13 +194,13 @@ func TestFailures(t *testing.T) {
 		_, changedErr := r.ListChanged(t.Context(), event.ListChanged{Name: list}, &recorder{})
 		for _, err := range []error{scheduledErr, changedErr} {
 			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s denied: got %v, want an error that says %q", operation, err, want)
+				t.Errorf("%s denied: got %v, want an error that contains %q", operation, err, want)
 			}
 		}
 	}
 }
 
-// A rollout says whether all principals exist, and names those that don't when all repositories are requested.
+// The requests of a rollout contain whether all principals exist. Those that don't are reported after all requests.
 func TestPrincipals(t *testing.T) {
 	for name, c := range map[string]struct {
 		closed  []string
@@ -212,7 +212,7 @@ func TestPrincipals(t *testing.T) {
 	}{
 		"all exist":         {want: event.PrincipalsExist, calls: 1},
 		"some don't":        {closed: []string{"222222222222"}, missing: []string{"arn:aws:iam::222222222222:root"}, calls: 4},
-		"nobody knows":      {fault: stubaws.Fault{Code: "AccessDeniedException"}, calls: 1},
+		"check fails":       {fault: stubaws.Fault{Code: "AccessDeniedException"}, calls: 1},
 		"none is named":     {closed: []string{"222222222222"}, style: policy.GrantCondition, want: event.PrincipalsExist},
 		"one of namespaces": {closed: []string{"333333333333"}, missing: []string{"arn:aws:iam::333333333333:root"}, calls: 4},
 	} {
@@ -252,7 +252,7 @@ func TestPrincipals(t *testing.T) {
 			for _, published := range cloud.Published() {
 				request, err := event.ForRepositories(cloud.Envelope(published), cloud.Account)
 				if err != nil || request.Principals != c.want {
-					t.Errorf("the request says %q, want %q, %v", request.Principals, c.want, err)
+					t.Errorf("principals of the request: %q, want %q, %v", request.Principals, c.want, err)
 				}
 			}
 			if report.checks != 1 || !slices.Equal(report.missing, c.missing) || (report.err != nil) != (c.fault.Code != "") {
@@ -265,7 +265,7 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
-// The search ends before the invocation, so that what it found is reported.
+// The search ends before the invocation, so that the principals found so far are reported.
 func TestPrincipalsWithoutTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, r := newRollout(t)

@@ -1,4 +1,4 @@
-// Package scope says which repositories the stack looks after.
+// Package scope determines which repositories the stack manages.
 package scope
 
 import (
@@ -9,26 +9,27 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Scope is a set of repositories, given by patterns of their names: * matches within one part of a name, ** any
-// number of parts.
+// Scope is a set of repositories that is specified by name patterns: * matches within one level of a name, and **
+// matches any number of levels.
 type Scope struct{ include, exclude []string }
 
-// New returns the repositories that match a pattern of include and none of exclude. The error names every pattern
-// that is malformed, and says if one of include is missing. An empty pattern of exclude matches nothing.
+// New returns the scope of repositories that match a pattern of include and no pattern of exclude. The error names
+// every malformed pattern. include must have a pattern, and none of its patterns can be empty. An empty pattern of
+// exclude matches no repository.
 func New(include, exclude []string) (Scope, error) {
 	var errs []error
 	if len(include) == 0 || slices.Contains(include, "") {
-		errs = append(errs, errors.New("a pattern of the repositories in scope is empty: write ** for all of them"))
+		errs = append(errs, errors.New("an include pattern is empty; use ** to include all repositories"))
 	}
 	for _, pattern := range append(include[:len(include):len(include)], exclude...) {
 		if !doublestar.ValidatePattern(pattern) {
-			errs = append(errs, fmt.Errorf("pattern %q is malformed: use *, **, ? and [a-z]", pattern))
+			errs = append(errs, fmt.Errorf("%q: invalid pattern; use *, **, ? and [a-z]", pattern))
 		}
 	}
 	return Scope{include: include, exclude: exclude}, errors.Join(errs...)
 }
 
-// Contains tells whether the repository is in scope.
+// Contains reports whether a repository is in scope.
 func (s Scope) Contains(repository string) bool {
 	return matchesAny(s.include, repository) && !matchesAny(s.exclude, repository)
 }

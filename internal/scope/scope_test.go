@@ -44,7 +44,7 @@ func TestMalformedPatterns(t *testing.T) {
 
 func TestEmptyPatterns(t *testing.T) {
 	for _, include := range [][]string{nil, {""}, {"**", ""}} {
-		if _, err := scope.New(include, nil); err == nil || !strings.Contains(err.Error(), "is empty: write **") {
+		if _, err := scope.New(include, nil); err == nil || !strings.Contains(err.Error(), "is empty; use **") {
 			t.Errorf("include %q: %v", include, err)
 		}
 	}

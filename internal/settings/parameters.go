@@ -7,8 +7,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Parameters are the parameters of the stack that decide which policy a repository gets, and whether it does, as the
-// template names and CloudFormation writes them.
+// Parameters are the parameters of the stack for the standard policy and the scope, with the names and formats of the
+// template.
 type Parameters struct {
 	AccountListName string
 	GrantStyle      string
@@ -18,11 +18,11 @@ type Parameters struct {
 	Exclude         []string
 	Mode            string // enforce or observe
 
-	// PrincipalCheckRepository is the output of the stack that names its own repository; "" if there is no stack.
+	// PrincipalCheckRepository is the output of the stack with the name of its own repository, or "" without a stack.
 	PrincipalCheckRepository string
 }
 
-// Defaults returns those of template.yaml.
+// Defaults returns the defaults of template.yaml.
 func Defaults() Parameters {
 	return Parameters{
 		AccountListName: "/ecr-pull-policy/accounts",
@@ -33,7 +33,7 @@ func Defaults() Parameters {
 	}
 }
 
-// Settings checks the parameters for a registry. The error names everything that is wrong with them.
+// Settings checks the parameters, and returns the settings for a registry. The error lists all problems.
 func (p Parameters) Settings(stack string, registry policy.Registry) (Settings, error) {
 	var lambda toggle
 	var m mode

@@ -45,9 +45,9 @@ func TestWrongParameters(t *testing.T) {
 	p := settings.Defaults()
 	p.LambdaStatement, p.GrantStyle, p.Include, p.Mode = "yes", "open", []string{"team-[a"}, "watch"
 	_, err := p.Settings("", policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"})
-	for _, want := range []string{`LambdaStatement: "yes" is neither on nor off`, `grant style "open"`, `"team-[a" is malformed`, `Mode: "watch" is neither`} {
+	for _, want := range []string{`LambdaStatement: "yes" is neither on nor off`, `grant style "open"`, `"team-[a": invalid pattern`, `Mode: "watch" is neither`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v doesn't say %s", err, want)
+			t.Errorf("%v doesn't contain %s", err, want)
 		}
 	}
 }

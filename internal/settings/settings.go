@@ -1,4 +1,5 @@
-// Package settings is what the stack decides: as the functions find it in their environment, and as parameters.
+// Package settings reads the settings of the stack, from the environment of a function or from the parameters of the
+// stack.
 package settings
 
 import (
@@ -12,7 +13,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Settings are the parameters of the stack, checked.
+// Settings are the checked parameters of the stack.
 type Settings struct {
 	Stack    string
 	ListName string
@@ -20,7 +21,7 @@ type Settings struct {
 	Scope    scope.Scope
 	Observe  bool // write nothing
 
-	// PrincipalCheckRepository is the stack's own empty repository; "" if there is no stack. It isn't in scope.
+	// PrincipalCheckRepository is the stack's own empty repository, or "" without a stack. It isn't in scope.
 	PrincipalCheckRepository string
 }
 
@@ -70,7 +71,7 @@ func (m *mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// FromEnvironment reads the settings. The error names everything that is wrong with them.
+// FromEnvironment reads the settings from the environment. The error lists all problems.
 func FromEnvironment() (Settings, error) {
 	e, err := env.ParseAs[environment]()
 	if err != nil {
@@ -100,7 +101,7 @@ func FromEnvironment() (Settings, error) {
 	return s, nil
 }
 
-// check completes settings with their scope. The error names everything that is wrong with them.
+// check adds the scope to settings, and checks them. The error lists all problems.
 func check(s Settings, include, exclude []string) (Settings, error) {
 	if s.PrincipalCheckRepository != "" {
 		exclude = append(exclude[:len(exclude):len(exclude)], s.PrincipalCheckRepository)
@@ -113,10 +114,11 @@ func check(s Settings, include, exclude []string) (Settings, error) {
 	return s, nil
 }
 
-// checkListName refuses what template.yaml does. With an empty name, every parameter of the account would be a list.
+// checkListName rejects the same names as template.yaml. With an empty name, every parameter of the account would be a
+// list.
 func checkListName(name string) error {
 	if len(name) > 200 || !regexp.MustCompile(`^(/[a-zA-Z0-9_.-]+){1,5}$`).MatchString(name) {
-		return fmt.Errorf("%q is not the name of an account list: it begins with a slash and has at most five parts, as /ecr-pull-policy/accounts", name)
+		return fmt.Errorf("%q: invalid account list name; must be a full parameter name with at most five levels, for example /ecr-pull-policy/accounts", name)
 	}
 	return nil
 }

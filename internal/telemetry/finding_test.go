@@ -19,24 +19,24 @@ type check struct {
 }
 
 // The alarms on findings are on the sum of the maximum and the minimum of a period, above 0.
-func TestTheNewestCheckDecides(t *testing.T) {
+func TestNewestCheckDetermines(t *testing.T) {
 	const second, minute = time.Second, time.Minute
 	for name, c := range map[string]struct {
 		checks []check // in the order in which they end
 		alarm  bool
 	}{
 		"broken":                         {[]check{{0, 1}}, true},
-		"in order":                       {[]check{{0, 0}}, false},
+		"valid":                          {[]check{{0, 0}}, false},
 		"broken, then fixed":             {[]check{{0, 1}, {minute, 0}}, false},
 		"fixed, then broken":             {[]check{{0, 0}, {minute, 2}}, true},
 		"always broken":                  {[]check{{0, 1}, {second, 3}, {minute, 1}}, true},
-		"always in order":                {[]check{{0, 0}, {second, 0}, {minute, 0}}, false},
+		"always valid":                   {[]check{{0, 0}, {second, 0}, {minute, 0}}, false},
 		"broken, fixed, broken":          {[]check{{0, 1}, {second, 0}, {minute, 1}}, true},
 		"fixed, broken, fixed":           {[]check{{0, 0}, {second, 1}, {minute, 0}}, false},
 		"fixed a moment later":           {[]check{{0, 1}, {time.Millisecond, 0}}, false},
 		"broken a moment later":          {[]check{{0, 0}, {time.Millisecond, 1}}, true},
 		"an older check ends last":       {[]check{{minute, 0}, {0, 1}}, false},
-		"an older check, in order, last": {[]check{{minute, 1}, {0, 0}}, true},
+		"an older valid check ends last": {[]check{{minute, 1}, {0, 0}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var values []float64
@@ -50,8 +50,8 @@ func TestTheNewestCheckDecides(t *testing.T) {
 	}
 }
 
-// A check is logged some time after it began: CloudWatch has to put it where it belongs.
-func TestFindingsCountWhenTheCheckBegan(t *testing.T) {
+// The time of a finding is when the check began, even though it is logged later.
+func TestTimeOfFinding(t *testing.T) {
 	line := logged(t, check{time.Minute, 3})
 	if line["UnusableLists"] != 3 || line["timestamp"] != 1000*math.Abs(line["UnusableListsFound"]) {
 		t.Errorf("got %v", line)

@@ -1,5 +1,5 @@
-// Package telemetry writes what the functions have to say: JSON lines on standard output, which Lambda brings to
-// CloudWatch Logs, and metrics inside such lines in the embedded metric format, which cost no API call.
+// Package telemetry writes logs and metrics of the functions. Logs are JSON lines on standard output, which Lambda
+// sends to CloudWatch Logs. Metrics are in these lines, in the embedded metric format, so they require no API calls.
 package telemetry
 
 import (
@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// Namespace is that of the metrics; their one dimension is Stack.
+// Namespace is the namespace of the metrics. Their only dimension is Stack.
 const Namespace = "ecr-pull-policy"
 
-// The metrics. Every other one counts the repositories with one outcome.
+// Names of metrics. All other metrics count the repositories with one outcome.
 const (
 	UnusableLists      = "UnusableLists"      // a Finding: lists that are missing, invalid or too large
 	RejectedPrincipals = "RejectedPrincipals" // a Finding: accounts, roles and users in a list that don't exist
 	FailedPermanently  = "FailedPermanently"  // repositories that failed and aren't retried
 	RejectedEvents     = "RejectedEvents"     // events that are malformed
-	RejectedNames      = "RejectedNames"      // names in other events that aren't valid names of repositories
-	RestoredPolicies   = "RestoredPolicies"   // policies whose managed statements someone else changed, and that were restored
+	RejectedNames      = "RejectedNames"      // names in other events that aren't valid repository names
+	RestoredPolicies   = "RestoredPolicies"   // policies that were restored after another principal changed managed statements
 	Requested          = "Requested"          // repositories that a rollout requested
 
-	// PropagationSeconds is the time from the change of a list to the last policy written because of it.
+	// PropagationSeconds is the time from the change of a list to the last policy that was written because of it.
 	PropagationSeconds = "PropagationSeconds"
 )
 
@@ -34,11 +34,11 @@ func NewLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
-// Metrics are what one invocation counted or measured, by the metric's name. A zero is a finding too: what wasn't looked
-// at has to be left out.
+// Metrics are the values that one invocation counted or measured, by the name of the metric. A zero is a value too, so
+// metrics that weren't measured must be absent.
 type Metrics map[string]float64
 
-// embedded is the part of a log line that makes CloudWatch read metrics from its other members.
+// embedded is the member of a log line that makes CloudWatch extract metrics from the other members.
 //
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type embedded struct {
@@ -57,7 +57,7 @@ type metric struct {
 	Unit string
 }
 
-// unit returns the unit of a metric, as CloudWatch calls it.
+// unit returns the unit of a metric in CloudWatch.
 func unit(name string) string {
 	if name == PropagationSeconds || strings.HasSuffix(name, foundSuffix) {
 		return "Seconds"
@@ -65,7 +65,7 @@ func unit(name string) string {
 	return "Count"
 }
 
-// Log writes the line that ends an invocation, with the metrics of the stack.
+// Log writes a line with the metrics of the stack.
 func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message string, attributes ...slog.Attr) {
 	m.log(ctx, log, time.Now(), stack, message, attributes)
 }

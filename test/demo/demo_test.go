@@ -21,7 +21,7 @@ func build(t *testing.T) string {
 	return program
 }
 
-// The story is told to its end, and each of its checks holds: run fails where one doesn't.
+// The demo succeeds only if all of its checks do.
 func TestDemo(t *testing.T) {
 	output, err := exec.CommandContext(t.Context(), build(t)).CombinedOutput()
 	if err != nil {
@@ -30,22 +30,22 @@ func TestDemo(t *testing.T) {
 	for _, part := range []string{
 		"3. The account list is written",
 		"✓ both accounts can pull from all three",
-		"✓ shop/search can be pulled by both accounts",
-		"✓ 222222222222 can pull from none",
+		"✓ both accounts can pull from shop/search",
+		"✓ 222222222222 can no longer pull",
 		`"2222-2222-2222"`,
-		"✓ all 4 policies are what they were",
-		"What to do next",
+		"✓ all 4 policies are unchanged",
+		"Next steps",
 	} {
 		if !bytes.Contains(output, []byte(part)) {
-			t.Errorf("the demo doesn't say %q", part)
+			t.Errorf("the output of the demo doesn't contain %q", part)
 		}
 	}
 	if bytes.Contains(output, []byte("\x1b[")) {
-		t.Error("colours in a pipe")
+		t.Error("colors in a pipe")
 	}
 }
 
-// Ctrl-C in the middle stops all that was started.
+// Ctrl-C stops all processes of the demo.
 func TestInterrupt(t *testing.T) {
 	demo := exec.CommandContext(t.Context(), build(t))
 	reader, writer, err := os.Pipe()
@@ -58,7 +58,7 @@ func TestInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	writer.Close()
-	waitFor(t, reader, "ready") // everything runs now
+	waitFor(t, reader, "ready") // all processes are running
 	children := childrenOf(t, demo.Process.Pid)
 	if len(children) < 3 {
 		t.Errorf("%d processes run, want moto and two emulators", len(children))
@@ -72,7 +72,7 @@ func TestInterrupt(t *testing.T) {
 	}
 	for _, child := range children {
 		if alive(child) {
-			t.Errorf("process %d is left", child)
+			t.Errorf("process %d is still running", child)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Command demo runs the main job of ecr-pull-policy on a local AWS and tells what happens: repositories get, keep
-// and lose the standard pull policy.
+// Command demo runs ecr-pull-policy with simulated AWS services, and shows how repositories get, keep and lose the
+// standard pull policy.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	defer stop()
 	err := run(ctx)
 	if ctx.Err() != nil {
-		fmt.Fprintln(os.Stderr, "\nstopped; nothing is left running")
+		fmt.Fprintln(os.Stderr, "\nstopped all processes")
 		os.Exit(130)
 	}
 	if err != nil {
@@ -32,7 +32,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	say := newNarrator(os.Stdout)
-	say.heading("A local AWS: moto, the stack of template.yaml, and the two functions under AWS's Lambda emulator")
+	say.heading("Simulated AWS services: moto with the stack of template.yaml, and both functions in AWS's Lambda emulator")
 	started := time.Now()
 	aws, err := localaws.Start(ctx, localaws.Options{Progress: os.Stderr})
 	if err != nil {
@@ -47,16 +47,16 @@ func run(ctx context.Context) (err error) {
 		s.theListIsWritten,
 		s.aRepositoryIsCreated,
 		s.anAccountLeaves,
-		s.aBrokenListIsRefused,
+		s.aListIsRejected,
 		s.aConsumerDoesNotExist,
 	} {
 		if err := chapter(); err != nil {
 			return err
 		}
 	}
-	say.heading("What to do next")
-	say.text("make test              run all tests on the same local AWS")
-	say.text("make help              see the other targets")
-	say.text("make deploy            deploy to the account that owns your registry; README.md says the rest")
+	say.heading("Next steps")
+	say.text("make test              run all tests with the same simulated AWS services")
+	say.text("make help              list the other targets")
+	say.text("make deploy            deploy to the account that owns your registry; see README.md")
 	return nil
 }

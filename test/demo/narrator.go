@@ -11,7 +11,7 @@ import (
 	"github.com/tidwall/pretty"
 )
 
-// narrator prints the story, in colour on a terminal.
+// narrator prints the demo, in color on a terminal.
 type narrator struct {
 	out                                io.Writer
 	chapter                            int
@@ -38,7 +38,7 @@ func (n *narrator) heading(text string) {
 
 func (n *narrator) text(format string, a ...any) { fmt.Fprintf(n.out, "   "+format+"\n", a...) }
 
-// command prints what somebody would type to make the same happen in AWS.
+// command prints the command that has the same effect in AWS.
 func (n *narrator) command(format string, a ...any) {
 	n.cyan.Fprintf(n.out, "   $ "+format+"\n", a...)
 }
@@ -54,7 +54,7 @@ func (n *narrator) took(what string, d time.Duration) {
 
 // policy prints how the policy of a repository changed.
 func (n *narrator) policy(repository, before, after string) {
-	before, after = layOut(before), layOut(after)
+	before, after = indent(before), indent(after)
 	n.bold.Fprintf(n.out, "   %s\n", repository)
 	if before == after {
 		n.faint.Fprintln(n.out, "     unchanged")
@@ -82,8 +82,8 @@ func diff(before, after string) []string {
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
-// layOut writes a policy so that a list takes one line.
-func layOut(policy string) string {
+// indent formats a policy, with lists on one line.
+func indent(policy string) string {
 	if policy == "" {
 		return ""
 	}

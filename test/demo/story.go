@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	ownPolicy = `{"Version":"2012-10-17","Statement":[{"Sid":"NobodyDeletes","Effect":"Deny","Principal":"*",
+	teamPolicy = `{"Version":"2012-10-17","Statement":[{"Sid":"DenyDeletion","Effect":"Deny","Principal":"*",
 		"Action":["ecr:BatchDeleteImage","ecr:DeleteRepository"]}]}`
 	lambdaPolicy = `{"Version":"2008-10-17","Statement":[{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow",
 		"Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],
 		"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:lambda:eu-central-1:123456789012:function:*"}}}]}`
 )
 
-// story is the registry that the demo is about.
+// story is the registry of the demo.
 type story struct {
 	ctx   context.Context
 	aws   *localaws.AWS
@@ -30,11 +30,11 @@ type story struct {
 }
 
 func (s *story) repositoriesExist() error {
-	s.say.heading("Three repositories exist; nobody outside the account can pull from them")
+	s.say.heading("Three repositories exist, and no other account can pull from them")
 	for _, repository := range []struct{ name, policy, what string }{
 		{"shop/api", "", "has no policy"},
-		{"shop/web", ownPolicy, "has a policy of its team: nobody deletes images"},
-		{"shop/thumbnails", lambdaPolicy, "has the statement that AWS Lambda wrote for a function of this account"},
+		{"shop/web", teamPolicy, "has a policy of its team, which denies the deletion of images"},
+		{"shop/thumbnails", lambdaPolicy, "has a statement that AWS Lambda added for a function in this account"},
 	} {
 		if _, err := s.aws.ECR.CreateRepository(s.ctx, &ecr.CreateRepositoryInput{RepositoryName: &repository.name}); err != nil {
 			return err
@@ -52,7 +52,7 @@ func (s *story) repositoriesExist() error {
 }
 
 func (s *story) theListIsWritten() error {
-	s.say.heading("The account list is written, and every repository follows")
+	s.say.heading("The account list is written, and every repository gets the policy")
 	before, after, err := s.write("111111111111,222222222222")
 	if err != nil {
 		return err
@@ -65,15 +65,15 @@ func (s *story) theListIsWritten() error {
 			return err
 		}
 	}
-	if !strings.Contains(after["shop/web"], "NobodyDeletes") || !strings.Contains(after["shop/thumbnails"], "LambdaECRImageRetrievalPolicy") {
-		return fmt.Errorf("a foreign statement was lost: %s, %s", after["shop/web"], after["shop/thumbnails"])
+	if !strings.Contains(after["shop/web"], "DenyDeletion") || !strings.Contains(after["shop/thumbnails"], "LambdaECRImageRetrievalPolicy") {
+		return fmt.Errorf("an unmanaged statement was lost: %s, %s", after["shop/web"], after["shop/thumbnails"])
 	}
-	s.say.checked("both accounts can pull from all three, and the statements of others are as they were")
+	s.say.checked("both accounts can pull from all three repositories, and the unmanaged statements are unchanged")
 	return nil
 }
 
 func (s *story) aRepositoryIsCreated() error {
-	s.say.heading("A fourth repository is created, and has the policy moments later")
+	s.say.heading("A fourth repository is created, and gets the policy moments later")
 	const name = "shop/search"
 	s.say.command("aws ecr create-repository --repository-name %s", name)
 	started := time.Now()
@@ -89,12 +89,12 @@ func (s *story) aRepositoryIsCreated() error {
 	if err := s.expect(after, name, "111111111111", "222222222222"); err != nil {
 		return err
 	}
-	s.say.checked("%s can be pulled by both accounts", name)
+	s.say.checked("both accounts can pull from %s", name)
 	return nil
 }
 
 func (s *story) anAccountLeaves() error {
-	s.say.heading("An account leaves the list, and loses its pull everywhere")
+	s.say.heading("An account is removed from the list, and can no longer pull")
 	before, after, err := s.write("111111111111")
 	if err != nil {
 		return err
@@ -106,12 +106,12 @@ func (s *story) anAccountLeaves() error {
 			return err
 		}
 	}
-	s.say.checked("222222222222 can pull from none of the %d repositories any more; 111111111111 still from all", len(s.names))
+	s.say.checked("222222222222 can no longer pull from any of the %d repositories; 111111111111 can still pull from all of them", len(s.names))
 	return nil
 }
 
-func (s *story) aBrokenListIsRefused() error {
-	s.say.heading("A broken list is refused, and nothing changes")
+func (s *story) aListIsRejected() error {
+	s.say.heading("An invalid list is rejected, and no policy changes")
 	logged := len(s.aws.Logs(localaws.OnAccount))
 	before, after, err := s.write("111111111111,2222-2222-2222,*")
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *story) aBrokenListIsRefused() error {
 	}
 	for _, line := range s.aws.Logs(localaws.OnAccount)[logged:] {
 		if problem, ok := line.Fields["error"].(string); ok {
-			s.say.text("the log, and an alarm, say why:")
+			s.say.text("an alarm goes into the ALARM state, and the log contains the reasons:")
 			for part := range strings.SplitSeq(problem, "\n") {
 				s.say.red.Fprintf(s.say.out, "     %s\n", part)
 			}
@@ -130,12 +130,12 @@ func (s *story) aBrokenListIsRefused() error {
 			return fmt.Errorf("the policy of %s changed to %s", name, after[name])
 		}
 	}
-	s.say.checked("all %d policies are what they were", len(s.names))
+	s.say.checked("all %d policies are unchanged", len(s.names))
 	return nil
 }
 
 func (s *story) aConsumerDoesNotExist() error {
-	s.say.heading("An account on the list doesn't exist: all others can pull, and an alarm names it")
+	s.say.heading("An account in the list doesn't exist; the others can pull, and the log names it")
 	logged := len(s.aws.Logs(localaws.OnAccount))
 	before, after, err := s.write("111111111111,333333333333," + localaws.GoneAccount)
 	if err != nil {
@@ -144,13 +144,13 @@ func (s *story) aConsumerDoesNotExist() error {
 	named := false
 	for _, line := range s.aws.Logs(localaws.OnAccount)[logged:] {
 		if principals, ok := line.Fields["rejected"]; ok {
-			s.say.text("the line behind the alarm:")
+			s.say.text("the log line of the alarm:")
 			s.say.red.Fprintf(s.say.out, "     %s: rejected %s\n", line.Fields["msg"], principals)
 			named = strings.Contains(fmt.Sprint(principals), localaws.GoneAccount)
 		}
 	}
 	if !named {
-		return fmt.Errorf("no line names %s", localaws.GoneAccount)
+		return fmt.Errorf("no log line names %s", localaws.GoneAccount)
 	}
 	const shown = "shop/api"
 	s.say.policy(shown, before[shown], after[shown])
@@ -159,11 +159,11 @@ func (s *story) aConsumerDoesNotExist() error {
 			return err
 		}
 	}
-	s.say.checked("ECR rejects policies that name %s; these grant the same by condition", localaws.GoneAccount)
+	s.say.checked("ECR rejects policies with %s as a principal, so these policies use conditions", localaws.GoneAccount)
 	return nil
 }
 
-// write writes the account list and waits until all is done.
+// write writes the account list, and waits until all events are handled.
 func (s *story) write(list string) (before, after map[string]string, err error) {
 	s.say.command("aws ssm put-parameter --overwrite --type String --name %s --value '%s'", accountList, list)
 	if before, err = s.policies(); err != nil {
@@ -177,7 +177,7 @@ func (s *story) write(list string) (before, after map[string]string, err error) 
 	return before, after, err
 }
 
-// settled waits until all is done and returns the policies.
+// settled waits until all events are handled, and returns the policies.
 func (s *story) settled(started time.Time) (map[string]string, error) {
 	activity, err := s.aws.Settle(s.ctx)
 	if err != nil {
@@ -204,7 +204,7 @@ func (s *story) policies() (map[string]string, error) {
 	return policies, nil
 }
 
-// expect fails unless just those accounts may pull from a repository by our statement.
+// expect fails unless exactly these accounts can pull from a repository by the managed statement.
 func (s *story) expect(policies map[string]string, name string, accounts ...string) error {
 	var policy struct {
 		Statement []struct {
@@ -237,5 +237,5 @@ func (s *story) expect(policies map[string]string, name string, accounts ...stri
 			return nil
 		}
 	}
-	return fmt.Errorf("%s can't be pulled by just %s: %s", name, strings.Join(accounts, " and "), policies[name])
+	return fmt.Errorf("the policy of %s doesn't grant pull to exactly %s: %s", name, strings.Join(accounts, " and "), policies[name])
 }

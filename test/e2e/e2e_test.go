@@ -121,7 +121,7 @@ func outcomes(activity localaws.Activity) []string {
 	var said []string
 	for _, invocation := range activity.Of(localaws.OnRepo) {
 		for _, line := range invocation.Logs {
-			if line.Fields["msg"] == "repository" {
+			if line.Fields["msg"] == "repository processed" {
 				said = append(said, line.Fields["repository"].(string)+" "+line.Fields["outcome"].(string))
 			}
 		}

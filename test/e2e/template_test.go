@@ -315,7 +315,8 @@ func TestEveryPartitionIsTaken(t *testing.T) {
 	}
 }
 
-// checkAllowed fails unless CloudFormation takes just the values that it should: those that the pattern matches as a whole.
+// checkAllowed fails unless CloudFormation takes just the values that it should: those that the pattern matches as a
+// whole.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 func checkAllowed(t *testing.T, tmpl template, parameter string, values map[string]bool) {

@@ -2,7 +2,8 @@ package localaws
 
 import "context"
 
-// Emulator is a Lambda Runtime Interface Emulator beside those of the stack, for a function that the stack doesn't have.
+// Emulator is a Lambda Runtime Interface Emulator beside those of the stack, for a function that the stack doesn't
+// have.
 type Emulator struct{ emulator *emulator }
 
 // Emulate starts an emulator. With the first invocation it runs the function's command, by the absolute path of its

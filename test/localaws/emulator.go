@@ -179,8 +179,8 @@ func (e *emulator) post(ctx context.Context, payload []byte) (status int, body [
 	return response.StatusCode, body, err
 }
 
-// functionError tells an error from a result. A handler's error and a time-out come with status 200, the latter as
-// plain text; a panic and an exit with 502.
+// functionError returns the error of a function, if the response contains one. Errors of a handler and timeouts have
+// status 200, the latter as plain text. Panics and exits have status 502.
 func functionError(status int, body []byte) *FunctionError {
 	failure := &FunctionError{}
 	if !json.Valid(body) {

@@ -338,8 +338,8 @@ func (a *AWS) DeletePolicy(ctx context.Context, repository string) error {
 	return a.publish(ctx, event)
 }
 
-// OwnWriteEvent makes the event that CloudTrail would emit for the policy that a repository has now, if a function, by its
-// logical ID, set it.
+// OwnWriteEvent makes the event that CloudTrail would emit for the policy that a repository has now, if a function, by
+// its logical ID, set it.
 func (a *AWS) OwnWriteEvent(ctx context.Context, function, repository string) ([]byte, error) {
 	policy, _, err := a.Policy(ctx, repository)
 	if err != nil {

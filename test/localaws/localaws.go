@@ -1,9 +1,9 @@
 // Package localaws runs the application on this machine, without Docker and without an account: moto as AWS, the
 // template as a stack in it, and the functions' real binaries in AWS Lambda Runtime Interface Emulators.
 //
-// What moto leaves out is played here: a proxy that rejects what AWS rejects (proxy.go); a router that brings events from
-// the stack's rules to the functions and messages from its queues, with Lambda's retries and partial batch responses
-// (router.go); and the events that ECR, CloudTrail and Parameter Store would emit (events.go).
+// This package simulates what moto lacks: a proxy that rejects what AWS rejects (proxy.go); a router that brings events
+// from the stack's rules to the functions and messages from its queues, with Lambda's retries and partial batch
+// responses (router.go); and the events that ECR, CloudTrail and Parameter Store would emit (events.go).
 package localaws
 
 import (
@@ -24,7 +24,7 @@ const (
 	stackName     = "ecr-pull-policy"
 )
 
-// Options say what to run. The zero value runs the repository of the working directory as it is.
+// Options configure Start. The zero value runs the source code of the working directory.
 type Options struct {
 	Root       string            // of the repository; found above the working directory if empty
 	Template   string            // Root/template.yaml if empty
@@ -32,11 +32,11 @@ type Options struct {
 	Region     string            // eu-central-1 if empty
 	Binaries   string            // what Build made; built if empty
 	KeepLogs   bool              // leave WorkDir behind
-	Progress   io.Writer         // told what takes time; may be nil
-	Log        *slog.Logger      // told what is routed; may be nil
+	Progress   io.Writer         // receives messages about steps that take time; can be nil
+	Log        *slog.Logger      // receives messages about routed events; can be nil
 }
 
-// AWS is a running local AWS.
+// AWS is running simulated AWS services.
 type AWS struct {
 	Clients
 	Region   string
@@ -59,9 +59,9 @@ type AWS struct {
 	close  func() error
 }
 
-var errClosed = errors.New("the local AWS is closed")
+var errClosed = errors.New("the simulated AWS services are closed")
 
-// Start starts a local AWS. It stops with Close, and when the context is done.
+// Start starts simulated AWS services. They stop with Close, or when the context ends.
 func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if options.Root == "" {
 		if options.Root, err = Root("."); err != nil {
@@ -78,7 +78,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up %s: %w", venvName, err)
 	}
-	if _, err := venv.emulator(); err != nil { // before anything is started in vain
+	if _, err := venv.emulator(); err != nil { // before other processes are started
 		return nil, err
 	}
 	a := &AWS{Region: options.Region, options: options, log: options.Log, venv: venv, emulators: map[string]*emulator{}}
@@ -103,7 +103,8 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	return a, nil
 }
 
-// start starts everything: what takes long side by side, and the rest in the order of what needs what.
+// start starts all processes: first those that take long, concurrently, and then the others in the order of
+// dependencies.
 func (a *AWS) start() error {
 	var template []byte
 	group, ctx := errgroup.WithContext(a.done)

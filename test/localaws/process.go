@@ -66,7 +66,8 @@ func (p *process) signal(s syscall.Signal) {
 	_ = syscall.Kill(-p.cmd.Process.Pid, s)
 }
 
-// run runs a child to its end. Standard output is returned; standard error is in the error, and in also if that isn't nil.
+// run runs a child to its end. Standard output is returned; standard error is in the error, and in also if that isn't
+// nil.
 func run(ctx context.Context, cmd *exec.Cmd, also io.Writer) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

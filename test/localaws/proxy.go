@@ -16,14 +16,14 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// GoneAccount is an account that doesn't exist in the local AWS, and neither do roles and users whose names end in GoneName.
-// All others do.
+// GoneAccount is an account that doesn't exist in the local AWS, and neither do roles and users whose names end in
+// GoneName. All others do.
 const (
 	GoneAccount = "404040404040"
 	GoneName    = "/gone"
 )
 
-// proxy stands before moto, and rejects what AWS rejects and moto accepts.
+// proxy is a proxy of moto that rejects calls that AWS rejects and moto accepts.
 type proxy struct {
 	server   *http.Server
 	endpoint string
@@ -115,7 +115,7 @@ func principalsOf(document string) []string {
 		Statement []struct{ Principal, NotPrincipal json.RawMessage }
 	}
 	if json.Unmarshal([]byte(document), &policy) != nil {
-		return nil // moto has something to say about it
+		return nil // moto rejects it
 	}
 	var principals []string
 	for _, statement := range policy.Statement {

@@ -254,7 +254,7 @@ func (r *router) deliver(ctx context.Context, message types.Message) error {
 	case isQueue(target.ARN):
 		err = r.send(ctx, target.ARN, payload)
 	default:
-		err = fmt.Errorf("the rule %s targets %s, which nothing here plays", rule.LogicalID, target.ARN)
+		err = fmt.Errorf("the rule %s targets %s, which isn't simulated", rule.LogicalID, target.ARN)
 	}
 	// The message stays until its effects are there, so that settle sees the one or the other.
 	return errors.Join(err, r.delete(ctx, r.deliveries, message))
@@ -297,7 +297,7 @@ func (r *router) giveUp(ctx context.Context, function Function, last Invocation)
 		return nil
 	}
 	if !isQueue(function.OnFailure) {
-		return fmt.Errorf("the destination %s of %s is no queue, and nothing else is played", function.OnFailure, function.LogicalID)
+		return fmt.Errorf("the destination %s of %s isn't a queue, and other destinations aren't simulated", function.OnFailure, function.LogicalID)
 	}
 	body, err := json.Marshal(failure)
 	if err != nil {
@@ -336,8 +336,8 @@ func (r *router) feed(ctx context.Context, source polledSource, messages []types
 	return errors.Join(errs...)
 }
 
-// failedMessages tells which messages of a batch Lambda would give back: those that the function names, or all if it
-// fails, or doesn't answer as agreed.
+// failedMessages returns the messages of a batch that Lambda would give back: those that the function names, or all if
+// it fails, or doesn't answer as agreed.
 func failedMessages(partial bool, invocation Invocation, messages []types.Message) map[string]bool {
 	sent := map[string]bool{}
 	for _, message := range messages {
@@ -363,7 +363,7 @@ func failedMessages(partial bool, invocation Invocation, messages []types.Messag
 	return failed
 }
 
-// invoke invokes a function and takes note of it.
+// invoke invokes a function and records the invocation.
 func (r *router) invoke(ctx context.Context, function, source string, attempt int, payload []byte) (Invocation, error) {
 	invocation, err := r.emulators[function].invoke(ctx, payload)
 	if err != nil {
@@ -417,7 +417,7 @@ func (r *router) settle(ctx context.Context) (Activity, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return Activity{}, fmt.Errorf("waiting for the local AWS to settle: %w", context.Cause(ctx))
+			return Activity{}, fmt.Errorf("waiting for all events to be handled: %w", context.Cause(ctx))
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -463,7 +463,7 @@ func (r *router) progress() (inFlight, begun int) {
 	return r.inFlight, r.begun
 }
 
-// empty tells whether a queue has no messages, not even such as somebody has received and not yet deleted.
+// empty reports whether a queue has no messages, including those that were received and not yet deleted.
 func (r *router) empty(ctx context.Context, url string) (bool, error) {
 	counts := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages,
@@ -510,7 +510,7 @@ func queueURL(ctx context.Context, client *sqs.Client, arn string) (string, erro
 	name := arn[strings.LastIndex(arn, ":")+1:]
 	got, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	if err != nil {
-		return "", fmt.Errorf("looking for the queue %s: %w", arn, err)
+		return "", fmt.Errorf("finding the queue %s: %w", arn, err)
 	}
 	return aws.ToString(got.QueueUrl), nil
 }

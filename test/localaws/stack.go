@@ -21,7 +21,7 @@ import (
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// Stack is what CloudFormation made of the template. All of it is read back from the stack.
+// Stack is the deployed stack, as read back from CloudFormation.
 type Stack struct {
 	Name      string
 	Outputs   map[string]string
@@ -238,7 +238,7 @@ func (f *facts) add(output []byte) error {
 		f.invokes = append(f.invokes, invokeFact{})
 		return json.Unmarshal(fact.Properties, &f.invokes[len(f.invokes)-1])
 	default:
-		return fmt.Errorf("a %s, which nothing here plays", fact.Type)
+		return fmt.Errorf("a %s, which isn't simulated", fact.Type)
 	}
 }
 
@@ -285,7 +285,7 @@ func (f *facts) addTo(stack *Stack) error {
 		case fact.Enabled != nil && !*fact.Enabled:
 			continue
 		case len(fact.FilterCriteria) > 0:
-			return fmt.Errorf("the event source %s of %s filters, which nothing here plays", fact.EventSourceArn, fact.FunctionName)
+			return fmt.Errorf("the event source %s of %s filters, which isn't simulated", fact.EventSourceArn, fact.FunctionName)
 		}
 		stack.Sources = append(stack.Sources, EventSource{
 			Function:         logicalIDs[fact.FunctionName],
@@ -340,7 +340,7 @@ func readRule(ctx context.Context, client *eventbridge.Client, name string) (Rul
 	}
 	for _, target := range targets.Targets {
 		if target.InputPath != nil || target.InputTransformer != nil {
-			return Rule{}, fmt.Errorf("the target %s reshapes its events, which nothing here plays", aws.ToString(target.Id))
+			return Rule{}, fmt.Errorf("the target %s reshapes its events, which isn't simulated", aws.ToString(target.Id))
 		}
 		rule.Targets = append(rule.Targets, Target{
 			ID:    aws.ToString(target.Id),

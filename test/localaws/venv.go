@@ -35,7 +35,7 @@ func Setup(ctx context.Context, root string, progress io.Writer) (Venv, error) {
 
 // SetupVenv returns the environment in the folder name, and makes it first from the requirements unless it is there and
 // up to date. Both are paths below the root of the repository. It may run in several processes at once. Progress, if
-// not nil, is told what takes time.
+// not nil, receives messages about steps that take time.
 func SetupVenv(ctx context.Context, root, name, requirements string, progress io.Writer) (Venv, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -54,7 +54,7 @@ func SetupVenv(ctx context.Context, root, name, requirements string, progress io
 		return Venv{}, err
 	}
 	defer unlock()
-	if v.upToDate(stamp) { // somebody else made it meanwhile
+	if v.upToDate(stamp) { // another process has created it
 		return v, nil
 	}
 	if progress == nil {
@@ -110,7 +110,7 @@ func (v Venv) install(ctx context.Context) error {
 	return nil
 }
 
-// lastProblem is the line in which pip says what went wrong: the last that starts with ERROR.
+// lastProblem returns the line with pip's error: the last that starts with ERROR.
 func lastProblem(err error) string {
 	problem := strings.TrimSpace(err.Error())
 	for line := range strings.Lines(problem) {
@@ -134,7 +134,7 @@ func (v Venv) Tool(name string) string {
 // emulator is the path of the AWS Lambda Runtime Interface Emulator, which aws-sam-cli brings.
 func (v Venv) emulator() (string, error) {
 	if runtime.GOOS != "linux" {
-		return "", fmt.Errorf("the AWS Lambda Runtime Interface Emulator runs on Linux alone, and this is %s: "+
+		return "", fmt.Errorf("the AWS Lambda Runtime Interface Emulator runs only on Linux, and this is %s: "+
 			"use a Linux machine, container or CI", runtime.GOOS)
 	}
 	architectures := map[string]string{"amd64": "x86_64", "arm64": "arm64"}
@@ -145,7 +145,7 @@ func (v Venv) emulator() (string, error) {
 		return "", err
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("%s holds no AWS Lambda Runtime Interface Emulator for %s (%s)", v.name, runtime.GOARCH, pattern)
+		return "", fmt.Errorf("%s doesn't contain the AWS Lambda Runtime Interface Emulator for %s (%s)", v.name, runtime.GOARCH, pattern)
 	}
 	return found[0], nil
 }
@@ -180,12 +180,12 @@ func (v Venv) upToDate(stamp string) bool {
 func findPython(ctx context.Context) (string, error) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		return "", errors.New("python3 is missing: the local AWS and the checks of the template are Python tools; " +
+		return "", errors.New("python3 isn't installed, but the simulated AWS services and the checks of the template require it; " +
 			"install Python 3.11 or newer")
 	}
 	const probe = "import sys; sys.version_info >= (3, 11) or sys.exit('it is %d.%d' % sys.version_info[:2])"
 	if _, err := run(ctx, exec.Command(python, "-c", probe), nil); err != nil {
-		return "", fmt.Errorf("%s is no Python 3.11 or newer: install one (%w)", python, err)
+		return "", fmt.Errorf("%s isn't Python 3.11 or later; install it (%w)", python, err)
 	}
 	if _, err := run(ctx, exec.Command(python, "-c", "import venv, ensurepip"), nil); err != nil {
 		if ctx.Err() != nil {
@@ -207,7 +207,7 @@ func Root(dir string) (string, error) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is in no Go module", dir)
+			return "", fmt.Errorf("%s isn't in a Go module", dir)
 		}
 	}
 }

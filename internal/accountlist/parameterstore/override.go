@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
-// Override returns an API in which the parameter with that name has another value, whatever its value in SSM is, and even if
-// it doesn't exist. It shows what a list would do before it is written.
+// Override returns an API in which a parameter has another value, even if it doesn't exist in SSM. It is for showing
+// the effect of a list before it is written.
 func Override(api API, name, value string) API {
 	return &override{API: api, parameter: types.Parameter{
 		Name:             &name,
@@ -44,7 +44,7 @@ func (o *override) GetParameters(ctx context.Context, input *ssm.GetParametersIn
 	return output, nil
 }
 
-// GetParameterHistory has the value alone: what was valid once in SSM says nothing about it.
+// GetParameterHistory returns the overriding value as the only version.
 func (o *override) GetParameterHistory(ctx context.Context, input *ssm.GetParameterHistoryInput, options ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error) {
 	if o.replaces(aws.ToString(input.Name)) {
 		return &ssm.GetParameterHistoryOutput{Parameters: []types.ParameterHistory{{

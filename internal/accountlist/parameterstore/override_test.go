@@ -29,14 +29,14 @@ func TestInstead(t *testing.T) {
 
 	// What SSM has in that place moves nothing; the lists of namespaces do.
 	cloud.PutList(root, "444444444444")
-	moved, err := store.Changed(t.Context(), snapshot)
-	if err != nil || moved {
-		t.Errorf("moved %v, %v", moved, err)
+	changed, err := store.Changed(t.Context(), snapshot)
+	if err != nil || changed {
+		t.Errorf("changed %v, %v", changed, err)
 	}
 	cloud.PutList(root+"/team-a", "none")
-	moved, err = store.Changed(t.Context(), snapshot)
-	if err != nil || !moved {
-		t.Errorf("moved %v, %v", moved, err)
+	changed, err = store.Changed(t.Context(), snapshot)
+	if err != nil || !changed {
+		t.Errorf("changed %v, %v", changed, err)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package parameterstore reads the account lists from SSM Parameter Store: the account list, the namespace lists below it,
-// and, if the newest version of one can't be used, the newest earlier version that can.
+// Package parameterstore reads the account lists from SSM Parameter Store: the account list and the namespace lists. If
+// the newest version of a list can't be used, it reads the newest earlier version that can.
 package parameterstore
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// API is what the store needs of SSM.
+// API is the part of the SSM API that the store uses.
 type API interface {
 	GetParameters(context.Context, *ssm.GetParametersInput, ...func(*ssm.Options)) (*ssm.GetParametersOutput, error)
 	GetParametersByPath(context.Context, *ssm.GetParametersByPathInput, ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error)
@@ -27,19 +27,20 @@ type API interface {
 }
 
 const (
-	// How many parameters a call reads: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+	// The number of parameters that a call can read:
+	// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 	maxNames = 10
 
-	// How often lists that keep changing are read.
+	// The number of attempts to read lists that keep changing.
 	maxReads = 5
 )
 
 var (
 	errChanged = errors.New("an account list changed while it was read")
-	errSecure  = errors.New("the parameter is a SecureString: make it a String")
+	errSecure  = errors.New("the parameter is a SecureString; delete it and create it as a String")
 )
 
-// Store is the account list and the lists of namespaces below it.
+// Store is the account list and the namespace lists.
 type Store struct {
 	api      API
 	root     string
@@ -47,24 +48,24 @@ type Store struct {
 }
 
 // New returns the store of the account list with the name root, such as /ecr-pull-policy/accounts. The standard policy
-// decides which lists are too large.
+// determines which lists are too large.
 func New(api API, root string, standard policy.Standard) *Store {
 	return &Store{api: api, root: root, standard: standard}
 }
 
-// Read reads every list on the paths of the repositories: with one call if there are up to ten of them, otherwise
-// with one for the account list and one per ten lists of namespaces.
+// Read reads every list on the paths of the repositories. It makes one call for up to ten lists, otherwise one for the
+// account list and one for every ten namespace lists.
 func (s *Store) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
 	return s.read(ctx, s.listNames(repositories))
 }
 
-// ReadAll reads every list there is.
+// ReadAll reads all lists.
 func (s *Store) ReadAll(ctx context.Context) (accountlist.Snapshot, error) {
 	return s.read(ctx, nil)
 }
 
-// read reads the lists with those names; all lists if there are none. A history is read after the lists: if one of them
-// changed in between, what was read never was together, and it starts over.
+// read reads the lists with the names, or all lists if there are no names. Histories are read after the lists. If a
+// list changed in the meantime, its history doesn't match, and read starts over.
 func (s *Store) read(ctx context.Context, names []string) (accountlist.Snapshot, error) {
 	for range maxReads {
 		parameters, err := s.fetch(ctx, names)
@@ -76,23 +77,23 @@ func (s *Store) read(ctx context.Context, names []string) (accountlist.Snapshot,
 			return snapshot, err
 		}
 	}
-	return accountlist.Snapshot{}, fmt.Errorf("read lists: %w %d times", errChanged, maxReads)
+	return accountlist.Snapshot{}, fmt.Errorf("read account lists: %w, %d times", errChanged, maxReads)
 }
 
-// Has reports whether a parameter of that name is a list, or would be if it existed.
+// Has reports whether a parameter name is that of a list, which need not exist.
 func (s *Store) Has(name string) bool { return name == s.root || strings.HasPrefix(name, s.root+"/") }
 
-// Changed reports whether a list that a snapshot is about has changed since: its version or value, or that it exists.
+// Changed reports whether a list of a snapshot has changed since then: its version, its value, or whether it exists.
 func (s *Store) Changed(ctx context.Context, since accountlist.Snapshot) (bool, error) {
-	parameters, err := s.fetch(ctx, since.Asked())
+	parameters, err := s.fetch(ctx, since.Names())
 	if err != nil {
 		return false, err
 	}
 	return !same(since, parameters), nil
 }
 
-// same reports whether parameters are those of a snapshot. Versions alone would not do: a parameter that was deleted and
-// created again starts at version 1.
+// same reports whether parameters are those of a snapshot. Comparing versions is not enough, because a parameter that
+// was deleted and created again starts at version 1.
 func same(snapshot accountlist.Snapshot, parameters map[string]types.Parameter) bool {
 	for _, list := range snapshot.All() {
 		if _, exists := parameters[list.Name]; exists == accountlist.IsMissing(list.Problem) {
@@ -108,7 +109,7 @@ func same(snapshot accountlist.Snapshot, parameters map[string]types.Parameter) 
 	return true
 }
 
-// listNames returns the names of all lists that may apply to the repositories.
+// listNames returns the names of all lists that can apply to the repositories.
 func (s *Store) listNames(repositories []string) []string {
 	names := []string{s.root}
 	for _, repository := range repositories {
@@ -118,7 +119,7 @@ func (s *Store) listNames(repositories []string) []string {
 	return slices.Compact(names)
 }
 
-// fetch reads the parameters with those names, or all, as they are now. Missing ones are left out.
+// fetch reads the current values of the parameters with the names, or of all lists, as far as they exist.
 func (s *Store) fetch(ctx context.Context, names []string) (map[string]types.Parameter, error) {
 	switch {
 	case len(names) == 0:
@@ -135,7 +136,8 @@ func (s *Store) fetch(ctx context.Context, names []string) (map[string]types.Par
 	return parameters, err
 }
 
-// fetchAll reads the account list and what is below it concurrently: every request of a rollout waits for both.
+// fetchAll reads the account list and the namespace lists concurrently, because every request of a rollout waits for
+// both.
 func (s *Store) fetchAll(ctx context.Context) (map[string]types.Parameter, error) {
 	var root, below map[string]types.Parameter
 	group, ctx := errgroup.WithContext(ctx)
@@ -163,7 +165,7 @@ func (s *Store) getBelow(ctx context.Context) (map[string]types.Parameter, error
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("read lists below %s: %w", s.root, err)
+			return nil, fmt.Errorf("read namespace lists of %s: %w", s.root, err)
 		}
 		for _, p := range page.Parameters {
 			parameters[aws.ToString(p.Name)] = p
@@ -184,7 +186,7 @@ func (s *Store) get(ctx context.Context, names []string) (map[string]types.Param
 	return parameters, nil
 }
 
-// resolve finds out which version of each list is in use.
+// resolve determines which version of each list is in use.
 func (s *Store) resolve(ctx context.Context, names []string, parameters map[string]types.Parameter) (accountlist.Snapshot, error) {
 	var lists []accountlist.List
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
@@ -209,13 +211,12 @@ func (s *Store) resolve(ctx context.Context, names []string, parameters map[stri
 	return accountlist.NewSnapshot(s.root, names, lists), nil
 }
 
-// newestValid returns the newest version in the history of a list that can be used, or 0 if none can. SSM keeps a
-// hundred versions and forgets them all when the parameter is deleted. The error is errChanged if the list isn't what it
-// was any more.
+// newestValid returns the newest version in the history of a list that can be used, or 0 if none can. SSM keeps 100
+// versions, and deletes them with the parameter. The error is errChanged if the list has changed since it was read.
 //
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
 func (s *Store) newestValid(ctx context.Context, current types.Parameter) (version int64, list policy.List, err error) {
-	isThere := false
+	isCurrent := false
 	pages := ssm.NewGetParameterHistoryPaginator(s.api, &ssm.GetParameterHistoryInput{Name: current.Name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -227,7 +228,7 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 		}
 		for _, p := range page.Parameters {
 			if p.Version == current.Version {
-				isThere = aws.ToString(p.Value) == aws.ToString(current.Value)
+				isCurrent = aws.ToString(p.Value) == aws.ToString(current.Value)
 			}
 			if p.Version < version || p.Version >= current.Version {
 				continue
@@ -237,13 +238,13 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 			}
 		}
 	}
-	if !isThere {
+	if !isCurrent {
 		return 0, policy.List{}, errChanged
 	}
 	return version, list, nil
 }
 
-// parse reads a version of a list. With a *policy.SizeError it returns the list all the same.
+// parse parses a version of a list. If the error is a *policy.SizeError, it also returns the list.
 func (s *Store) parse(kind types.ParameterType, value string) (policy.List, error) {
 	if kind == types.ParameterTypeSecureString {
 		return policy.List{}, errSecure

@@ -38,19 +38,19 @@ func read(t *testing.T, store *parameterstore.Store, repositories ...string) acc
 }
 
 func accounts(lists []policy.Listed) string {
-	said := make([]string, len(lists))
+	names := make([]string, len(lists))
 	for i, listed := range lists {
 		consumers := listed.Consumers
 		if consumers == nil {
-			said[i] = "nil"
+			names[i] = "nil"
 			continue
 		}
-		said[i] = strings.Join(consumers.Accounts, "+")
+		names[i] = strings.Join(consumers.Accounts, "+")
 	}
-	return strings.Join(said, " ")
+	return strings.Join(names, " ")
 }
 
-// The version in use and the one that is too large are both there, for the policy to choose.
+// The snapshot has both the version in use and the one that is too large.
 func TestAnOversizedList(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root, "000000000001")
@@ -186,7 +186,7 @@ func TestUnusableLists(t *testing.T) {
 			snapshot := read(t, store, "api")
 			unusable := snapshot.Unusable()
 			if len(unusable) != 1 || !strings.Contains(unusable[0].Problem.Error(), c.problem) {
-				t.Fatalf("unusable lists %+v, want one with a problem that says %s", unusable, c.problem)
+				t.Fatalf("unusable lists %+v, want one with a problem that contains %s", unusable, c.problem)
 			}
 			if unusable[0].InUse != c.inForce {
 				t.Errorf("version %d is in force, want %d", unusable[0].InUse, c.inForce)
@@ -209,8 +209,8 @@ func many(n int) string {
 	return strings.Join(ids, ",")
 }
 
-// A list that changes between the read of the lists and that of its history.
-func TestAReadThatIsTorn(t *testing.T) {
+// A list can change between the read of the lists and the read of its history.
+func TestChangeBetweenReads(t *testing.T) {
 	for name, edit := range map[string]func(*stubaws.AWS){
 		"written":               func(a *stubaws.AWS) { a.PutList(root, "333333333333") },
 		"deleted and made anew": func(a *stubaws.AWS) { a.DeleteParameter(root); a.PutList(root, "333333333333") },
@@ -245,12 +245,12 @@ func TestAReadThatIsTorn(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	if _, err := store.Read(t.Context(), []string{"api"}); err == nil || !strings.Contains(err.Error(), "changed while it was read 5 times") {
-		t.Errorf("a list that keeps moving: %v", err)
+	if _, err := store.Read(t.Context(), []string{"api"}); err == nil || !strings.Contains(err.Error(), "changed while it was read, 5 times") {
+		t.Errorf("a list that keeps changing: %v", err)
 	}
 }
 
-func TestAnInvalidListFallsBackAlone(t *testing.T) {
+func TestInvalidListDoesNotAffectOthers(t *testing.T) {
 	cloud, store := newStore()
 	cloud.PutList(root, "111111111111")
 	cloud.PutList(root, "*")
@@ -284,15 +284,15 @@ func TestMoved(t *testing.T) {
 			cloud.PutList(root, "111111111111")
 			snapshot := read(t, store, "team-a/api")
 			c.edit(cloud)
-			moved, err := store.Changed(t.Context(), snapshot)
-			if err != nil || moved != c.want {
-				t.Errorf("changed %t, %v, want %t", moved, err, c.want)
+			changed, err := store.Changed(t.Context(), snapshot)
+			if err != nil || changed != c.want {
+				t.Errorf("changed %t, %v, want %t", changed, err, c.want)
 			}
 		})
 	}
 }
 
-// The newest version is the same to the letter, and another is in force.
+// The newest version has the same text, but another version is in use.
 func TestMovedBehindABrokenVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, store := newStore()
@@ -305,8 +305,8 @@ func TestMovedBehindABrokenVersion(t *testing.T) {
 		snapshot := read(t, store, "api")
 		time.Sleep(time.Second)
 		rewrite("222222222222")
-		if moved, err := store.Changed(t.Context(), snapshot); err != nil || !moved {
-			t.Errorf("changed %t, %v", moved, err)
+		if changed, err := store.Changed(t.Context(), snapshot); err != nil || !changed {
+			t.Errorf("changed %t, %v", changed, err)
 		}
 	})
 }

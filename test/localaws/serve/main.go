@@ -1,5 +1,5 @@
-// Command serve keeps a local AWS with sample data running, until Ctrl-C, for the command line, the AWS CLI and sam local
-// invoke.
+// Command serve runs simulated AWS services with sample data until Ctrl-C, for the command line, the AWS CLI and sam
+// local invoke.
 package main
 
 import (
@@ -51,28 +51,30 @@ func serve(ctx context.Context) error {
 		}
 		fmt.Print(containerInstructions(local, environment))
 	} else {
-		fmt.Print("\nFor sam local invoke, start Docker, and then this again.\n")
+		fmt.Print("\nTo use sam local invoke, start Docker, and run make local-aws again.\n")
 	}
 	<-ctx.Done()
 	return nil
 }
 
-// instructions say what to do with a local AWS.
+// instructions returns how to use the simulated AWS services.
 func instructions(local *localaws.AWS) string {
-	return fmt.Sprintf(`A local AWS is running; Ctrl-C stops it. It has the account list %[1]s, and
-the repositories team-a/api and team-b/web, which have no policy yet. In another terminal, to talk to it and not to AWS:
+	return fmt.Sprintf(`Simulated AWS services are running. To stop them, press Ctrl-C. They have the account list %[1]s
+and the repositories team-a/api and team-b/web, which don't have policies yet.
+
+To use them instead of AWS, run these commands in another terminal:
 
   export AWS_ENDPOINT_URL=%[2]s AWS_DEFAULT_REGION=%[3]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
   unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
 
-See what the list would change, change it, and look:
+To see what the account list would change, apply it, and show a policy:
 
   make cli
   bin/ecr-pull-policy plan
   bin/ecr-pull-policy apply
   .venv/bin/aws ecr get-repository-policy --repository-name team-a/api --query policyText --output text
 
-Nobody tells the functions what you do with the AWS CLI: there are no events of ECR and SSM here. Request a look:
+Here, commands of the AWS CLI cause no events. To run the functions for a new repository, publish a request:
 
   .venv/bin/aws ecr create-repository --repository-name team-b/new
   .venv/bin/aws events put-events --entries '[{"Source": "ecr-pull-policy", "DetailType": "Repository Reconcile Requested",
@@ -81,10 +83,10 @@ Nobody tells the functions what you do with the AWS CLI: there are no events of 
 `, local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"], local.Endpoint, local.Region)
 }
 
-// containerInstructions say how to run a function in Docker. Environment is the file that writeEnvironment wrote.
+// containerInstructions returns how to run a function in Docker. environment is the file that writeEnvironment wrote.
 func containerInstructions(local *localaws.AWS, environment string) string {
 	return fmt.Sprintf(`
-Run a function in Docker, on an event of events/:
+To run a function in Docker with an event from events/:
 
   ARCHITECTURE=%[2]s .venv/bin/sam build --parameter-overrides Architecture=%[2]s
   .venv/bin/sam local invoke OnRepoFunction --event events/create-repository.json --env-vars %[1]s \
@@ -92,7 +94,7 @@ Run a function in Docker, on an event of events/:
 `, environment, architecture(), local.Region)
 }
 
-// architecture is that of this machine, as the template names it.
+// architecture returns the architecture of this machine, as in the template.
 func architecture() string {
 	if runtime.GOARCH == "amd64" {
 		return "x86_64"
@@ -100,7 +102,7 @@ func architecture() string {
 	return runtime.GOARCH
 }
 
-// addSampleData makes what the samples in events/ speak of.
+// addSampleData creates the repositories and the list that the samples in events/ name.
 func addSampleData(ctx context.Context, local *localaws.AWS) error {
 	for _, name := range []string{"team-a/api", "team-b/web"} {
 		if err := local.AddRepository(ctx, name); err != nil {
@@ -118,8 +120,8 @@ func addSampleData(ctx context.Context, local *localaws.AWS) error {
 	return nil
 }
 
-// writeEnvironment writes the environment of the functions, as the stack gives it, and where they find the local AWS, into
-// a file that goes with the local AWS. It is what sam local invoke takes as --env-vars.
+// writeEnvironment writes the environment of the functions, as the stack gives it, and where they find the local AWS,
+// into a file that goes with the local AWS. It is what sam local invoke takes as --env-vars.
 func writeEnvironment(local *localaws.AWS, endpoint string) (path string, err error) {
 	functions := map[string]map[string]string{}
 	for name, function := range local.Stack.Functions {
