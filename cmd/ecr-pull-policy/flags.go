@@ -28,7 +28,7 @@ func newFlags(timeout time.Duration) *flags {
 
 	p := &f.parameters
 	f.all.StringVar(&p.AccountListName, "list-name", p.AccountListName, "SSM parameter that contains the account list")
-	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "how policies grant access: principal (names each account, role and user) or condition (shorter)")
+	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "grant style: principal (lists accounts, roles and users as principals) or condition (shorter)")
 	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "on to let Lambda functions in the listed accounts use the images, or off")
 	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "additional actions to grant, for example ecr:DescribeImages")
 	f.all.StringSliceVar(&p.Include, "include", p.Include, "name patterns of the repositories in scope")

@@ -16,8 +16,9 @@ func newPlan(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what the account lists would change",
-		Long: `Show the consumers and actions that the account lists would add to or remove from each
-repository. plan writes nothing.
+		Long: `Show the consumers (accounts, roles, users, and organizations) and actions that the
+account lists would add to or remove from the policy of each repository. plan writes
+nothing.
 
 Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories,
 ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath, and

@@ -14,8 +14,9 @@ func newRender(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "render REPOSITORY",
 		Short: "Print the policy of a repository, for example to use it in Terraform",
-		Long: `Print the managed statements that the account lists require for a repository, as a policy
-document. The repository doesn't have to exist.
+		Long: `Print the policy document that the account lists require for a repository. The
+repository doesn't have to exist. If it has a policy, other statements of that policy
+aren't included.
 
 Exit status:
   0  the policy was printed

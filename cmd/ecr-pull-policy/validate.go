@@ -33,7 +33,8 @@ func newValidate(f *flags) *cobra.Command {
 		Use:   "validate FILE|-",
 		Short: "Check an account list and show the resulting policy",
 		Long: `Check an account list before you write it to SSM. validate shows every problem with its
-line and column. If the list is valid, it shows the resulting policy and its size.
+line and column. If the list is valid, it shows the resulting policy and its size. To
+read the list from standard input, use - instead of a file name.
 
 By default, validate runs offline. If the settings of the stack differ from the
 template's defaults, use flags to specify them.

@@ -50,11 +50,11 @@ func TestEverySampleForRepositories(t *testing.T) {
 
 func TestEverySampleForLists(t *testing.T) {
 	for name, want := range map[string]event.Rollout{
-		"list-created":              event.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Create"},
-		"list-updated":              event.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Update"},
-		"list-deleted":              event.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Delete"},
-		"list-of-namespace-updated": event.ListChanged{Name: "/ecr-pull-policy/accounts/team-a", Operation: "Update"},
-		"schedule":                  event.Scheduled{},
+		"list-created":           event.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Create"},
+		"list-updated":           event.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Update"},
+		"list-deleted":           event.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Delete"},
+		"namespace-list-updated": event.ListChanged{Name: "/ecr-pull-policy/accounts/team-a", Operation: "Update"},
+		"schedule":               event.Scheduled{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := event.ForLists(sample(t, name), account)
@@ -81,7 +81,7 @@ func TestIgnored(t *testing.T) {
 				t.Errorf("onrepo: got %v, want it ignored with a reason", repositoriesErr)
 			}
 			list, listsErr := event.ForLists(message, account)
-			if name == "parameter-other" || name == "parameter-alike" { // the store knows which names are lists
+			if name == "parameter-other" || name == "parameter-similar" { // the store knows which names are lists
 				if listsErr != nil || list.(event.ListChanged).Name == "" {
 					t.Errorf("onaccount: got %v, %v", list, listsErr)
 				}

@@ -78,9 +78,9 @@ func TestHandle(t *testing.T) {
 		asked     string
 		requested int
 	}{
-		"list-updated":              {"/ecr-pull-policy/accounts", 7},
-		"list-of-namespace-updated": {"/ecr-pull-policy/accounts/team-a", 7},
-		"schedule":                  {"everything", 9},
+		"list-updated":           {"/ecr-pull-policy/accounts", 7},
+		"namespace-list-updated": {"/ecr-pull-policy/accounts/team-a", 7},
+		"schedule":               {"everything", 9},
 	} {
 		r := &rollouts{}
 		response, log, err := handle(t, r, sample)

@@ -385,8 +385,8 @@ func TestForgedStatements(t *testing.T) {
 func TestAPolicyThatFitsOnlyByConditionFollowsARolloutThatKnowsAllPrincipalsExist(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
-	unmanaged := strings.Replace(foreign, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 6000), 1)
-	cloud.SetPolicy("api", `{"Version":"2012-10-17","Statement":[`+unmanaged+`]}`)
+	long := strings.Replace(unmanaged, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 6000), 1)
+	cloud.SetPolicy("api", `{"Version":"2012-10-17","Statement":[`+long+`]}`)
 	all := ids(120)
 	cloud.ClosePrincipal(all[0])
 	cloud.PutParameter(list, "String", strings.Join(all[:60], ","))
@@ -399,7 +399,7 @@ func TestAPolicyThatFitsOnlyByConditionFollowsARolloutThatKnowsAllPrincipalsExis
 	}
 	// The account that doesn't exist is taken off, and one more is revoked: the rollout finds that all others exist.
 	cloud.PutParameter(list, "String", strings.Join(all[2:], ","))
-	report, err := runWhereAllExist(t, r, "api")
+	report, err := runWithPrincipalsChecked(t, r, "api")
 	document, _ := cloud.Policy("api")
 	if err != nil || report.outcomes() != "api updated" || canPull(document, all[1]) {
 		t.Errorf("rollout: %q, %v, revoked account can pull: %t: %v", report.outcomes(), err, canPull(document, all[1]), report.results[0].Err)

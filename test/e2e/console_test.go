@@ -97,13 +97,13 @@ func TestCloudWatchAcceptsTheDashboard(t *testing.T) {
 	}
 }
 
-// The dashboard shows every alarm, and no metric that nobody writes.
+// The dashboard shows every alarm, and only metrics that the functions write.
 func TestTheDashboardShowsWhatThereIs(t *testing.T) {
 	tmpl := translated(t)
 	_, decoded := readDashboard(t, tmpl)
-	ours := []string{telemetry.UnusableLists, telemetry.RejectedPrincipals, telemetry.RestoredPolicies, telemetry.Requested, telemetry.PropagationSeconds}
+	written := []string{telemetry.UnusableLists, telemetry.RejectedPrincipals, telemetry.RestoredPolicies, telemetry.Requested, telemetry.PropagationSeconds}
 	for _, outcome := range reconcile.Outcomes() {
-		ours = append(ours, onrepo.MetricName(outcome))
+		written = append(written, onrepo.MetricName(outcome))
 	}
 	alarms := map[string]bool{}
 	var shown []string
@@ -120,8 +120,8 @@ func TestTheDashboardShowsWhatThereIs(t *testing.T) {
 			}
 			if before[0] == telemetry.Namespace {
 				shown = append(shown, before[1])
-				if !slices.Contains(ours, before[1]) || before[2] != "Stack" || before[3] != "stack" {
-					t.Errorf("nobody writes the metric %q", before)
+				if !slices.Contains(written, before[1]) || before[2] != "Stack" || before[3] != "stack" {
+					t.Errorf("no function writes the metric %q", before)
 				}
 			}
 		}

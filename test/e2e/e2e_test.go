@@ -52,7 +52,7 @@ func (r registry) must(err error) {
 	}
 }
 
-// repository makes a repository of which no event tells.
+// repository creates a repository without an event.
 func (r registry) repository(name, document string) {
 	r.t.Helper()
 	_, err := r.ECR.CreateRepository(r.t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name})
@@ -63,7 +63,7 @@ func (r registry) repository(name, document string) {
 	}
 }
 
-// list writes a list of which no event tells.
+// list writes a list without an event.
 func (r registry) list(name, value string) {
 	r.t.Helper()
 	_, err := r.SSM.PutParameter(r.t.Context(), &ssm.PutParameterInput{
@@ -92,7 +92,7 @@ func (r registry) activity() localaws.Activity {
 	return activity
 }
 
-// consumers returns the principals of our statement for accounts in a repository's policy.
+// consumers returns the principals of the managed statement for accounts in a repository's policy.
 func (r registry) consumers(name string) string {
 	r.t.Helper()
 	document, _, err := r.Policy(r.t.Context(), name)
@@ -116,18 +116,18 @@ func (r registry) consumers(name string) string {
 	return strings.NewReplacer("arn:aws:iam::", "", ":root", "").Replace(strings.Join(accounts, " "))
 }
 
-// outcomes returns what the log says of the repositories.
+// outcomes returns the outcomes of the repositories in the log.
 func outcomes(activity localaws.Activity) []string {
-	var said []string
+	var outcomes []string
 	for _, invocation := range activity.Of(localaws.OnRepo) {
 		for _, line := range invocation.Logs {
 			if line.Fields["msg"] == "repository processed" {
-				said = append(said, line.Fields["repository"].(string)+" "+line.Fields["outcome"].(string))
+				outcomes = append(outcomes, line.Fields["repository"].(string)+" "+line.Fields["outcome"].(string))
 			}
 		}
 	}
-	slices.Sort(said)
-	return said
+	slices.Sort(outcomes)
+	return outcomes
 }
 
 func sample(t *testing.T, name string) []byte {
@@ -181,7 +181,7 @@ func TestEverySample(t *testing.T) {
 		"list-created":                         {"OnAccountFunctionListChanged", both},
 		"list-updated":                         {"OnAccountFunctionListChanged", both},
 		"list-deleted":                         {"OnAccountFunctionListChanged", both}, // an old event: the list is there
-		"list-of-namespace-updated":            {"OnAccountFunctionListChanged", onlyTeam},
+		"namespace-list-updated":               {"OnAccountFunctionListChanged", onlyTeam},
 		"schedule":                             {"OnAccountFunctionSchedule", both},
 	}
 	for _, name := range sampleNames(t, "") {
@@ -189,7 +189,7 @@ func TestEverySample(t *testing.T) {
 			r := registry{r.AWS, t}
 			w, ok := want[name]
 			if !ok {
-				t.Fatal("this test doesn't say what the sample does")
+				t.Fatal("this test has no expectation for the sample")
 			}
 			for _, repository := range strings.Fields(both) { // so that there is something to do
 				_, _ = r.ECR.DeleteRepositoryPolicy(t.Context(), &ecr.DeleteRepositoryPolicyInput{RepositoryName: &repository})
@@ -229,7 +229,7 @@ func TestEverySample(t *testing.T) {
 			}
 		})
 	}
-	t.Run("source of replication", func(t *testing.T) { // assumed; no sample of AWS has it
+	t.Run("source of replication", func(t *testing.T) { // assumed: AWS has no sample of it
 		r := registry{r.AWS, t}
 		replicated := bytes.Replace(sample(t, "create-repository-replication"), []byte(`"aws.ecr"`), []byte(`"aws.replication.ecr"`), 1)
 		r.must(r.Publish(t.Context(), replicated))
@@ -259,7 +259,7 @@ func TestEverySample(t *testing.T) {
 	}
 }
 
-const foreignPolicy = `{"Version":"2008-10-17","Id":"team","Statement":[` +
+const unmanagedPolicy = `{"Version":"2008-10-17","Id":"team","Statement":[` +
 	`{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},` +
 	`"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],` +
 	`"Condition":{"StringLike":{"aws:sourceArn":"arn:aws:lambda:eu-central-1:123456789012:function:*"}}}]}`
@@ -269,9 +269,9 @@ func TestLists(t *testing.T) {
 	r := start(t, nil)
 	ctx := t.Context()
 	r.repository("bare", "")
-	r.repository("foreign", foreignPolicy)
+	r.repository("unmanaged", unmanagedPolicy)
 	statement := func() string {
-		document, _, err := r.Policy(ctx, "foreign")
+		document, _, err := r.Policy(ctx, "unmanaged")
 		r.must(err)
 		var decoded struct{ Statement []json.RawMessage }
 		r.must(json.Unmarshal([]byte(document), &decoded))
@@ -282,13 +282,13 @@ func TestLists(t *testing.T) {
 		t.Helper()
 		r.must(do())
 		activity := r.settle()
-		for _, repository := range []string{"bare", "foreign"} {
+		for _, repository := range []string{"bare", "unmanaged"} {
 			if got := r.consumers(repository); got != consumers {
 				t.Errorf("%s: %s may be pulled by %q, want %q", what, repository, got, consumers)
 			}
 		}
 		if got := statement(); got != original {
-			t.Errorf("%s: the foreign statement became %s", what, got)
+			t.Errorf("%s: the unmanaged statement became %s", what, got)
 		}
 		return activity
 	}
@@ -308,7 +308,7 @@ func TestLists(t *testing.T) {
 	}
 	step("an account leaves", write("222222222222"), "222222222222")
 	for what, value := range map[string]string{
-		"empty":        "# nobody",
+		"empty":        "# empty",
 		"malformed":    "222222222222,*",
 		"own only":     localaws.Account,
 		"none and one": "none,222222222222",
@@ -319,11 +319,11 @@ func TestLists(t *testing.T) {
 	unusable("fixed", step("fixed", write("222222222222"), "222222222222"), 0.0)
 	unusable("deleted", step("deleted", func() error { return r.DeleteList(ctx, accountList) }, "222222222222"), 1.0)
 	unusable("that alarm stays", step("the schedule, without a list", func() error { return r.Tick(ctx) }, "222222222222"), nil)
-	activity := step("written anew", write("333333333333"), "333333333333")
-	if got := outcomes(activity); !slices.Equal(got, []string{"bare updated", "foreign updated"}) {
+	activity := step("written again", write("333333333333"), "333333333333")
+	if got := outcomes(activity); !slices.Equal(got, []string{"bare updated", "unmanaged updated"}) {
 		t.Errorf("outcomes %q", got)
 	}
-	if got := outcomes(step("nothing new", func() error { return r.Tick(ctx) }, "333333333333")); !slices.Equal(got, []string{"bare unchanged", "foreign unchanged"}) {
+	if got := outcomes(step("nothing new", func() error { return r.Tick(ctx) }, "333333333333")); !slices.Equal(got, []string{"bare unchanged", "unmanaged unchanged"}) {
 		t.Errorf("outcomes %q", got)
 	}
 	step("none", write("none"), "")
@@ -385,7 +385,7 @@ func manyAccounts(n int) string {
 	return strings.Join(ids, ",")
 }
 
-// logs tells whether a function wrote a line with the member.
+// logs reports whether a function wrote a line with the member.
 // metric returns what a function counted or measured last; nil if it didn't.
 func metric(activity localaws.Activity, function, name string) any {
 	var value any
@@ -402,7 +402,7 @@ func metric(activity localaws.Activity, function, name string) any {
 func TestObserve(t *testing.T) {
 	r := start(t, map[string]string{"Mode": "observe", "Exclude": "**/scratch-*", "GrantStyle": "condition", "LambdaStatement": "off",
 		"ExtraActions": "ecr:DescribeImages,ecr:ListImages"})
-	r.repository("api", foreignPolicy)
+	r.repository("api", unmanagedPolicy)
 	r.repository("team/scratch-1", "")
 	r.must(r.PutList(t.Context(), accountList, "111111111111"))
 	if got := outcomes(r.settle()); !slices.Equal(got, []string{"api would-update"}) {
@@ -435,7 +435,7 @@ func TestRestored(t *testing.T) {
 		do       func() error
 		restored any
 	}{
-		{"statements removed", func() error { return r.SetPolicy(t.Context(), "api", foreignPolicy) }, 1.0},
+		{"statements removed", func() error { return r.SetPolicy(t.Context(), "api", unmanagedPolicy) }, 1.0},
 		{"policy deleted", func() error { return r.DeletePolicy(t.Context(), "api") }, 1.0},
 		{"nothing changed", func() error {
 			document, _, err := r.Policy(t.Context(), "api")

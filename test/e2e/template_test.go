@@ -224,7 +224,7 @@ type metricQuery struct {
 	}
 }
 
-// describe says what an alarm is about, in a line.
+// describe returns an alarm in one line.
 func (a alarm) describe(t *testing.T) string {
 	t.Helper()
 	comparisons := map[string]string{"GreaterThanThreshold": "above", "LessThanThreshold": "below"}
@@ -306,7 +306,7 @@ func TestListParameters(t *testing.T) {
 	checkAllowed(t, tmpl, "Exclude", map[string]bool{"": true, "**/scratch-*": true, "a,b": true, ",": false, "a b": false})
 }
 
-// The partition is what AWS says it is.
+// The partition is the one of the stack.
 func TestEveryPartitionIsTaken(t *testing.T) {
 	tmpl := translated(t)
 	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc", "aws-next-b"} {
@@ -439,11 +439,11 @@ func describe(t *testing.T, raw json.RawMessage) string {
 	if err := json.Unmarshal(raw, &statement); err != nil {
 		t.Fatal(err)
 	}
-	said := strings.Join([]string{statement.Sid, statement.Effect, compact(t, statement.Action), compact(t, statement.Resource)}, " ")
+	text := strings.Join([]string{statement.Sid, statement.Effect, compact(t, statement.Action), compact(t, statement.Resource)}, " ")
 	if statement.Condition != nil {
-		said += " if " + compact(t, statement.Condition)
+		text += " if " + compact(t, statement.Condition)
 	}
-	return said
+	return text
 }
 
 func compact(t *testing.T, raw json.RawMessage) string {

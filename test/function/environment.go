@@ -8,7 +8,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// List is the name of the account list that Environment tells the functions.
+// List is the name of the account list in the Environment of the functions.
 const List = "/ecr-pull-policy/accounts"
 
 // Serve serves the cloud to processes on this machine until close is called.

@@ -78,6 +78,6 @@ func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	case <-f.exited:
 		return nil, errors.New("the function ended while it handled an event")
 	case <-ctx.Done():
-		return nil, fmt.Errorf("the function gives no answer: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("the function doesn't respond: %w", context.Cause(ctx))
 	}
 }

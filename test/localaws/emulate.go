@@ -16,7 +16,7 @@ func (a *AWS) Emulate(ctx context.Context, function Function, command ...string)
 	return &Emulator{e}, nil
 }
 
-// Invoke invokes the function once. The error says why it could not; the function's own is in the invocation.
+// Invoke invokes the function once. The error is nil if the function was invoked; its own error is in the invocation.
 func (e *Emulator) Invoke(ctx context.Context, payload []byte) (Invocation, error) {
 	return e.emulator.invoke(ctx, payload)
 }

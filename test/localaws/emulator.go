@@ -129,8 +129,8 @@ func (e *emulator) stop() {
 	e.file.Close()
 }
 
-// invoke invokes the function once, after the invocations that came first. The error says why it could not; the
-// function's own error is in the invocation.
+// invoke invokes the function once, after earlier invocations have ended. The error is nil if the function was invoked;
+// its own error is in the invocation.
 func (e *emulator) invoke(ctx context.Context, payload []byte) (Invocation, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

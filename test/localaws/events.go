@@ -258,7 +258,7 @@ func (a *AWS) CreateRepository(ctx context.Context, name string) error {
 	return a.publish(ctx, event)
 }
 
-// PushImage publishes the event of an image that was pushed. There is no image.
+// PushImage publishes the event of a pushed image, without an image.
 func (a *AWS) PushImage(ctx context.Context, repository string) error {
 	event, err := newEvent(a.Region, "aws.ecr", "ECR Image Action", nil, imageAction{
 		ActionType:     "PUSH",

@@ -136,7 +136,7 @@ func (m *moto) answers(ctx context.Context) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// freePorts returns ports that nobody listened on a moment ago.
+// freePorts returns ports that aren't in use.
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, n)
 	for i := range ports {

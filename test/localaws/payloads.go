@@ -74,7 +74,7 @@ type FailureRecord struct {
 	ResponsePayload json.RawMessage `json:"responsePayload,omitempty"`
 }
 
-// RequestContext says which event Lambda gave up on, and why.
+// RequestContext identifies the event that Lambda gave up on, and the reason.
 type RequestContext struct {
 	RequestID              string `json:"requestId"`
 	FunctionARN            string `json:"functionArn"`

@@ -53,8 +53,8 @@ type Invocation struct {
 // router brings events from rules to their targets, and messages from queues to functions: what EventBridge and
 // Lambda do in AWS, and moto doesn't.
 //
-// Every target of a rule is replaced by one queue, and each message in it says which target it is for. So nothing but
-// moto's matching of the template's own patterns decides what is delivered.
+// Every target of a rule is replaced by one queue, and each message in it contains its target. Therefore, only the
+// patterns of the template determine which events are delivered.
 type router struct {
 	stack      *Stack
 	sqs        *sqs.Client
@@ -435,9 +435,9 @@ func (r *router) take(anyway bool) (Activity, error) {
 	return activity, err
 }
 
-// quiet is exact: a message leaves its queue only after its effects are there, so while the queues were looked at one
-// by one, nothing can have moved from one that was still to be seen to one that had been seen, unless work was in
-// flight at the beginning or was begun meanwhile.
+// quiet is exact: a message leaves its queue only after its effects are complete. While the queues are checked one by
+// one, no message can move from a queue that is still to be checked to one that has been checked, unless work was in
+// flight at the beginning or was started in the meantime.
 func (r *router) quiet(ctx context.Context) (bool, error) {
 	inFlight, before := r.progress()
 	if inFlight > 0 {

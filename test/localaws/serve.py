@@ -1,4 +1,4 @@
-"""Runs moto's server, with its arguments. Two things are mended before: moto describes the parameters of a stack that
+"""Runs moto's server, with its arguments. Two things are fixed before: moto describes the parameters of a stack that
 are lists as Python writes lists, and feeds a mapped queue to the function in Docker."""
 
 import sys
@@ -19,7 +19,7 @@ def parameter_list(stack):
 
 
 Stack.parameter_list = property(parameter_list)
-# The mapping is there to be looked at. That the queue is emptied into the function is played in Go.
+# The mapping is only for reading. The router, in Go, polls the queue and invokes the function.
 Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, mappings: None)
 
 sys.exit(main())

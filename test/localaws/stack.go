@@ -67,7 +67,7 @@ type EventSource struct {
 	Function         string // logical ID
 	QueueARN         string
 	BatchSize        int
-	PartialResponses bool // the function says which messages of a batch failed
+	PartialResponses bool // the function returns which messages of a batch failed
 }
 
 // functionOf returns the function that has the ARN.

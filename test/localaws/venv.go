@@ -154,8 +154,8 @@ func (v Venv) stampFile() string {
 	return filepath.Join(v.Dir, stampName)
 }
 
-// wantedStamp says what the environment has to be made from: the requirements, and the place, because an environment
-// can't be moved.
+// wantedStamp returns what the environment depends on: the requirements, and the path, because an environment can't be
+// moved.
 func (v Venv) wantedStamp() (string, error) {
 	text, err := os.ReadFile(filepath.Join(v.root, v.requirements))
 	if err != nil {

@@ -65,9 +65,9 @@ func rollOut(t *testing.T, n int) measured {
 	}
 	took := time.Since(started)
 
-	var said struct{ Requested int }
-	if err := json.Unmarshal(response, &said); err != nil || said.Requested != n {
-		t.Errorf("onaccount says %s, want %d requested", response, n)
+	var result struct{ Requested int }
+	if err := json.Unmarshal(response, &result); err != nil || result.Requested != n {
+		t.Errorf("onaccount returned %s, want %d requested", response, n)
 	}
 	times := make(map[string]int, n)
 	for _, published := range cloud.Published() {

@@ -28,14 +28,14 @@ import (
 type AWS struct {
 	Account, Region string
 
-	// OnCall, if set, sees every call before it is carried out and says how it goes wrong.
+	// OnCall, if set, is called before every call, and returns the fault to inject.
 	OnCall func(context.Context, Call) Fault
 
 	// OnDone, if set, sees every call that was carried out, and the error that AWS answers it with, even if a Fault
 	// keeps the answer from the caller.
 	OnDone func(context.Context, Call, error)
 
-	// EntryFails, if set, says which entries of a PutEvents call fail though the call succeeds.
+	// EntryFails, if set, reports whether an entry of a PutEvents call fails although the call succeeds.
 	EntryFails func(index int) bool
 
 	// Limits, by operation, are the rates beyond which AWS throttles calls.
@@ -78,7 +78,7 @@ type Call struct {
 type Fault struct {
 	Code       string // of the error that is answered: ThrottlingException, …
 	Status     int    // HTTP status of the answer; 400 if it is not set
-	Lost       bool   // there is no answer: the connection breaks
+	Lost       bool   // there is no response: the connection breaks
 	Afterwards bool   // the call was carried out all the same
 	Stale      bool   // GetRepositoryPolicy succeeds and returns the policy before the last write
 }
@@ -101,10 +101,10 @@ func (a *AWS) Calls() map[string]int {
 	return maps.Clone(a.calls)
 }
 
-// Retries returns how many of the calls were not the first attempt, as the SDK says of itself.
+// Retries returns how many of the calls were not the first attempt, according to the SDK's request header.
 //
 // Even where nothing fails there may be some: over a network, smithy-go closes a request's body as soon as the answer
-// begins. If net/http has not yet looked for that body's end, it takes the EOF for a failed write and drops the
+// begins. If net/http has not yet reached the end of that body, it takes the EOF for a failed write and drops the
 // connection, and the rest of a large answer with it. It takes a server that answers within microseconds.
 //
 // https://github.com/aws/aws-sdk-go-v2/issues/2737
@@ -130,7 +130,7 @@ type failure struct {
 
 func (f *failure) Error() string { return f.code + ": " + f.message }
 
-func refuse(code, format string, args ...any) error {
+func reject(code, format string, args ...any) error {
 	return &failure{status: http.StatusBadRequest, code: code, message: fmt.Sprintf(format, args...)}
 }
 
@@ -194,7 +194,7 @@ func (a *AWS) call(request *http.Request, body []byte) (any, error) {
 		return nil, err
 	}
 	if throttled {
-		return nil, refuse("ThrottlingException", "Rate exceeded")
+		return nil, reject("ThrottlingException", "Rate exceeded")
 	}
 	call := Call{Operation: operation, Body: body}
 	var fault Fault
@@ -221,7 +221,7 @@ func (a *AWS) call(request *http.Request, body []byte) (any, error) {
 		if status == 0 {
 			status = http.StatusBadRequest
 		}
-		return nil, &failure{status: status, code: fault.Code, message: "stubaws was told to"}
+		return nil, &failure{status: status, code: fault.Code, message: "stubaws: injected fault"}
 	}
 	return answer, nil
 }
@@ -256,14 +256,14 @@ func (a *AWS) carryOut(operation string, body []byte, stale bool) (any, error) {
 	case "PutEvents":
 		return with(body, a.putEvents)
 	default:
-		return nil, refuse("UnknownOperationException", "stubaws knows no %q", operation)
+		return nil, reject("UnknownOperationException", "stubaws doesn't support %q", operation)
 	}
 }
 
 func with[I, O any](body []byte, operation func(I) (O, error)) (any, error) {
 	var input I
 	if err := json.Unmarshal(body, &input); err != nil {
-		return nil, refuse("SerializationException", "%v", err)
+		return nil, reject("SerializationException", "%v", err)
 	}
 	return operation(input)
 }

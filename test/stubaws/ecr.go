@@ -53,7 +53,7 @@ func (a *AWS) DeleteRepository(name string) {
 	}
 }
 
-// Policy returns the policy of a repository, "" for none; ok is false if there is no such repository.
+// Policy returns the policy of a repository, or "" if it has none. ok is false if the repository doesn't exist.
 func (a *AWS) Policy(repository string) (document string, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -61,14 +61,14 @@ func (a *AWS) Policy(repository string) (document string, ok bool) {
 	return document, ok
 }
 
-// SetPolicy makes the policy of a repository what somebody else wrote, without any check.
+// SetPolicy sets the policy of a repository as another tool would, without checks.
 func (a *AWS) SetPolicy(repository, document string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.repositories.store(repository, document)
 }
 
-// ClosePrincipal makes ECR refuse every policy that names the principal, an account ID or an ARN, until
+// ClosePrincipal makes ECR reject every policy that names the principal, an account ID or an ARN, until
 // OpenPrincipal.
 func (a *AWS) ClosePrincipal(principal string) {
 	a.mu.Lock()
@@ -111,7 +111,7 @@ func (a *AWS) describeRepositories(input describeRepositoriesInput) (describeRep
 	case size == 0:
 		size = 100
 	case size < 1 || size > 1000:
-		return describeRepositoriesOutput{}, refuse("InvalidParameterException", "maxResults %d is not 1 to 1000", size)
+		return describeRepositoriesOutput{}, reject("InvalidParameterException", "maxResults %d is not 1 to 1000", size)
 	}
 	// The token is the name that comes next, so that a page is stable while repositories come and go.
 	start, _ := slices.BinarySearch(a.repositories.names, input.NextToken)
@@ -130,7 +130,7 @@ func (a *AWS) describeRepositories(input describeRepositoriesInput) (describeRep
 func (a *AWS) policyOf(name string) (string, error) {
 	document, ok := a.repositories.policies[name]
 	if !ok {
-		return "", refuse("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, a.Account)
+		return "", reject("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, a.Account)
 	}
 	if document == "" {
 		return "", a.noPolicy(name)
@@ -139,7 +139,7 @@ func (a *AWS) policyOf(name string) (string, error) {
 }
 
 func (a *AWS) noPolicy(name string) error {
-	return refuse("RepositoryPolicyNotFoundException", "Repository policy does not exist for the repository with name '%s' in the registry with id '%s'", name, a.Account)
+	return reject("RepositoryPolicyNotFoundException", "Repository policy does not exist for the repository with name '%s' in the registry with id '%s'", name, a.Account)
 }
 
 func (a *AWS) getRepositoryPolicy(input repositoryInput) (repositoryOutput, error) {
@@ -174,16 +174,16 @@ func (a *AWS) setRepositoryPolicy(input repositoryInput) (repositoryOutput, erro
 		return repositoryOutput{}, err
 	}
 	if input.Force {
-		return repositoryOutput{}, refuse("InvalidParameterException", "stubaws: nobody here may set force")
+		return repositoryOutput{}, reject("InvalidParameterException", "stubaws: force must not be set")
 	}
 	if n := utf8.RuneCountInString(input.PolicyText); n > maxPolicyCharacters {
-		return repositoryOutput{}, refuse("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Member must have length less than or equal to %d'", maxPolicyCharacters)
+		return repositoryOutput{}, reject("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Member must have length less than or equal to %d'", maxPolicyCharacters)
 	}
 	if !isPolicy(input.PolicyText) {
-		return repositoryOutput{}, refuse("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'")
+		return repositoryOutput{}, reject("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'")
 	}
 	if a.namesMissingPrincipal(input.PolicyText) {
-		return repositoryOutput{}, refuse("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'")
+		return repositoryOutput{}, reject("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'")
 	}
 	stored := reserialise(input.PolicyText)
 	a.repositories.store(input.RepositoryName, stored)
@@ -197,8 +197,8 @@ func isPolicy(document string) bool {
 
 var root = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):root$`)
 
-// namesMissingPrincipal looks for principals that don't exist, and for the unique IDs that are left of deleted ones,
-// in the principals of all statements. Which one it was ECR doesn't say.
+// namesMissingPrincipal reports whether a statement has a principal that doesn't exist, or the unique ID of a deleted
+// one.
 func (a *AWS) namesMissingPrincipal(document string) bool {
 	var policy struct {
 		Statement []struct{ Principal json.RawMessage }

@@ -12,7 +12,7 @@ const (
 	maxEventBytes   = 256 * 1024
 )
 
-// Event is what somebody published.
+// Event is a published event.
 type Event struct {
 	Source     string
 	DetailType string
@@ -43,14 +43,14 @@ type putEventsOutput struct {
 
 func (a *AWS) putEvents(input putEventsInput) (putEventsOutput, error) {
 	if n := len(input.Entries); n < 1 || n > maxEventEntries {
-		return putEventsOutput{}, refuse("ValidationException", "%d entries, not 1 to %d", n, maxEventEntries)
+		return putEventsOutput{}, reject("ValidationException", "%d entries, not 1 to %d", n, maxEventEntries)
 	}
 	size := 0
 	for _, entry := range input.Entries {
 		size += len(entry.Source) + len(entry.DetailType) + len(entry.Detail)
 	}
 	if size > maxEventBytes {
-		return putEventsOutput{}, refuse("ValidationException", "Total size of the entries in the request is over the limit: %d bytes", size)
+		return putEventsOutput{}, reject("ValidationException", "Total size of the entries in the request is over the limit: %d bytes", size)
 	}
 	var output putEventsOutput
 	for i, entry := range input.Entries {
@@ -73,7 +73,7 @@ func (a *AWS) Envelope(event Event, resources ...string) []byte {
 		"source": event.Source, "detail-type": event.DetailType, "detail": json.RawMessage(event.Detail),
 	})
 	if err != nil {
-		panic(err) // the detail is no JSON: a mistake of the test
+		panic(err) // the detail isn't JSON, which is an error in the test
 	}
 	return envelope
 }

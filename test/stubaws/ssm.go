@@ -81,7 +81,7 @@ type getParametersOutput struct {
 
 func (a *AWS) getParameters(input getParametersInput) (getParametersOutput, error) {
 	if n := len(input.Names); n < 1 || n > maxNamesPerGet {
-		return getParametersOutput{}, refuse("ValidationException", "%d names, not 1 to %d", n, maxNamesPerGet)
+		return getParametersOutput{}, reject("ValidationException", "%d names, not 1 to %d", n, maxNamesPerGet)
 	}
 	var output getParametersOutput
 	for _, name := range input.Names {
@@ -132,7 +132,7 @@ type getParameterHistoryInput struct {
 func (a *AWS) getParameterHistory(input getParameterHistoryInput) (parametersPage, error) {
 	p := a.parameters[input.Name]
 	if p == nil {
-		return parametersPage{}, refuse("ParameterNotFound", "")
+		return parametersPage{}, reject("ParameterNotFound", "")
 	}
 	start, _ := strconv.Atoi(input.NextToken)
 	start = min(start, len(p.versions))

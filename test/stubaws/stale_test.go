@@ -35,7 +35,7 @@ func TestStale(t *testing.T) {
 	}{
 		{"no repository", func() error { return nil }, "unknown", "unknown"},
 		{"created", func() error { cloud.CreateRepository("api"); return nil }, "none", "none"},
-		{"policy set by somebody", func() error { cloud.SetPolicy("api", first); return nil }, first, "none"},
+		{"policy set by another tool", func() error { cloud.SetPolicy("api", first); return nil }, first, "none"},
 		{"policy set", func() error {
 			_, err := client.SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("api"), PolicyText: aws.String(second)})
 			return err

@@ -56,8 +56,8 @@ func TestInstructions(t *testing.T) {
 	if granted := strings.Count(output, `"Sid":"EcrPullPolicyAccounts"`); granted != 2 {
 		t.Errorf("%d policies grant, want one that was applied and one that was requested:\n%s", granted, output)
 	}
-	if said := containerInstructions(locals[0], files[0]); !strings.Contains(said, "--env-vars "+files[0]) {
-		t.Error(said)
+	if instructions := containerInstructions(locals[0], files[0]); !strings.Contains(instructions, "--env-vars "+files[0]) {
+		t.Error(instructions)
 	}
 	// Functions in containers don't find AWS where it is for this machine.
 	command := exec.CommandContext(t.Context(), "bash", "-c", ".venv/bin/aws ecr describe-repositories --repository-names team-a/api")

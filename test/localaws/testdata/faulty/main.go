@@ -1,4 +1,4 @@
-// Command faulty is a Lambda function that fails as its payload says: anywhere in it, "faulty": "error", "panic",
+// Command faulty is a Lambda function that fails as its payload specifies: anywhere in it, "faulty": "error", "panic",
 // "exit" or "sleep" makes it do so. Of a batch it reports the messages that have "faulty": "item".
 package main
 
