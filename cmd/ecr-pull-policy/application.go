@@ -52,7 +52,7 @@ func (a *application) planned() []plan.Repository {
 	var planned []plan.Repository
 	for _, name := range slices.Sorted(maps.Keys(a.results)) {
 		if r := a.results[name]; changed(r) {
-			planned = append(planned, plan.Changed(a.standard, name, r.Before, policy.Change{Document: r.After, Added: r.Added, Removed: r.Removed}))
+			planned = append(planned, plan.Changed(a.standard.Registry, name, r.Before, policy.Change{Document: r.After, Added: r.Added, Removed: r.Removed}))
 		}
 	}
 	return planned

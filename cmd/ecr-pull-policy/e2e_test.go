@@ -190,7 +190,7 @@ func TestCommands(t *testing.T) {
 	out, _ = w.run(2, "plan", "--accounts", "111111111111,333333333333", "--include", "shop/service-000?", "--all")
 	contains(t, out, "shop/service-0007\n  accounts, roles and users (EcrPullPolicyAccounts)\n    - role arn:aws:iam::222222222222:role/deploy\n    + account 333333333333\n")
 	_, errOut = w.run(1, "plan", "--accounts", "1111")
-	contains(t, errOut, "an account ID has 12 digits")
+	contains(t, errOut, "invalid account ID; expected 12 digits, found 4")
 
 	w.audits()
 

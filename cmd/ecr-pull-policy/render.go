@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/pretty"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 func newRender(f *flags) *cobra.Command {
@@ -43,7 +44,7 @@ Exit status:
 		if lists.Version(repository) == "" {
 			return fmt.Errorf("no account list for %s can be used, so there is no policy to print", repository)
 		}
-		change, err := s.Standard.Merge("", lists.Listed(repository))
+		change, err := s.Standard.Merge(policy.Document{}, lists.Listed(repository))
 		if err != nil {
 			return fmt.Errorf("make policy of %s: %w", repository, err)
 		}

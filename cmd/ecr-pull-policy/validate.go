@@ -195,7 +195,7 @@ func validate(out, errOut io.Writer, file, text string, standard policy.Standard
 	if err := checkLength(text); err != nil {
 		return list, reportProblems(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
-	change, err := standard.Merge("", []policy.Listed{{Consumers: &list.Consumers}})
+	change, err := standard.Merge(policy.Document{}, []policy.Listed{{Consumers: &list.Consumers}})
 	if err != nil {
 		return list, reportProblems(errOut, file, []policy.Problem{{Reason: err.Error()}})
 	}
@@ -225,10 +225,11 @@ func reportProblems(errOut io.Writer, file string, problems []policy.Problem) er
 
 // showPolicy writes the grants of a policy, its size, and the document.
 func showPolicy(out io.Writer, document string, standard policy.Standard) error {
-	grants, err := standard.Explain(document)
+	parsed, err := policy.ParseDocument(document, standard.Registry)
 	if err != nil {
 		return err
 	}
+	grants := parsed.Grants()
 	if len(grants) == 0 {
 		fmt.Fprintln(out, "The list revokes all grants. Policies that have no unmanaged statements will be deleted.")
 		return nil

@@ -37,18 +37,18 @@ func TestValidate(t *testing.T) {
 		"partition": {"111111111111", []string{"--region", "cn-north-1"}, 0, []string{"arn:aws-cn:iam::111111111111:root"}},
 		"none":      {"none", nil, 0, []string{"names nobody", "The list revokes all grants."}},
 		"own account": {"111111111111 222222222222", []string{"--account-id", "222222222222"}, 0, []string{
-			"note: dropped 222222222222"}},
+			"note: ignored 222222222222"}},
 		"a long comment": {"111111111111 # " + strings.Repeat("x", 5000), nil, 0, []string{"advanced tier"}},
 		"every problem": {"11111111111, *\n  lambda.amazonaws.com", nil, 1, []string{
-			`-:1:1: "11111111111": an account ID has 12 digits`, `-:1:14: "*": would let every AWS account pull`, `-:2:3: "lambda.amazonaws.com": is a service`}},
+			`-:1:1: "11111111111": invalid account ID; expected 12 digits, found 11`, `-:1:14: "*": all AWS accounts can't be listed`, `-:2:3: "lambda.amazonaws.com": AWS services can't be listed`}},
 		"no defaults": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", ""}, 0, []string{
 			"valid: "}},
-		"own account alone":       {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: names the registry's own account alone"}},
+		"own account alone":       {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: the only entry is the registry's own account"}},
 		"flag of another command": {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include; run 'ecr-pull-policy validate --help' for usage"}},
 		"stack":                   {"111111111111", []string{"--stack", "other"}, 1, []string{"--stack requires --check-principals; without it, validate runs offline"}},
 		"profile":                 {"111111111111", []string{"--profile", "other"}, 1, []string{"--profile requires --check-principals"}},
 		"unknown Region":          {"111111111111", []string{"--region", "eu-cnetral-1x"}, 1, []string{`"eu-cnetral-1x": unknown Region; check the spelling`}},
-		"empty":                   {" \n", nil, 1, []string{"-: names nobody"}},
+		"empty":                   {" \n", nil, 1, []string{"-: no entries; to revoke all grants, write none"}},
 		"too many":                {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
 		"too long":                {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter can hold only 8192"}},
 		"unknown setting":         {"111111111111", []string{"--grant-style", "open"}, 1, []string{`unknown grant style "open"`}},

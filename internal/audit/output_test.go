@@ -22,7 +22,7 @@ const hostile = `</script><img src=x onerror=alert(1)>`
 func sampleReport(t *testing.T) audit.Report {
 	t.Helper()
 	lists := saying(accounts())
-	change, err := standard().Merge(`{"Statement":[
+	document := merge(t, `{"Statement":[
 		{"Sid":"`+hostile+`","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"`+hostile+`","Condition":{"`+hostile+`":{"`+hostile+`":"`+hostile+`"}}},
 		{"Sid":"=cmd|' /C calc'!A0","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"ecr:*"},
 		{"Sid":"\u001b[31mred","Effect":"Deny","NotPrincipal":{"AWS":"111111111111"},"Action":"ecr:PutImage"},
@@ -31,11 +31,8 @@ func sampleReport(t *testing.T) audit.Report {
 		{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}}},
 		{"Effect":"Perhaps"}
 	]}`, lists)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return run(t,
-		audit.Document{Repository: "team/api", Text: change.Document, Lists: lists},
+		audit.Document{Repository: "team/api", Text: document, Lists: lists},
 		audit.Document{Repository: "team/none", Lists: lists},
 		audit.Document{Repository: "team/scratch", Lists: lists, OutOfScope: true},
 		audit.Document{Repository: hostile, Err: errors.New(hostile)},

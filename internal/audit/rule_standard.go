@@ -14,7 +14,7 @@ func unreadable(what string, err error) mark {
 }
 
 func noPolicy(standard policy.Standard, d Document) mark {
-	if change, err := standard.Merge("", d.Lists); err == nil && !change.Changed {
+	if change, err := standard.Merge(policy.Document{}, d.Lists); err == nil && !change.Changed {
 		return mark{Low, NoPolicy, "It has no policy, and no account list names anybody: no other account may pull."}
 	}
 	return mark{Medium, NoPolicy, "It has no policy: the consumers on the account list may not pull."}

@@ -65,7 +65,7 @@ func review(standard policy.Standard, d Document) (Repository, []Finding) {
 	repository.Statements = statements
 
 	var findings []Finding
-	change, err := standard.Merge(d.Text, d.Lists)
+	change, err := merge(standard, d)
 	if m, ok := drift(change, err); ok && !d.OutOfScope {
 		findings = whole(m)
 	}
@@ -81,6 +81,14 @@ func review(standard policy.Standard, d Document) (Repository, []Finding) {
 		}
 	}
 	return repository, findings
+}
+
+func merge(standard policy.Standard, d Document) (policy.Change, error) {
+	existing, err := policy.ParseDocument(d.Text, standard.Registry)
+	if err != nil {
+		return policy.Change{}, err
+	}
+	return standard.Merge(existing, d.Lists)
 }
 
 func totals(report Report) Totals {

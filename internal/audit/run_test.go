@@ -143,11 +143,7 @@ func TestStatements(t *testing.T) {
 			}
 			text := `{"Version":"2012-10-17","Statement":[` + c.statement + `]}`
 			if !strings.Contains(c.statement, policy.SidPrefix) {
-				change, err := standard().Merge(text, saying(list))
-				if err != nil {
-					t.Fatal(err)
-				}
-				text = change.Document
+				text = merge(t, text, saying(list))
 			}
 			report := run(t, audit.Document{Repository: "r", Text: text, Lists: saying(list)})
 			if got := said(report); !slices.Equal(got, c.want) {
@@ -158,11 +154,8 @@ func TestStatements(t *testing.T) {
 }
 
 func TestRepositories(t *testing.T) {
-	follows, err := standard().Merge("", saying(accounts()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.Replace(follows.Document, "111111111111", "222222222222", 1)
+	follows := merge(t, "", saying(accounts()))
+	changed := strings.Replace(follows, "111111111111", "222222222222", 1)
 	onTheList := saying(accounts())
 	full := `{"Statement":` + allow(own, `"Action":"`+strings.Repeat("x", policy.MaxDocumentCharacters-200)+`"`) + `}`
 
@@ -170,15 +163,15 @@ func TestRepositories(t *testing.T) {
 		document audit.Document
 		want     []string
 	}{
-		"as the standard has it":             {document: audit.Document{Text: follows.Document, Lists: onTheList}},
+		"as the standard has it":             {document: audit.Document{Text: follows, Lists: onTheList}},
 		"no policy":                          {document: audit.Document{Lists: onTheList}, want: []string{"medium no-policy"}},
 		"no policy for nobody":               {document: audit.Document{Lists: saying(nobody())}, want: []string{"low no-policy"}},
 		"no policy out of scope":             {document: audit.Document{Lists: onTheList, OutOfScope: true}},
 		"policy missing a statement":         {document: audit.Document{Text: `{"Statement":[` + allow(own, pullActions) + `]}`, Lists: onTheList}, want: []string{"medium drift"}},
 		"differing, out of scope":            {document: audit.Document{Text: `{"Statement":[]}`, Lists: onTheList, OutOfScope: true}},
-		"statement that nobody wants":        {document: audit.Document{Text: follows.Document, Lists: saying(nobody())}, want: []string{"high outside-list", "medium drift"}},
+		"statement that nobody wants":        {document: audit.Document{Text: follows, Lists: saying(nobody())}, want: []string{"high outside-list", "medium drift"}},
 		"statement changed":                  {document: audit.Document{Text: changed, Lists: onTheList}, want: []string{"high outside-list", "medium drift"}},
-		"list missing":                       {document: audit.Document{Text: follows.Document, Lists: saying(nil)}, want: []string{"low missing-list"}},
+		"list missing":                       {document: audit.Document{Text: follows, Lists: saying(nil)}, want: []string{"low missing-list"}},
 		"foreign grant, list missing":        {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"555555555555"}`, pullActions) + `}`, Lists: saying(nil)}, want: []string{"medium outside-list"}},
 		"foreign grant, list of a namespace": {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"111111111111"}`, pullActions) + `}`, Lists: saying(nobody(), accounts())}, want: []string{"medium drift"}},
 		"no room":                            {document: audit.Document{Text: full, Lists: onTheList}, want: []string{"medium too-large"}},
@@ -267,7 +260,21 @@ func saying(lists ...*policy.Consumers) []policy.Listed {
 	return listed
 }
 
-func nobody() *policy.Consumers { return &policy.Consumers{} }
+func nobody() *policy.Consumers { return &policy.Consumers{None: true} }
+
+// merge returns a policy with the statements of the standard.
+func merge(t *testing.T, text string, lists []policy.Listed) string {
+	t.Helper()
+	existing, err := policy.ParseDocument(text, standard().Registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := standard().Merge(existing, lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return change.Document
+}
 
 func run(t *testing.T, documents ...audit.Document) audit.Report {
 	t.Helper()

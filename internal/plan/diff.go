@@ -46,15 +46,12 @@ func (d Diff) String() string {
 }
 
 // diff returns how a change affects an existing document.
-func diff(standard policy.Standard, existing string, change policy.Change) (Diff, error) {
-	before, err := standard.Explain(existing)
+func diff(registry policy.Registry, existing policy.Document, change policy.Change) (Diff, error) {
+	changed, err := policy.ParseDocument(change.Document, registry)
 	if err != nil {
 		return nil, err
 	}
-	after, err := standard.Explain(change.Document)
-	if err != nil {
-		return nil, err
-	}
+	before, after := existing.Grants(), changed.Grants()
 	sids := slices.Concat(change.Added, change.Removed)
 	slices.Sort(sids)
 	var d Diff

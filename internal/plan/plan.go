@@ -81,12 +81,16 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	if lists.Version(name) == "" {
 		return Repository{Name: name, Outcome: NoList}
 	}
-	existing, err := p.Policies.Policy(ctx, name)
+	text, err := p.Policies.Policy(ctx, name)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
 		return Repository{Name: name, Outcome: Gone}
 	case err != nil:
 		return Repository{Name: name, Outcome: Failed, Err: err}
+	}
+	existing, err := policy.ParseDocument(text, p.Standard.Registry)
+	if err != nil {
+		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("make policy of %s: existing %w", name, err)}
 	}
 	change, err := p.Standard.Merge(existing, lists.Listed(name))
 	if err != nil {
@@ -95,12 +99,20 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	if !change.Changed {
 		return Repository{Name: name, Outcome: Unchanged}
 	}
-	return Changed(p.Standard, name, existing, change)
+	return changed(p.Standard.Registry, name, existing, change)
 }
 
-// Changed returns the outcome for a repository whose policy a change applies to, or has been applied to.
-func Changed(standard policy.Standard, name, existing string, change policy.Change) Repository {
-	d, err := diff(standard, existing, change)
+// Changed returns the outcome for a repository whose existing policy changes, or has changed.
+func Changed(registry policy.Registry, name, existing string, change policy.Change) Repository {
+	document, err := policy.ParseDocument(existing, registry)
+	if err != nil {
+		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("compare policies of %s: %w", name, err)}
+	}
+	return changed(registry, name, document, change)
+}
+
+func changed(registry policy.Registry, name string, existing policy.Document, change policy.Change) Repository {
+	d, err := diff(registry, existing, change)
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("compare policies of %s: %w", name, err)}
 	}

@@ -44,7 +44,7 @@ func made(t *testing.T, cloud *stubaws.AWS, s policy.Standard, names ...string) 
 
 func written(t *testing.T, s policy.Standard, consumers policy.Consumers) string {
 	t.Helper()
-	change, err := s.Merge("", []policy.Listed{{Consumers: &consumers}})
+	change, err := s.Merge(policy.Document{}, []policy.Listed{{Consumers: &consumers}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ type repository struct {
 	trigger event.Repositories
 
 	// What the current attempt works with.
-	existing string          // the policy that ECR returned; "" for none
+	existing policy.Document // the policy that ECR returned
 	listed   []policy.Listed // the lists on the repository's path
 
 	// written is what the run last wrote, or may have written; nil if nothing. A read soon after a write can be stale,
@@ -73,7 +73,7 @@ func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snap
 	if ctx.Err() != nil {
 		return result.failed(context.Cause(ctx))
 	}
-	existing, policyErr := r.Policies.Policy(ctx, one.name)
+	text, policyErr := r.Policies.Policy(ctx, one.name)
 	snapshot, err := lists()
 	if err != nil {
 		return result.failed(err)
@@ -84,6 +84,10 @@ func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snap
 		return result.skipped("no account list can be used; the policy stays as it is until there is one")
 	case policyErr != nil:
 		return result.failed(policyErr)
+	}
+	existing, err := policy.ParseDocument(text, r.Standard.Registry)
+	if err != nil {
+		return result.failedPermanently(fmt.Errorf("make policy of %s: existing %w", one.name, err))
 	}
 	one.existing, one.listed = existing, snapshot.Listed(one.name)
 	change, err := r.merge(one)
@@ -107,7 +111,11 @@ func (r *Reconciler) merge(one *repository) (policy.Change, error) {
 		return change, err
 	}
 	if !change.Changed && one.written != nil {
-		if sinceWrite, err := r.mergeInto(*one.written, one); err == nil && sinceWrite.Changed {
+		written, err := policy.ParseDocument(*one.written, r.Standard.Registry)
+		if err != nil {
+			return change, err
+		}
+		if sinceWrite, err := r.mergeInto(written, one); err == nil && sinceWrite.Changed {
 			change.Changed, change.Added, change.Removed = true, sinceWrite.Added, sinceWrite.Removed
 		}
 	}
@@ -121,7 +129,7 @@ func (r *Reconciler) merge(one *repository) (policy.Change, error) {
 
 // mergeInto merges the lists of a repository into a document. A document in either style counts as unchanged, unless a
 // rollout knows that all principals exist.
-func (r *Reconciler) mergeInto(document string, one *repository) (policy.Change, error) {
+func (r *Reconciler) mergeInto(document policy.Document, one *repository) (policy.Change, error) {
 	if one.style != policy.GrantPrincipal {
 		return r.Standard.Merge(document, one.listed)
 	}
@@ -171,7 +179,7 @@ func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, reje
 
 // rejection is the error for a document that ECR rejects although it names no principals of the lists.
 func rejection(one *repository) error {
-	statements := policy.UnmanagedNaming(one.existing)
+	statements := one.existing.UnmanagedPrincipals()
 	if len(statements) == 0 {
 		return fmt.Errorf("set policy of %s: %w, but no unmanaged statement names a principal; compare the policy with what ECR accepts",
 			one.name, registry.ErrRejected)

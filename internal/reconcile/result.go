@@ -46,12 +46,12 @@ type Result struct {
 }
 
 // merged completes the result with a change that was made, or, in mode observe, would have been made.
-func (r Result) merged(existing string, change policy.Change, observe bool) Result {
+func (r Result) merged(existing policy.Document, change policy.Change, observe bool) Result {
 	if !change.Changed {
 		r.Outcome = Unchanged
 		return r
 	}
-	r.Added, r.Removed, r.Before, r.After = change.Added, change.Removed, existing, change.Document
+	r.Added, r.Removed, r.Before, r.After = change.Added, change.Removed, existing.String(), change.Document
 	switch {
 	case observe:
 		r.Outcome = WouldUpdate
@@ -64,7 +64,7 @@ func (r Result) merged(existing string, change policy.Change, observe bool) Resu
 }
 
 // written completes the result with the outcome of a write.
-func (r Result) written(existing string, change policy.Change, err error) Result {
+func (r Result) written(existing policy.Document, change policy.Change, err error) Result {
 	if err != nil {
 		return r.failed(err)
 	}

@@ -6,48 +6,48 @@ import (
 	"strings"
 )
 
-// readARN reads an entry that starts with arn:. Only account roots, roles and
-// users can be consumers, and no principal may have a wildcard in its ARN:
+// readARN reads an entry that starts with arn:. Only account roots, roles, and
+// users can be consumers, and the ARN of a principal can't have wildcards:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func readARN(entry, partition string) (consumer, error) {
 	if strings.ContainsAny(entry, "*?") {
-		return consumer{}, errors.New("an ARN with a wildcard can't be a principal; name each role or user, or the account")
+		return consumer{}, errors.New("wildcards aren't allowed in ARNs; list each role or user, or the account")
 	}
 	parts := strings.SplitN(entry, ":", 6)
 	if len(parts) < 6 {
-		return consumer{}, errors.New("is no complete ARN: arn:PARTITION:iam::ACCOUNT:role/NAME is the form")
+		return consumer{}, errors.New("incomplete ARN; expected arn:PARTITION:iam::ACCOUNT:role/NAME")
 	}
 	service, region, account, resource := parts[2], parts[3], parts[4], parts[5]
 	switch {
 	case parts[1] != partition:
-		return consumer{}, fmt.Errorf("is in partition %s, and the registry is in partition %s, which it can't reach", quote(parts[1]), partition)
+		return consumer{}, fmt.Errorf("invalid partition %s; expected %s, the registry's partition", quote(parts[1]), partition)
 	case service == "organizations":
-		return consumer{}, errors.New("an organization is named by its ID, o-…, and an organizational unit by its path, o-…/r-…/ou-…/*")
+		return consumer{}, errors.New("ARNs of AWS Organizations aren't allowed; list the organization ID (o-…) or the path of the organizational unit (o-…/r-…/ou-…/*)")
 	case service != "iam" && service != "sts":
-		return consumer{}, fmt.Errorf("is an ARN of the service %s; only IAM roles and users can be named by ARN", quote(service))
+		return consumer{}, fmt.Errorf("invalid service %s in the ARN; only IAM roles and users can be listed by ARN", quote(service))
 	case region != "":
-		return consumer{}, fmt.Errorf("an ARN of IAM has no Region, this has %s", quote(region))
+		return consumer{}, fmt.Errorf("invalid Region %s in the ARN; ARNs of IAM have no Region", quote(region))
 	case !isAccountID(account):
-		return consumer{}, fmt.Errorf("the account ID in the ARN is not 12 digits: %s", quote(account))
+		return consumer{}, fmt.Errorf("invalid account ID %s in the ARN; expected 12 digits", quote(account))
 	case service == "sts":
-		return consumer{}, refuseSession(partition, account, resource)
+		return consumer{}, sessionError(partition, account, resource)
 	}
 	return readIAM(entry, account, resource)
 }
 
-// refuseSession explains why an ARN of STS is refused: a session ends, and the
-// grant would end with it.
-func refuseSession(partition, account, resource string) error {
+// sessionError returns the error for an ARN of STS. Sessions are rejected
+// because the grant would end with the session.
+func sessionError(partition, account, resource string) error {
 	kind, name, _ := strings.Cut(resource, "/")
 	switch kind {
 	case "assumed-role":
 		role, _, _ := strings.Cut(name, "/")
-		return fmt.Errorf("is a session of a role; the role is meant: %s (with the role's path, if it has one)",
+		return fmt.Errorf("session ARNs aren't allowed; use the role's ARN: %s (insert the role's path if it has one)",
 			quote("arn:"+partition+":iam::"+account+":role/"+role))
 	case "federated-user":
-		return errors.New("is the session of a federated user; name the IAM user that began it, or the account")
+		return errors.New("sessions of federated users aren't allowed; list the IAM user that started the session, or the account")
 	}
-	return errors.New("is an ARN of STS; only IAM roles and users can be named by ARN")
+	return errors.New("ARNs of STS aren't allowed; list an IAM role or user")
 }
 
 func readIAM(entry, account, resource string) (consumer, error) {
@@ -62,34 +62,38 @@ func readIAM(entry, account, resource string) (consumer, error) {
 		}
 		return consumer{aPrincipal, entry}, nil
 	case "group":
-		return consumer{}, errors.New("an IAM group can't be a principal; name its users, or the account")
+		return consumer{}, errors.New("an IAM group can't be a principal; list its users, or the account")
 	case "instance-profile":
-		return consumer{}, errors.New("an instance profile can't be a principal; name the role in it")
+		return consumer{}, errors.New("an instance profile can't be a principal; list its role")
 	case "policy":
-		return consumer{}, errors.New("a policy can't be a principal; name the roles and users that have it")
+		return consumer{}, errors.New("a policy can't be a principal; list the roles and users that it is attached to")
 	}
-	return consumer{}, fmt.Errorf("%s of IAM can't be a consumer; name a role, a user or the account", quote(kind))
+	return consumer{}, fmt.Errorf("IAM resource type %s can't be a principal; list a role, a user, or the account", quote(kind))
 }
 
 // checkPathAndName checks what follows role/ or user/ in an ARN against IAM's
 // limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+//
+// A path with ${ is rejected because the ARN would have a policy variable in a
+// condition:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 func checkPathAndName(s string) error {
 	const maxName, maxPath = 64, 512 // characters
 	slash := strings.LastIndexByte(s, '/')
 	path, name := "/"+s[:slash+1], s[slash+1:]
 	switch {
 	case name == "":
-		return errors.New("the ARN has no role or user name at its end")
+		return errors.New("missing role or user name; expected arn:PARTITION:iam::ACCOUNT:role/NAME")
 	case len(name) > maxName:
-		return fmt.Errorf("a role or user name has at most %d characters, this has %d", maxName, len(name))
+		return fmt.Errorf("role or user name too long; expected at most %d characters, found %d", maxName, len(name))
 	case !consistsOf(name, isNameCharacter):
-		return fmt.Errorf("%s is no role or user name: IAM allows letters, digits and _+=.@-", quote(name))
+		return fmt.Errorf("invalid role or user name %s; expected letters, digits, and _+=.@-", quote(name))
 	case len(path) > maxPath:
-		return fmt.Errorf("a path has at most %d characters, this has %d", maxPath, len(path))
+		return fmt.Errorf("path too long; expected at most %d characters, found %d", maxPath, len(path))
 	case strings.Contains(path, "//"):
-		return errors.New("the path in the ARN has an empty part, //")
+		return errors.New("empty path segment in the ARN; replace // with /")
 	case strings.Contains(path, "${"):
-		return errors.New("the path in the ARN has ${, which starts a policy variable; name the account instead")
+		return errors.New("policy variable (${) in the path of the ARN; list the account instead")
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func BenchmarkParseList(b *testing.B) {
 // BenchmarkBuild is the first policy of a new repository.
 func BenchmarkBuild(b *testing.B) {
 	for _, c := range cases() {
-		if c.foreign == 0 {
+		if c.unmanaged == 0 {
 			b.Run(c.name(), func(b *testing.B) { c.merge(b, "", c.accounts) })
 		}
 	}
@@ -51,19 +51,19 @@ func BenchmarkCompare(b *testing.B) {
 func accountCounts() []int { return []int{1, 100, 300} }
 
 type benchmarkCase struct {
-	style    policy.GrantStyle
-	accounts int
-	foreign  int // statements
+	style     policy.GrantStyle
+	accounts  int
+	unmanaged int // statements
 }
 
-// cases are all that fit into ECR's limit: 300 accounts beside 20 foreign statements do only by condition.
+// cases are all that fit into ECR's limit: 300 accounts beside 20 unmanaged statements do only by condition.
 func cases() []benchmarkCase {
 	var cases []benchmarkCase
 	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
 		for _, accounts := range accountCounts() {
-			for _, foreign := range []int{0, 20} {
-				c := benchmarkCase{style, accounts, foreign}
-				_, err := standard(style).Merge(c.foreignOnly(), lists(manyAccounts(accounts)))
+			for _, unmanaged := range []int{0, 20} {
+				c := benchmarkCase{style, accounts, unmanaged}
+				_, err := merge(standard(style), c.unmanagedOnly(), lists(manyAccounts(accounts)))
 				if tooLarge := (*policy.SizeError)(nil); !errors.As(err, &tooLarge) {
 					cases = append(cases, c)
 				}
@@ -74,15 +74,15 @@ func cases() []benchmarkCase {
 }
 
 func (c benchmarkCase) name() string {
-	return fmt.Sprintf("style=%s/accounts=%d/foreign=%d", c.style, c.accounts, c.foreign)
+	return fmt.Sprintf("style=%s/accounts=%d/unmanaged=%d", c.style, c.accounts, c.unmanaged)
 }
 
-func (c benchmarkCase) foreignOnly() string {
-	if c.foreign == 0 {
+func (c benchmarkCase) unmanagedOnly() string {
+	if c.unmanaged == 0 {
 		return ""
 	}
 	var statements []string
-	for i := range c.foreign {
+	for i := range c.unmanaged {
 		statements = append(statements, fmt.Sprintf(
 			`{"Sid":"Team%d","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::1%011d:root"},"Action":["ecr:PutImage","ecr:UploadLayerPart"]}`, i, i))
 	}
@@ -92,7 +92,7 @@ func (c benchmarkCase) foreignOnly() string {
 // stored is the policy for that many accounts as ECR returns it: indented.
 func (c benchmarkCase) stored(b *testing.B, accounts int) string {
 	var text bytes.Buffer
-	compact := mustMerge(b, standard(c.style), c.foreignOnly(), lists(manyAccounts(accounts))).Document
+	compact := mustMerge(b, standard(c.style), c.unmanagedOnly(), lists(manyAccounts(accounts))).Document
 	if err := json.Indent(&text, []byte(compact), "", "  "); err != nil {
 		b.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 package policy
 
-// build returns the statement of a kind that grants consumers their pull in a
-// style. It reports false if no consumer needs a statement of that kind.
+// build returns the statement of a kind for consumers, in a grant style. It
+// reports false if the consumers need no statement of that kind.
 func (s Standard) build(k kind, style GrantStyle, c Consumers) (statement, bool) {
 	switch k {
 	case accountsKind:
@@ -25,7 +25,7 @@ func (s Standard) build(k kind, style GrantStyle, c Consumers) (statement, bool)
 	return statement{}, false
 }
 
-// toNamed grants to principals by their ARNs.
+// toNamed returns the statement that names principals by their ARNs.
 func (s Standard) toNamed(arns []string) (statement, bool) {
 	return statement{
 		effect:     allow,
@@ -34,7 +34,8 @@ func (s Standard) toNamed(arns []string) (statement, bool) {
 	}, len(arns) > 0
 }
 
-// toEveryoneWith grants to all principals that pass the test of a kind.
+// toEveryoneWith returns the statement that grants to all principals for which
+// the test of a kind holds.
 func (s Standard) toEveryoneWith(k kind, values []string) (statement, bool) {
 	return statement{
 		effect:     allow,
@@ -44,9 +45,9 @@ func (s Standard) toEveryoneWith(k kind, values []string) (statement, bool) {
 	}, len(values) > 0
 }
 
-// toFunctionsOf grants to the Lambda service on behalf of functions in
-// accounts. A role in the list gets no pattern: it would grant to all functions
-// of its account.
+// toFunctionsOf returns the statement that lets the Lambda service pull for the
+// functions of accounts. There is no pattern for a role in the list, as it would
+// match all functions of the role's account.
 func (s Standard) toFunctionsOf(accounts []string) (statement, bool) {
 	var patterns []string
 	for _, account := range accounts {
@@ -68,9 +69,9 @@ func (s Standard) rootARNs(accounts []string) []string {
 	return arns
 }
 
-// Principals returns the ARNs that the policy for consumers names as
-// principals, sorted: those that ECR takes only if they exist. In the grant
-// style condition there are none.
+// Principals returns the ARNs of the principals that the policy for consumers
+// names, sorted: account roots, roles, and users. ECR rejects the policy if one
+// of them doesn't exist. In the grant style condition there are none.
 func (s Standard) Principals(c Consumers) []string {
 	if s.Style == GrantCondition {
 		return nil
@@ -79,11 +80,12 @@ func (s Standard) Principals(c Consumers) []string {
 	return named.named()
 }
 
-// Naming returns a policy that grants to the principals with the ARNs, as the
-// style principal does. ECR takes it only if all of them exist. It fails with a
-// *[SizeError] if it would be too large.
+// Naming returns a policy that names the principals with the given ARNs, such as
+// [Standard.Principals] returns. ECR accepts it only if all of them exist, which
+// it checks: write it only to a repository for that purpose, as it grants pull.
+// Naming fails with a *[SizeError] if the policy would be too large.
 func (s Standard) Naming(arns []string) (string, error) {
 	named, _ := s.toNamed(arns)
-	text := document{}.with([]managedStatement{named.encode(accountsKind.sid(0))})
-	return text, s.checkSize(text, GrantPrincipal)
+	text := Document{}.with([]managedStatement{named.encode(accountsKind.sid(0))})
+	return text, s.checkSize(text, Document{}, GrantPrincipal)
 }

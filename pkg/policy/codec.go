@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// encode writes a statement as JSON. Lists are always arrays, whatever their
+// encode returns a statement with its JSON. Lists are arrays, whatever their
 // length.
 func (s statement) encode(sid string) managedStatement {
 	encoded := struct {
@@ -46,13 +46,13 @@ func (s statement) encode(sid string) managedStatement {
 	return managedStatement{sid: sid, raw: raw, meaning: s, ok: true}
 }
 
-// decodeStatement reads the meaning of a statement. It reports false for what
-// can't be read with certainty, and for elements that grant to all but somebody
-// or all but something: NotPrincipal and NotAction.
+// decodeStatement reads the meaning of a statement. It reports false for
+// statements that are ambiguous, and for NotPrincipal and NotAction, which grant
+// to all principals or actions but some.
 //
-// ECR may have written the statement anew, so an account ID stands for the ARN
-// of its root, and IAM ignores the case of the names of actions, operators and
-// condition keys:
+// ECR can return a statement in another form than it was written in: an account
+// ID is equal to the ARN of its root. IAM ignores the case of the names of
+// actions, operators, and condition keys:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
 func decodeStatement(raw json.RawMessage, partition string) (statement, bool) {
 	members, err := readObject(raw)
@@ -170,8 +170,8 @@ func sortConditions(conditions []condition) {
 	})
 }
 
-// spelled returns the one of the known names that equals a name but for its
-// case, or else the name.
+// spelled returns the known name that equals a name but for its case, or the
+// name itself if none does.
 func spelled(name string, known []string) string {
 	i := slices.IndexFunc(known, func(k string) bool { return equalFoldASCII(k, name) })
 	if i < 0 {

@@ -1,24 +1,48 @@
 package policy
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
-// Consumers are who may pull. Every slice is sorted and free of duplicates.
-// The zero value is nobody, which is what a list that says none names.
+// Consumers are the AWS accounts, roles, users, organizations, and
+// organizational units that can pull. [ParseList] returns them sorted and free
+// of duplicates; [Standard.Merge] accepts them in any order.
+//
+// The zero value isn't valid, so that a list that was never read doesn't revoke
+// grants: without consumers, None must be true.
 type Consumers struct {
 	Accounts            []string // account IDs, 12 digits
 	Principals          []string // ARNs of IAM roles and users
-	Organizations       []string // o-…
-	OrganizationalUnits []string // o-…/r-…/ou-…[/ou-…]/*
+	Organizations       []string // IDs, o-…
+	OrganizationalUnits []string // paths, o-…/r-…/ou-…[/ou-…]/*
+
+	// None reports whether the list is the word none, which revokes all grants
+	// of the list. There are no consumers then.
+	None bool
 }
 
-// IsEmpty reports whether nobody may pull.
-func (c Consumers) IsEmpty() bool {
+// validate checks only whether there are consumers or none; each statement that
+// is built is checked for what it grants.
+func (c Consumers) validate() error {
+	switch isEmpty := c.isEmpty(); {
+	case isEmpty && !c.None:
+		return errors.New("no consumers; set None to revoke all grants of the list")
+	case !isEmpty && c.None:
+		return errors.New("None is set beside consumers; remove one of them")
+	}
+	return nil
+}
+
+func (c Consumers) isEmpty() bool {
 	return len(c.Accounts) == 0 && len(c.Principals) == 0 &&
 		len(c.Organizations) == 0 && len(c.OrganizationalUnits) == 0
 }
 
 func (c *Consumers) add(one consumer) {
 	switch one.kind {
+	case noConsumer:
+		c.None = true
 	case anAccount:
 		c.Accounts = append(c.Accounts, one.id)
 	case aPrincipal:
@@ -30,7 +54,6 @@ func (c *Consumers) add(one consumer) {
 	}
 }
 
-// has reports whether a consumer is among them.
 func (c *Consumers) has(one consumer) bool {
 	switch one.kind {
 	case anAccount:
@@ -45,13 +68,14 @@ func (c *Consumers) has(one consumer) bool {
 	return false
 }
 
-// sorted returns the consumers in the form that Consumers promises.
+// sorted returns the consumers sorted and free of duplicates.
 func (c Consumers) sorted() Consumers {
 	return Consumers{
 		Accounts:            sortedUnique(c.Accounts),
 		Principals:          sortedUnique(c.Principals),
 		Organizations:       sortedUnique(c.Organizations),
 		OrganizationalUnits: sortedUnique(c.OrganizationalUnits),
+		None:                c.None,
 	}
 }
 

@@ -1,32 +1,32 @@
-// Package policy is the standard cross-account pull policy of an ECR
-// repository: it reads the account list, builds the statements, merges them
-// into the policy document that the repository has, and says whether the
-// document's meaning changed.
+// Package policy makes the standard cross-account pull policy for the
+// repositories of an Amazon ECR private registry. It parses an account list,
+// builds statements, merges them into the policy that a repository has, and
+// reports whether the meaning of the policy changes.
 //
-// The package is pure. It does no I/O, has no clock and no state, and knows no
-// AWS SDK: it turns texts into texts. A caller does this:
+// The package makes no calls and has no state, no clock, and no dependencies
+// outside the standard library. All its functions can be called concurrently.
+// The normal flow is that of the package example:
 //
-//	list, err := policy.ParseList(value, registry)        // *ListError: change nothing
-//	change, err := standard.Merge(existing, []*policy.Consumers{&list.Consumers})
-//	switch {
-//	case err != nil:            // the policy stays as it is
-//	case !change.Changed:       // nothing to write
-//	case change.Document == "": // DeleteRepositoryPolicy
-//	default:                    // SetRepositoryPolicy
-//	}
+//  1. [ParseList] parses an account list. After an error, change nothing.
+//  2. [ParseDocument] parses the policy of a repository.
+//  3. [Standard.Merge] merges the two. After an error, leave the policy as it is.
+//  4. If the [Change] is Changed, write its document with SetRepositoryPolicy, or
+//     call DeleteRepositoryPolicy if the document is "".
 //
-// What it guarantees:
+// A statement is managed if its Sid starts with [SidPrefix]. All other statements
+// are unmanaged. The package guarantees the following:
 //
-//   - A statement whose Sid doesn't start with [SidPrefix] comes back byte for
-//     byte as compact JSON, whatever is in it.
-//   - A statement of ours grants actions of the pull-side allow-list only, to
-//     consumers of the list only. [Standard.Merge] checks each one that it
-//     builds or keeps.
-//   - A list that could not be read changes nothing; only a list that says none
-//     revokes everybody.
-//   - A document that means the same is not to be written again.
-//   - A document to be written has at most [MaxDocumentCharacters] characters.
+//   - Unmanaged statements don't change: their JSON stays byte for byte, but for
+//     insignificant white space.
+//   - Managed statements grant only pull actions and [Standard] ExtraActions, only
+//     to consumers of the lists.
+//   - A list that can't be used changes no grants. Only a list that is none
+//     revokes all of them.
+//   - A document that already has the meaning of the standard isn't changed.
+//   - A changed document has at most [MaxDocumentCharacters] characters.
 //
-// The API that stores the document is described at
-// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html.
+// The APIs are described at
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+// and
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DeleteRepositoryPolicy.html.
 package policy

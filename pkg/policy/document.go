@@ -8,15 +8,18 @@ import (
 	"strings"
 )
 
-// document is a repository's policy, taken apart into its managed statements
-// and all the rest, which is kept as compact JSON and never interpreted.
-type document struct {
-	before, after string             // the text around the value of Statement
-	unmanaged     []json.RawMessage  // in the order of the document
+// Document is the policy of a repository, parsed once for any number of merges
+// and questions. It isn't modified after that, so that goroutines can share it.
+// The zero value is that of a repository without a policy.
+type Document struct {
+	text          string
+	registry      Registry
+	before, after string             // the compact text around the value of Statement
+	unmanaged     []json.RawMessage  // compact, never interpreted, in the order of the document
 	managed       []managedStatement // in the order of the document
 }
 
-// managedStatement is a managed statement of a document.
+// managedStatement is a managed statement, decoded beside its JSON.
 type managedStatement struct {
 	sid     string
 	raw     json.RawMessage
@@ -24,47 +27,65 @@ type managedStatement struct {
 	ok      bool // the meaning could be read
 }
 
-// readDocument takes a policy apart. The text "" is no policy. It is an error
-// if the text isn't clearly a policy, for then nothing may be written over it.
-func readDocument(text, partition string) (document, error) {
+// ParseDocument parses the policy of a repository in a registry, as
+// GetRepositoryPolicy returns it; "" if the repository has no policy:
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html
+//
+// It fails for a text that isn't clearly a policy, which nothing must overwrite:
+// the text must be one JSON object with one Statement element, an array or an
+// object. What the statements contain isn't checked, and there is no limit to
+// the size of the text.
+func ParseDocument(text string, registry Registry) (Document, error) {
 	if text == "" {
-		return document{}, nil
+		return Document{}, nil
 	}
+	doc, err := readDocument(text, registry)
+	if err != nil {
+		return Document{}, fmt.Errorf("policy document: %w", err)
+	}
+	return doc, nil
+}
+
+// String returns the text that was parsed, byte for byte. It is "" for the zero
+// value.
+func (d Document) String() string { return d.text }
+
+func readDocument(text string, registry Registry) (Document, error) {
 	var buffer bytes.Buffer
 	if err := json.Compact(&buffer, []byte(text)); err != nil {
-		return document{}, fmt.Errorf("is not valid JSON: %w", err)
+		return Document{}, fmt.Errorf("invalid JSON: %w", err)
 	}
 	compact := buffer.Bytes()
 	members, err := readObject(compact)
 	if err != nil {
-		return document{}, err
+		return Document{}, err
 	}
 
-	var doc document
+	doc := Document{text: text, registry: registry}
 	found := false
 	for _, m := range members {
 		if m.name != "Statement" {
 			continue
 		}
 		if found {
-			return document{}, errors.New("has two members named Statement")
+			return Document{}, errors.New("two Statement elements; expected one")
 		}
 		found = true
 		doc.before, doc.after = string(compact[:m.end-len(m.value)]), string(compact[m.end:])
-		if err := doc.readStatements(m.value, partition); err != nil {
-			return document{}, err
+		if err := doc.readStatements(m.value); err != nil {
+			return Document{}, err
 		}
 	}
 	if !found {
-		return document{}, errors.New("has no member named Statement")
+		return Document{}, errors.New("no Statement element; expected one")
 	}
 	return doc, nil
 }
 
 // readStatements separates the managed from the unmanaged statements. A policy
-// may have one statement instead of an array:
+// can have one statement instead of an array:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_statement.html
-func (d *document) readStatements(value json.RawMessage, partition string) error {
+func (d *Document) readStatements(value json.RawMessage) error {
 	var statements []json.RawMessage
 	switch value[0] {
 	case '{':
@@ -74,7 +95,7 @@ func (d *document) readStatements(value json.RawMessage, partition string) error
 			return err
 		}
 	default:
-		return errors.New("has a Statement that is neither an array nor an object")
+		return errors.New("invalid Statement element; expected an array or an object")
 	}
 	for _, raw := range statements {
 		sid, ok := managedSid(raw)
@@ -83,14 +104,14 @@ func (d *document) readStatements(value json.RawMessage, partition string) error
 			continue
 		}
 		managed := managedStatement{sid: sid, raw: raw}
-		managed.meaning, managed.ok = decodeStatement(raw, partition)
+		managed.meaning, managed.ok = decodeStatement(raw, d.registry.Partition)
 		d.managed = append(d.managed, managed)
 	}
 	return nil
 }
 
-// managedSid returns the Sid of a statement and whether the statement is
-// managed. A statement with two Sids is not: it isn't clear whose it is.
+// managedSid returns the Sid of a statement, and reports whether the statement
+// is managed. A statement with two Sids isn't: it is unclear which one applies.
 func managedSid(raw json.RawMessage) (string, bool) {
 	members, err := readObject(raw)
 	if err != nil {
@@ -110,7 +131,7 @@ func managedSid(raw json.RawMessage) (string, bool) {
 }
 
 // at returns the managed statements of the list at a depth.
-func (d document) at(depth int) []managedStatement {
+func (d Document) at(depth int) []managedStatement {
 	var statements []managedStatement
 	for _, m := range d.managed {
 		if _, of, ok := parseSid(m.sid); ok && of == depth {
@@ -120,9 +141,9 @@ func (d document) at(depth int) []managedStatement {
 	return statements
 }
 
-// with returns the text of the document with other managed statements, and ""
-// if it has no statement then.
-func (d document) with(managed []managedStatement) string {
+// with returns the text of the document with other managed statements. It is ""
+// if no statement is left.
+func (d Document) with(managed []managedStatement) string {
 	statements := make([][]byte, 0, len(d.unmanaged)+len(managed))
 	for _, raw := range d.unmanaged {
 		statements = append(statements, raw)

@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// consumer is what one valid entry of the account list names.
+// consumer is what one valid entry of an account list names.
 type consumer struct {
 	kind consumerKind
-	id   string // as the slices of Consumers hold it
+	id   string // as in the slices of Consumers
 }
 
 type consumerKind int
 
 const (
-	nobody consumerKind = iota // the entry none
+	noConsumer consumerKind = iota // the entry none
 	anAccount
 	aPrincipal
 	anOrganization
@@ -25,22 +25,22 @@ const (
 
 const noneEntry = "none"
 
-// readEntry reads one entry of the account list of a registry in a partition.
-// The error is the reason why the entry is refused; the caller names the entry.
+// readEntry reads one entry of an account list for a registry in a partition.
+// The error doesn't repeat the entry.
 func readEntry(entry, partition string) (consumer, error) {
 	switch {
 	case !consistsOf(entry, isPrintable):
 		return consumer{}, unprintable(entry)
 	case entry == noneEntry:
-		return consumer{kind: nobody}, nil
+		return consumer{kind: noConsumer}, nil
 	case equalFoldASCII(entry, noneEntry):
-		return consumer{}, errors.New("is written in lower case: none")
+		return consumer{}, errors.New("unknown entry; write none in lowercase")
 	case entry == "*":
-		return consumer{}, errors.New("would let every AWS account pull; name accounts or an organization")
+		return consumer{}, errors.New("all AWS accounts can't be listed; list accounts or an organization")
 	case consistsOf(entry, isDigit):
 		return readAccountID(entry)
 	case isAccountID(strings.ReplaceAll(entry, "-", "")):
-		return consumer{}, fmt.Errorf("an account ID is written without hyphens: %s", strings.ReplaceAll(entry, "-", ""))
+		return consumer{}, fmt.Errorf("invalid account ID; remove the hyphens: %s", strings.ReplaceAll(entry, "-", ""))
 	case strings.HasPrefix(entry, "arn:"):
 		return readARN(entry, partition)
 	case strings.HasPrefix(entry, "o-"):
@@ -49,33 +49,32 @@ func readEntry(entry, partition string) (consumer, error) {
 	return consumer{}, unknownEntry(entry)
 }
 
+// unprintable returns the error for the first character that isn't printable
+// ASCII.
 func unprintable(entry string) error {
-	for i, r := range entry {
-		if r >= utf8.RuneSelf || !isPrintable(byte(r)) {
-			_, size := utf8.DecodeRuneInString(entry[i:])
-			return fmt.Errorf("has a character that no entry has, %q; delete it", entry[i:i+size])
-		}
-	}
-	return nil
+	i := strings.IndexFunc(entry, func(r rune) bool { return r >= utf8.RuneSelf || !isPrintable(byte(r)) })
+	_, size := utf8.DecodeRuneInString(entry[i:])
+	return fmt.Errorf("invalid character %q; remove it", entry[i:i+size])
 }
 
-// unknownEntry explains what is wrong with an entry of no known form.
+// unknownEntry returns the error for an entry of no known form.
 func unknownEntry(entry string) error {
 	switch {
-	case entry == "lambda.amazonaws.com":
-		return errors.New("is a service, and services aren't consumers; whether functions of the listed accounts may be pulled for is a setting of the stack (the Lambda statement)")
+	case entry == lambdaService:
+		return errors.New("AWS services can't be listed; to let Lambda pull images for functions in the listed accounts, turn on the Lambda statement")
 	case strings.HasSuffix(entry, ".amazonaws.com"), strings.HasSuffix(entry, ".amazonaws.com.cn"):
-		return errors.New("is a service, and services aren't consumers; name the account or the role that pulls")
+		return errors.New("AWS services can't be listed; list the account or the role that pulls")
 	case strings.HasPrefix(entry, "ou-"):
-		return errors.New("an organizational unit is named by its path: o-ORGANIZATION/r-ROOT/ou-UNIT/*")
+		return errors.New("incomplete path of an organizational unit; expected o-ORGANIZATION/r-ROOT/ou-UNIT/*")
 	case strings.HasPrefix(entry, "r-"):
-		return errors.New("an organization's root can't be named; name the organization, o-…")
+		return errors.New("the root of an organization can't be listed; list the organization (o-…)")
 	case strings.HasPrefix(entry, "AROA"), strings.HasPrefix(entry, "AIDA"):
-		return errors.New("is the unique ID of a role or user, often of a deleted one; name its ARN")
+		return errors.New("unique ID of a role or user, often of a deleted one; list the ARN instead")
 	case strings.ContainsAny(entry, "*?"):
-		return errors.New("wildcards aren't allowed; name each account, or their organization")
+		return errors.New("wildcards aren't allowed; list each account, or their organization")
 	}
-	return errors.New("is none of: 12-digit account ID, ARN of an IAM role or user, organization (o-…), path of an organizational unit (o-…/r-…/ou-…/*), none")
+	return errors.New("unknown entry; expected an account ID (12 digits), the ARN of an IAM role or user, " +
+		"an organization ID (o-…), the path of an organizational unit (o-…/r-…/ou-…/*), or none")
 }
 
 func isAccountID(s string) bool {
@@ -84,7 +83,7 @@ func isAccountID(s string) bool {
 
 func readAccountID(entry string) (consumer, error) {
 	if !isAccountID(entry) {
-		return consumer{}, fmt.Errorf("an account ID has 12 digits, this has %d", len(entry))
+		return consumer{}, fmt.Errorf("invalid account ID; expected 12 digits, found %d", len(entry))
 	}
 	return consumer{anAccount, entry}, nil
 }

@@ -1,59 +1,56 @@
 package policy
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 )
 
-// Grant is what one statement of ours says, in the words of an account list.
+// Grant describes a managed statement of a document, in the terms of an account
+// list.
 type Grant struct {
 	Sid string
 
-	// Kind is what the Sid says whom the statement is for: Accounts, Principals,
-	// Organizations, OrganizationalUnits or Lambda. It is empty if the standard
-	// has no such statement.
+	// Kind is the part of the Sid that says which consumers the statement is for:
+	// Accounts, Principals, Organizations, OrganizationalUnits, or Lambda. It is
+	// empty if the standard has no statement with such a Sid.
 	Kind string
 
 	// Consumers are named as in an account list, sorted. Those of a statement for
-	// Lambda are the accounts of the functions. What a list can't name, such as
-	// "*", is as the statement has it.
+	// Lambda are the accounts of the functions. A value that a list can't name,
+	// such as "*", is as in the statement.
 	Consumers []string
 
 	Actions []string // sorted
 
-	// ByCondition says that a condition tells the consumers from everybody, in
-	// place of principals.
+	// ByCondition reports whether the statement grants to all principals that
+	// meet a condition, rather than to principals that it names.
 	ByCondition bool
 
-	// Unclear says that the standard writes no such statement, for any list: it
-	// may mean more or less than the other fields say.
+	// Unclear reports whether the standard writes no such statement, for any
+	// list: the statement can mean more or less than the other fields show.
 	Unclear bool
 }
 
-// Explain returns what the managed statements in a document grant, in the order
-// of the document; "" is no document. It is for people to read: whether two
-// documents mean the same is for [Standard.Merge] to say.
-func (s Standard) Explain(existing string) ([]Grant, error) {
-	doc, err := readDocument(existing, s.Registry.Partition)
-	if err != nil {
-		return nil, fmt.Errorf("the policy document %w", err)
-	}
+// Grants returns what the managed statements of the document grant, in the order
+// of the document. It is for display: to find out whether a document has to
+// change, use [Standard.Merge].
+func (d Document) Grants() []Grant {
 	var grants []Grant
-	for _, m := range doc.managed {
-		grants = append(grants, s.grant(m))
+	for _, m := range d.managed {
+		grants = append(grants, d.registry.grant(m))
 	}
-	return grants, nil
+	return grants
 }
 
-func (s Standard) grant(m managedStatement) Grant {
+func (r Registry) grant(m managedStatement) Grant {
 	k, isKnown := kindOf(m.sid)
 	g := Grant{Sid: m.sid, Kind: string(k), Unclear: true}
 	st := m.meaning
 	if !m.ok || st.effect == deny {
 		return g
 	}
-	g.Unclear = !isKnown || !s.writes(k, st)
-	g.Actions = st.actions
+	g.Unclear = !isKnown || !r.isStandard(k, st)
+	g.Actions = slices.Clone(st.actions)
 	g.ByCondition = equalPrincipals(st.principals, everyone()) && len(st.conditions) > 0
 
 	var values []string
@@ -66,16 +63,16 @@ func (s Standard) grant(m managedStatement) Grant {
 		values = append(values, c.values...)
 	}
 	for i, value := range values {
-		values[i] = s.asListed(value)
+		values[i] = r.asListed(value)
 	}
 	g.Consumers = sortedUnique(values)
 	return g
 }
 
-// writes reports whether the standard writes a statement for some list, in
+// isStandard reports whether a standard writes the statement for some list, in
 // either style and with any actions of the allow-list.
-func (s Standard) writes(k kind, st statement) bool {
-	trimmed, ok := s.trim(k, st, func(consumer) bool { return true })
+func (r Registry) isStandard(k kind, st statement) bool {
+	trimmed, ok := r.trim(k, st, func(consumer) bool { return true })
 	conditions := 1
 	if len(st.named()) > 0 {
 		conditions = 0
@@ -84,17 +81,17 @@ func (s Standard) writes(k kind, st statement) bool {
 }
 
 // asListed returns how an account list names a value in a statement.
-func (s Standard) asListed(value string) string {
-	if account, ok := s.accountOfFunctions(value); ok {
+func (r Registry) asListed(value string) string {
+	if account, ok := r.accountOfFunctions(value); ok {
 		return account
 	}
-	if one, err := readEntry(value, s.Registry.Partition); err == nil && one.kind == anAccount {
+	if one, err := readEntry(value, r.Partition); err == nil && one.kind == anAccount {
 		return one.id
 	}
 	return value
 }
 
-// kindOf returns the kind of a managed statement, whatever list it is of.
+// kindOf returns the kind of a managed statement of any list.
 func kindOf(sid string) (kind, bool) {
 	k, _, ok := parseSid(strings.TrimRight(sid, "0123456789"))
 	return k, ok

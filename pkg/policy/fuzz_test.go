@@ -49,7 +49,7 @@ func addDocuments(add func(existing string)) {
 	own := statement("Accounts", `{"AWS":"111111111111"}`, pull, "")
 	add("")
 	add(document())
-	add(document(foreign()...))
+	add(document(unmanaged()...))
 	add(document(own, `{"Sid":"Other"}`))
 	add(document(own, own, statement("Accounts1", `"*"`, pull, "")))
 	add(`{"Statement":` + own + `,"Version":"2008-10-17"}`)
@@ -62,8 +62,8 @@ func addDocuments(add func(existing string)) {
 	add("{ } x")
 }
 
-func FuzzForeignStatementsSurvive(f *testing.F) {
-	for _, raw := range foreign() {
+func FuzzUnmanagedStatementsSurvive(f *testing.F) {
+	for _, raw := range unmanaged() {
 		f.Add([]byte(raw), everyKind, uint8(7))
 	}
 	f.Add([]byte(` { "Sid" : "EcrPullPolicy" } `), "none", uint8(0))
@@ -77,14 +77,14 @@ func FuzzForeignStatementsSurvive(f *testing.F) {
 			return
 		}
 		want := []string{`{"Sid":"First"}`}
-		if !isOurs(compact.Bytes()) {
+		if !isManaged(compact.Bytes()) {
 			want = append(want, compact.String())
 		}
 		want = append(want, `-0`)
 
 		// The account list's statements differ, so that there is a change.
 		existing := document(`{"Sid":"First"}`, grant("Old", "111111111111"), string(raw), `-0`)
-		change, err := fuzzStandard(bits).Merge(existing, lists(fuzzLists(list)...))
+		change, err := merge(fuzzStandard(bits), existing, lists(fuzzLists(list)...))
 		if isSizeError(err) {
 			return
 		}
@@ -96,7 +96,7 @@ func FuzzForeignStatementsSurvive(f *testing.F) {
 		}
 		var got []string
 		for _, element := range elements(t, change.Document) {
-			if !isOurs(element) {
+			if !isManaged(element) {
 				got = append(got, string(element))
 			}
 		}
@@ -114,7 +114,7 @@ func FuzzMergeTwiceChangesNothing(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, existing, list, namespaced string, bits uint8) {
 		s, l := fuzzStandard(bits), fuzzLists(list, namespaced)
-		first, err := s.Merge(existing, lists(l...))
+		first, err := merge(s, existing, lists(l...))
 		if err != nil {
 			return
 		}
@@ -135,12 +135,12 @@ func FuzzMergeGrantsOnlyPullToTheList(f *testing.F) {
 		if slices.Contains(l, nil) {
 			return
 		}
-		change, err := s.Merge(existing, lists(l...))
+		change, err := merge(s, existing, lists(l...))
 		if err != nil || change.Document == "" {
 			return
 		}
 		for _, element := range elements(t, change.Document) {
-			if isOurs(element) {
+			if isManaged(element) {
 				checkGrant(t, element, l)
 			}
 		}
@@ -161,22 +161,22 @@ func FuzzUnusableListKeepsOnlyPull(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, existing string, bits uint8) {
 		s := fuzzStandard(bits)
-		merge := s.Merge
-		if bits&8 != 0 {
-			merge = func(existing string, l []policy.Listed) (policy.Change, error) {
-				return s.MergeAs(policy.GrantCondition, existing, l)
+		kept := func(existing string) (policy.Change, error) {
+			if bits&8 != 0 {
+				return mergeAs(s, policy.GrantCondition, existing, lists(nil, nil))
 			}
+			return merge(s, existing, lists(nil, nil))
 		}
-		change, err := merge(existing, lists(nil, nil))
+		change, err := kept(existing)
 		if err != nil || change.Document == "" {
 			return
 		}
 		for _, element := range elements(t, change.Document) {
-			if isOurs(element) {
+			if isManaged(element) {
 				checkForm(t, element, bits&8 != 0)
 			}
 		}
-		if again, err := merge(change.Document, lists(nil, nil)); err != nil || again.Changed {
+		if again, err := kept(change.Document); err != nil || again.Changed {
 			t.Errorf("changed again: %+v, %v", again, err)
 		}
 	})
@@ -248,7 +248,7 @@ func FuzzMergeEndsWithinTheLimit(f *testing.F) {
 	f.Add(document(`{"Sid":"é"}`), everyKind, everyKind, uint16(700), uint8(1))
 	f.Fuzz(func(t *testing.T, existing, list, namespaced string, more uint16, bits uint8) {
 		l := append(fuzzLists(list, namespaced), manyAccounts(int(more%1000)))
-		change, err := fuzzStandard(bits).Merge(existing, lists(l...))
+		change, err := merge(fuzzStandard(bits), existing, lists(l...))
 		switch {
 		case err != nil && !reflect.DeepEqual(change, policy.Change{}):
 			t.Errorf("a change comes with the error: %+v", change)
@@ -324,8 +324,8 @@ func elements(t *testing.T, document string) []json.RawMessage {
 	return nil
 }
 
-// isOurs reads the tokens of a statement for its only Sid.
-func isOurs(statement []byte) bool {
+// isManaged reads the tokens of a statement for its only Sid.
+func isManaged(statement []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(statement))
 	decoder.UseNumber()
 	var sids []json.Token
@@ -367,7 +367,7 @@ func isOurs(statement []byte) bool {
 	return strings.HasPrefix(sid, "EcrPullPolicy")
 }
 
-// checkGrant checks rule 2 on a statement of ours.
+// checkGrant checks rule 2 on a managed statement.
 func checkGrant(t *testing.T, raw json.RawMessage, l []*policy.Consumers) {
 	t.Helper()
 	var st map[string]any

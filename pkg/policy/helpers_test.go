@@ -32,6 +32,9 @@ func all() *policy.Consumers {
 
 func accounts(ids ...string) *policy.Consumers { return &policy.Consumers{Accounts: ids} }
 
+// none are the consumers of a list that revokes all grants.
+func none() *policy.Consumers { return &policy.Consumers{None: true} }
+
 // manyAccounts returns n different accounts.
 func manyAccounts(n int) *policy.Consumers {
 	c := &policy.Consumers{}
@@ -49,12 +52,12 @@ func lists(l ...*policy.Consumers) []policy.Listed {
 	return listed
 }
 
-// document is a policy of statements with the version that is ours.
+// document is a policy with the version that Merge writes.
 func document(statements ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
 
-// statement is one of ours, as Merge writes it.
+// statement is a managed statement as Merge writes it.
 func statement(sid, principal, actions, condition string) string {
 	s := `{"Sid":"EcrPullPolicy` + sid + `","Effect":"Allow","Principal":` + principal + `,"Action":` + actions
 	if condition != "" {
@@ -71,9 +74,26 @@ func grant(sid string, ids ...string) string {
 	return statement(sid, `{"AWS":[`+strings.Join(roots, ",")+`]}`, pull, "")
 }
 
+// merge parses the existing document and merges.
+func merge(s policy.Standard, existing string, l []policy.Listed) (policy.Change, error) {
+	doc, err := policy.ParseDocument(existing, s.Registry)
+	if err != nil {
+		return policy.Change{}, err
+	}
+	return s.Merge(doc, l)
+}
+
+func mergeAs(s policy.Standard, style policy.GrantStyle, existing string, l []policy.Listed) (policy.Change, error) {
+	doc, err := policy.ParseDocument(existing, s.Registry)
+	if err != nil {
+		return policy.Change{}, err
+	}
+	return s.MergeAs(style, doc, l)
+}
+
 func mustMerge(t testing.TB, s policy.Standard, existing string, l []policy.Listed) policy.Change {
 	t.Helper()
-	change, err := s.Merge(existing, l)
+	change, err := merge(s, existing, l)
 	if err != nil {
 		t.Fatalf("Merge(%s): %v", existing, err)
 	}

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// member is one member of a JSON object. Reading objects member by member keeps
-// what encoding/json loses in structs and maps: the order, duplicates, the case
-// of names, and bytes that aren't UTF-8.
+// member is one member of a JSON object. Objects are read member by member to
+// keep what encoding/json loses in structs and maps: the order, duplicates, the
+// case of names, and bytes that aren't UTF-8.
 type member struct {
 	name  string
 	value json.RawMessage
@@ -20,7 +20,7 @@ type member struct {
 func readObject(object []byte) ([]member, error) {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
-		return nil, errors.New("is not a JSON object")
+		return nil, errors.New("not a JSON object")
 	}
 	var members []member
 	for decoder.More() {
@@ -37,7 +37,7 @@ func readObject(object []byte) ([]member, error) {
 	return members, nil
 }
 
-// readString reads a JSON string.
+// readString reads a JSON string. It reports false for any other value.
 func readString(value json.RawMessage) (string, bool) {
 	var s *string
 	err := json.Unmarshal(value, &s)
@@ -47,8 +47,8 @@ func readString(value json.RawMessage) (string, bool) {
 	return *s, true
 }
 
-// readStrings reads what a policy may have as one string or a list of strings,
-// and sorts it.
+// readStrings reads an element that can be one string or an array of strings, and
+// sorts it. It reports false for any other value.
 func readStrings(value json.RawMessage) ([]string, bool) {
 	if s, ok := readString(value); ok {
 		return []string{s}, true
@@ -64,14 +64,14 @@ func readStrings(value json.RawMessage) ([]string, bool) {
 	return sortedUnique(values), true
 }
 
-// writeJSON is json.Marshal without the escapes for HTML, which would cost
-// characters and make an ARN hard to read.
+// writeJSON is json.Marshal without the escapes for HTML, which would add
+// characters and make ARNs hard to read.
 func writeJSON(value any) json.RawMessage {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		panic(err) // strings, slices and maps of them always encode
+		panic(err) // strings, slices, and maps of them always encode
 	}
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 }

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// A list that can't be used changes nothing: its statements stay. They were
-// written under other settings, and people may have edited them since. What is
-// kept of them grants actions of the allow-list to consumers that a list can
-// name, and no more; whatever narrows a statement further stays.
+// The statements of a list that can't be used are kept. They may have been
+// written with other settings, or edited since. The parts that are kept grant
+// actions of the allow-list to consumers that a list can name; whatever narrows
+// a statement further stays.
 
-// keep returns what is kept of the statements of one list.
-func (s Standard) keep(existing []managedStatement, within func(consumer) bool) []managedStatement {
+// keep returns the parts of the statements of one list that are kept, for
+// consumers for which within reports true.
+func (r Registry) keep(existing []managedStatement, within func(consumer) bool) []managedStatement {
 	var kept []managedStatement
 	for _, m := range existing {
 		k, _, _ := parseSid(m.sid)
@@ -22,7 +23,7 @@ func (s Standard) keep(existing []managedStatement, within func(consumer) bool) 
 			}
 			continue
 		}
-		trimmed, ok := s.trim(k, m.meaning, within)
+		trimmed, ok := r.trim(k, m.meaning, within)
 		switch {
 		case !ok:
 		case trimmed.equal(m.meaning):
@@ -34,9 +35,9 @@ func (s Standard) keep(existing []managedStatement, within func(consumer) bool) 
 	return kept
 }
 
-// trim takes from a statement what the standard would never grant. It reports
-// false if nothing remains.
-func (s Standard) trim(k kind, st statement, within func(consumer) bool) (statement, bool) {
+// trim removes from a statement what no standard grants. It reports false if
+// nothing remains.
+func (r Registry) trim(k kind, st statement, within func(consumer) bool) (statement, bool) {
 	if st.effect == deny {
 		return st.withoutDeleted()
 	}
@@ -46,11 +47,11 @@ func (s Standard) trim(k kind, st statement, within func(consumer) bool) (statem
 	}
 	values, isTested := st.values(k.test())
 	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool {
-		one, ok := s.tested(k, v)
+		one, ok := r.tested(k, v)
 		return !ok || !within(one)
 	})
 	names := slices.DeleteFunc(st.named(), func(arn string) bool {
-		one, ok := s.named(k, arn)
+		one, ok := r.named(k, arn)
 		return !ok || !within(one)
 	})
 	switch {
@@ -99,8 +100,8 @@ func (s statement) includes(kind, value string) bool {
 	return slices.ContainsFunc(s.principals, func(p principal) bool { return p.kind == kind && slices.Contains(p.values, value) })
 }
 
-// allowedAmong returns the actions of the allow-list that patterns of actions
-// match: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+// allowedAmong returns the actions of a kind's allow-list that match one of the
+// patterns of actions: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func allowedAmong(k kind, patterns []string) []string {
 	allowed := allowedActions()
 	if k == lambdaKind {
@@ -113,8 +114,9 @@ func allowedAmong(k kind, patterns []string) []string {
 	})
 }
 
-// matches reports whether a pattern matches a text: * is any characters, ? is
-// any one. It goes back to the last star only, so that no pattern takes long.
+// matches reports whether a pattern matches a text, where * matches any number of
+// characters and ? matches one. It backtracks to the last * only, so that the
+// time is bounded by the product of the lengths.
 func matches(pattern, text string) bool {
 	p, t, star, from := 0, 0, -1, 0
 	for t < len(text) {
@@ -135,55 +137,55 @@ func matches(pattern, text string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// named returns the consumer that a principal of a statement of a kind stands
-// for. It reports false if no list makes the statement name it.
-func (s Standard) named(k kind, arn string) (consumer, bool) {
-	one, err := readEntry(arn, s.Registry.Partition)
+// named returns the consumer that a principal in a statement of a kind is. It
+// reports false if no list leads to such a statement.
+func (r Registry) named(k kind, arn string) (consumer, bool) {
+	one, err := readEntry(arn, r.Partition)
 	isRoot := one.kind == anAccount && one.id != arn
 	isPrincipal := one.kind == aPrincipal
 	return one, err == nil && (k == accountsKind && isRoot || (k == accountsKind || k == principalsKind) && isPrincipal)
 }
 
-// tested returns the consumer that a value of the test of a kind stands for. It
-// reports false if no list makes the statement have it.
-func (s Standard) tested(k kind, value string) (consumer, bool) {
+// tested returns the consumer that a value of the test of a kind is. It reports
+// false if no list leads to such a value.
+func (r Registry) tested(k kind, value string) (consumer, bool) {
 	if k == lambdaKind {
-		account, ok := s.accountOfFunctions(value)
+		account, ok := r.accountOfFunctions(value)
 		return consumer{anAccount, account}, ok
 	}
-	one, err := readEntry(value, s.Registry.Partition)
+	one, err := readEntry(value, r.Partition)
 	tests := map[consumerKind]kind{anAccount: accountsKind, aPrincipal: principalsKind, anOrganization: organizationsKind, anOrganizationalUnit: organizationalUnitsKind}
 	return one, err == nil && tests[one.kind] == k && one.id == value
 }
 
-// accountOfFunctions returns the account in a pattern of its functions in the
-// registry's Region.
-func (s Standard) accountOfFunctions(pattern string) (string, bool) {
-	rest, hasPrefix := strings.CutPrefix(pattern, s.Registry.functionPrefix())
+// accountOfFunctions returns the account from the pattern that matches its Lambda
+// functions in the registry's Region.
+func (r Registry) accountOfFunctions(pattern string) (string, bool) {
+	rest, hasPrefix := strings.CutPrefix(pattern, r.functionPrefix())
 	account, hasSuffix := strings.CutSuffix(rest, functionSuffix)
 	return account, hasPrefix && hasSuffix && isAccountID(account)
 }
 
-// consumers returns to whom a statement of a kind grants.
-func (s Standard) consumers(k kind, st statement) []consumer {
+// consumers returns the consumers of a statement of a kind.
+func (r Registry) consumers(k kind, st statement) []consumer {
 	var consumers []consumer
 	for _, arn := range st.named() {
-		if one, ok := s.named(k, arn); ok {
+		if one, ok := r.named(k, arn); ok {
 			consumers = append(consumers, one)
 		}
 	}
 	values, _ := st.values(k.test())
 	for _, value := range values {
-		if one, ok := s.tested(k, value); ok {
+		if one, ok := r.tested(k, value); ok {
 			consumers = append(consumers, one)
 		}
 	}
 	return consumers
 }
 
-// byCondition returns statements that grant what kept ones do and name no
-// principal.
-func (s Standard) byCondition(kept []managedStatement, depth int) []managedStatement {
+// byCondition returns statements that grant the same as kept ones without naming
+// principals.
+func (r Registry) byCondition(kept []managedStatement, depth int) []managedStatement {
 	var statements []managedStatement
 	for _, m := range kept {
 		k, _, _ := parseSid(m.sid)
@@ -192,7 +194,7 @@ func (s Standard) byCondition(kept []managedStatement, depth int) []managedState
 			continue
 		}
 		var accounts, principals []string
-		for _, one := range s.consumers(k, statement{principals: m.meaning.principals}) {
+		for _, one := range r.consumers(k, statement{principals: m.meaning.principals}) {
 			if one.kind == anAccount {
 				accounts = append(accounts, one.id)
 			} else {
@@ -212,9 +214,9 @@ func order(sid string) int {
 	return slices.Index(kinds(), k)
 }
 
-// addTested adds a statement under the test of a kind. Where there is one that
-// differs in the values of the test alone, the values go there; otherwise its
-// Sid occurs twice, which ECR accepts.
+// addTested adds a statement with a condition on the test of a kind. If there is
+// a statement that differs only in the values of the test, it adds the values to
+// that one; otherwise its Sid occurs twice, which ECR accepts.
 func addTested(statements []managedStatement, st statement, k kind, depth int, values []string) []managedStatement {
 	st = st.where(k.test(), values)
 	values, _ = st.values(k.test())

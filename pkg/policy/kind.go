@@ -5,28 +5,29 @@ import (
 	"strings"
 )
 
-// SidPrefix begins the Sid of every managed statement, and of no other.
+// SidPrefix is the prefix of the Sid of every managed statement, and of no
+// other: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
 const SidPrefix = "EcrPullPolicy"
 
-// kind is one of the statements of the standard policy. It is what the
-// statement's Sid has after the prefix.
+// kind is a kind of statement of the standard policy, named as in the
+// statement's Sid after the prefix.
 type kind string
 
 const (
 	accountsKind            kind = "Accounts"
-	principalsKind          kind = "Principals" // roles and users, granted by condition
+	principalsKind          kind = "Principals" // roles and users, using a condition
 	organizationsKind       kind = "Organizations"
 	organizationalUnitsKind kind = "OrganizationalUnits"
 	lambdaKind              kind = "Lambda"
 )
 
-// kinds returns the kinds in the order that they have in a document.
+// kinds returns the kinds in the order of a document.
 func kinds() []kind {
 	return []kind{accountsKind, principalsKind, organizationsKind, organizationalUnitsKind, lambdaKind}
 }
 
 // sid returns the Sid of a statement of the list at a depth of a repository's
-// path. The account list itself is at depth 0 and its Sids have no number.
+// path. The account list is at depth 0, and its Sids have no number.
 func (k kind) sid(depth int) string {
 	if depth == 0 {
 		return SidPrefix + string(k)

@@ -7,29 +7,33 @@ import (
 	"unicode"
 )
 
-// List is one valid account list.
+// List is a valid account list. Its zero value isn't valid, as that of
+// [Consumers].
 type List struct {
 	Consumers Consumers
-	Notices   []string // sentences for the log, such as that the registry's own account was dropped
+	Notices   []string // messages for the log, such as about entries that were ignored
 }
 
-// ParseList reads the text of an account list.
+// ParseList parses the text of an account list for a registry, of any length.
 //
 // Entries are separated by commas and white space, and # starts a comment that
-// goes to the end of the line. An entry is an account ID of 12 digits, the ARN
-// of an account's root, of an IAM role or of an IAM user, an organization ID
-// (o-…), or the path of an organizational unit (o-…/r-…/ou-…/*). The word none,
-// alone, is a valid list that names nobody. Order means nothing, and duplicates
-// collapse. The registry's own account is dropped with a notice, as its
-// principals need no repository policy; its roles and users may be named.
+// ends with the line. An entry is an account ID of 12 digits, the ARN of an
+// account's root, of an IAM role, or of an IAM user, an organization ID (o-…), or
+// the path of an organizational unit (o-…/r-…/ou-…/*). The word none must be the
+// only entry; it makes a list that revokes all grants. The order of the entries
+// and duplicates have no effect. The registry's own account is ignored with a
+// notice, because its principals need no repository policy, but its roles and
+// users can be listed. A role or user whose name contains a comma can't.
 //
-// One bad entry refuses the whole list, and so does a list that is empty or
-// names the registry's own account alone. The error is then a *[ListError] with
-// all problems at once.
+// ParseList rejects the whole list if one entry is invalid, if there is no
+// entry, or if the only one is the registry's own account. The error is a
+// *[ListError] with all problems. Whether the principals exist isn't checked. The
+// forms of principals are described at
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html.
 func ParseList(text string, registry Registry) (List, error) {
 	entries := splitEntries(text)
 	if len(entries) == 0 {
-		return List{}, wholeList("names nobody; write none to revoke everybody")
+		return List{}, wholeList("no entries; to revoke all grants, write none")
 	}
 	hasConsumer := slices.ContainsFunc(entries, func(e entry) bool { return e.text != noneEntry })
 
@@ -41,8 +45,8 @@ func ParseList(text string, registry Registry) (List, error) {
 		switch {
 		case err != nil:
 			problems = append(problems, e.problem(err.Error()))
-		case one.kind == nobody && hasConsumer:
-			problems = append(problems, e.problem("revokes everybody and stands alone; delete it or the other entries"))
+		case one.kind == noConsumer && hasConsumer:
+			problems = append(problems, e.problem("must be the only entry; remove it or the other entries"))
 		case one == consumer{anAccount, registry.AccountID}:
 			ownAccount = true
 		default:
@@ -52,20 +56,20 @@ func ParseList(text string, registry Registry) (List, error) {
 	switch {
 	case len(problems) > 0:
 		return List{}, &ListError{Problems: problems}
-	case ownAccount && consumers.IsEmpty():
-		return List{}, wholeList("names the registry's own account alone, which needs no repository policy; write none to revoke everybody")
+	case ownAccount && consumers.isEmpty():
+		return List{}, wholeList("the only entry is the registry's own account, which needs no repository policy; to revoke all grants, write none")
 	}
 
 	list := List{Consumers: consumers.sorted()}
 	if ownAccount {
-		list.Notices = []string{"dropped " + registry.AccountID + ": the registry's own account needs no repository policy"}
+		list.Notices = []string{"ignored " + registry.AccountID + ": the registry's own account needs no repository policy"}
 	}
 	return list, nil
 }
 
-// Locate returns a problem, with the reason, for every entry of a list that
-// names one of the principals with these ARNs, as [Standard.Principals] returns
-// them.
+// Locate returns a problem with the given reason for each entry of a list that
+// names one of the principals with the given ARNs, such as [Standard.Principals]
+// returns. It ignores invalid entries.
 func Locate(text string, registry Registry, arns []string, reason string) []Problem {
 	var found []Problem
 	for _, e := range splitEntries(text) {
@@ -84,7 +88,7 @@ func Locate(text string, registry Registry, arns []string, reason string) []Prob
 	return found
 }
 
-// entry is one entry where the text has it, both numbers 1-based.
+// entry is one entry with its position in the text, from 1.
 type entry struct {
 	text         string
 	line, column int
@@ -95,8 +99,8 @@ func (e entry) problem(reason string) Problem {
 }
 
 func splitEntries(text string) []entry {
-	// A lone carriage return ends a line too: else a comment would swallow the
-	// entries after it.
+	// A lone carriage return ends a line too: otherwise a comment would include
+	// the entries after it.
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 
 	var entries []entry
@@ -125,7 +129,7 @@ func splitLine(line string, number int) []entry {
 	return entries
 }
 
-// ListError says everything that is wrong with an account list.
+// ListError is the error for an invalid account list, with all its problems.
 type ListError struct {
 	Problems []Problem // at least one, in the order of the text
 }
@@ -134,7 +138,7 @@ func wholeList(reason string) error {
 	return &ListError{Problems: []Problem{{Reason: reason}}}
 }
 
-// Error names the first ten problems and the number of the others.
+// Error returns the first ten problems and the number of the others.
 func (e *ListError) Error() string {
 	const shown = 10
 	var texts []string
@@ -147,17 +151,17 @@ func (e *ListError) Error() string {
 	return "account list: " + strings.Join(texts, "; ")
 }
 
-// Problem is one thing that is wrong with an account list. A problem of the
-// list as a whole has Line 0, Column 0 and no Entry.
+// Problem is one problem of an account list. A problem of the list as a whole has
+// Line 0, Column 0, and no Entry.
 type Problem struct {
-	Line   int    // 1-based
-	Column int    // of the entry's first character, 1-based, in characters
-	Entry  string // as written, of any length
-	Reason string
+	Line   int    // from 1
+	Column int    // of the entry's first character, from 1, in characters
+	Entry  string // as in the text, of any length
+	Reason string // the problem, and how to correct it
 }
 
-// String is the problem as one line of text. It quotes at most 100 characters
-// of the entry.
+// String returns the problem as one line of text, with at most 100 characters of
+// the entry.
 func (p Problem) String() string {
 	if p.Line == 0 {
 		return p.Reason

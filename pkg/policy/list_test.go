@@ -35,9 +35,9 @@ func TestParseList(t *testing.T) {
 		{"organization", "o-a1b2c3d4e5", policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}}, 0},
 		{"unit", unit, policy.Consumers{OrganizationalUnits: []string{unit}}, 0},
 		{"unit in unit", deep, policy.Consumers{OrganizationalUnits: []string{deep}}, 0},
-		{"none", "none", policy.Consumers{}, 0},
-		{"none with comment", "# revoked\n none # all\n", policy.Consumers{}, 0},
-		{"none twice", "none, none", policy.Consumers{}, 0},
+		{"none", "none", policy.Consumers{None: true}, 0},
+		{"none with comment", "# revoked\n none # all\n", policy.Consumers{None: true}, 0},
+		{"none twice", "none, none", policy.Consumers{None: true}, 0},
 		{"string list", "222222222222,111111111111,222222222222", policy.Consumers{Accounts: []string{"111111111111", "222222222222"}}, 0},
 		{"white space", "\t111111111111\u00a0\u2003222222222222\r\n\v333333333333\f", policy.Consumers{Accounts: []string{"111111111111", "222222222222", "333333333333"}}, 0},
 		{"many commas", ",,111111111111,,\n,", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
@@ -92,71 +92,71 @@ func TestParseListPartitions(t *testing.T) {
 	}
 }
 
-func TestParseListRefusesEntry(t *testing.T) {
+func TestParseListRejectsEntry(t *testing.T) {
 	tests := []struct {
 		entry  string
 		reason string // a part of it
 	}{
-		{"*", "every AWS account"},
-		{"11111111111", "12 digits, this has 11"},
-		{"1111111111111", "12 digits, this has 13"},
-		{"1111-2222-3333", "without hyphens: 111122223333"},
-		{"NONE", "lower case: none"},
-		{"None", "lower case: none"},
-		{"arn:aws:sts::111111111111:assumed-role/deploy/session", `the role is meant: "arn:aws:iam::111111111111:role/deploy"`},
-		{"arn:aws:sts::111111111111:federated-user/eve", "federated user"},
-		{"arn:aws:sts::111111111111:self", "ARN of STS"},
+		{"*", "all AWS accounts can't be listed"},
+		{"11111111111", "expected 12 digits, found 11"},
+		{"1111111111111", "expected 12 digits, found 13"},
+		{"1111-2222-3333", "remove the hyphens: 111122223333"},
+		{"NONE", "write none in lowercase"},
+		{"None", "write none in lowercase"},
+		{"arn:aws:sts::111111111111:assumed-role/deploy/session", `use the role's ARN: "arn:aws:iam::111111111111:role/deploy"`},
+		{"arn:aws:sts::111111111111:federated-user/eve", "federated users aren't allowed"},
+		{"arn:aws:sts::111111111111:self", "ARNs of STS aren't allowed"},
 		{"arn:aws:iam::111111111111:role/*", "wildcard"},
 		{"arn:aws:iam::111111111111:role/a?", "wildcard"},
 		{"arn:aws:iam::*:root", "wildcard"},
 		{"1111*", "wildcards"},
-		{"lambda.amazonaws.com", "setting of the stack"},
-		{"ecs-tasks.amazonaws.com", "services aren't consumers"},
-		{"ec2.amazonaws.com.cn", "services aren't consumers"},
-		{"arn:aws-cn:iam::111111111111:root", `"aws-cn", and the registry is in partition aws`},
-		{"arn:aws-us-gov:iam::111111111111:role/x", `"aws-us-gov", and the registry is in partition aws`},
-		{"arn::iam::111111111111:role/x", `partition ""`},
-		{"arn:aws:iam::111111111111", "no complete ARN"},
-		{"arn:aws:iam:eu-west-1:111111111111:role/x", `has no Region, this has "eu-west-1"`},
-		{"arn:aws:iam::11111111111:role/x", "not 12 digits"},
-		{"arn:aws:iam::aws:policy/ReadOnly", "not 12 digits"},
+		{"lambda.amazonaws.com", "turn on the Lambda statement"},
+		{"ecs-tasks.amazonaws.com", "services can't be listed"},
+		{"ec2.amazonaws.com.cn", "services can't be listed"},
+		{"arn:aws-cn:iam::111111111111:root", `invalid partition "aws-cn"; expected aws,`},
+		{"arn:aws-us-gov:iam::111111111111:role/x", `invalid partition "aws-us-gov"; expected aws,`},
+		{"arn::iam::111111111111:role/x", `invalid partition ""`},
+		{"arn:aws:iam::111111111111", "incomplete ARN"},
+		{"arn:aws:iam:eu-west-1:111111111111:role/x", `invalid Region "eu-west-1"`},
+		{"arn:aws:iam::11111111111:role/x", "in the ARN; expected 12 digits"},
+		{"arn:aws:iam::aws:policy/ReadOnly", "in the ARN; expected 12 digits"},
 		{"arn:aws:iam::111111111111:group/devs", "group can't be a principal"},
 		{"arn:aws:iam::111111111111:policy/p", "policy can't be a principal"},
-		{"arn:aws:iam::111111111111:instance-profile/p", "name the role in it"},
-		{"arn:aws:iam::111111111111:oidc-provider/x", `"oidc-provider" of IAM`},
-		{"arn:aws:iam::111111111111:role", "no role or user name"},
-		{"arn:aws:iam::111111111111:role/team/", "no role or user name"},
-		{"arn:aws:iam::111111111111:role/a(b)", "no role or user name: IAM allows"},
-		{"arn:aws:iam::111111111111:role/" + strings.Repeat("n", 65), "at most 64 characters, this has 65"},
-		{"arn:aws:iam::111111111111:role/" + strings.Repeat("p", 511) + "/n", "at most 512 characters, this has 513"},
-		{"arn:aws:iam::111111111111:role/a//b", "empty part"},
-		{"arn:aws:iam::111111111111:role//b", "empty part"},
+		{"arn:aws:iam::111111111111:instance-profile/p", "list its role"},
+		{"arn:aws:iam::111111111111:oidc-provider/x", `IAM resource type "oidc-provider"`},
+		{"arn:aws:iam::111111111111:role", "missing role or user name"},
+		{"arn:aws:iam::111111111111:role/team/", "missing role or user name"},
+		{"arn:aws:iam::111111111111:role/a(b)", `invalid role or user name "a(b)"`},
+		{"arn:aws:iam::111111111111:role/" + strings.Repeat("n", 65), "at most 64 characters, found 65"},
+		{"arn:aws:iam::111111111111:role/" + strings.Repeat("p", 511) + "/n", "at most 512 characters, found 513"},
+		{"arn:aws:iam::111111111111:role/a//b", "empty path segment"},
+		{"arn:aws:iam::111111111111:role//b", "empty path segment"},
 		{"arn:aws:iam::111111111111:role/${aws:username}/b", "policy variable"},
 		{"arn:aws:ecr:eu-west-1:111111111111:repository/x", `service "ecr"`},
-		{"arn:aws:organizations::111111111111:organization/o-a1b2c3d4e5", "by its ID"},
+		{"arn:aws:organizations::111111111111:organization/o-a1b2c3d4e5", "list the organization ID"},
 		{"AROAEXAMPLEEXAMPLE123", "unique ID"},
 		{"AIDAEXAMPLEEXAMPLE123", "unique ID"},
-		{"ou-ab12-11111111", "by its path"},
-		{"r-ab12", "name the organization"},
-		{"o-short", "no organization ID"},
-		{"o-A1B2C3D4E5", "no organization ID"},
-		{"o-*", "no organization ID"},
-		{"o-" + strings.Repeat("a", 33), "no organization ID"},
-		{"o-a1b2c3d4e5/", "name it as o-a1b2c3d4e5"},
-		{"o-a1b2c3d4e5/*", "name it as o-a1b2c3d4e5"},
-		{"o-a1b2c3d4e5/r-ab12", "name it as o-a1b2c3d4e5"},
-		{"o-a1b2c3d4e5/r-ab12/*", "name it as o-a1b2c3d4e5"},
-		{"o-a1b2c3d4e5/r-a/ou-ab12-11111111/*", "no ID of an organization's root"},
-		{"o-a1b2c3d4e5/*/ou-ab12-11111111/*", "no ID of an organization's root"},
-		{"o-a1b2c3d4e5/ou-ab12-11111111/*", "no ID of an organization's root"},
-		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111", "ends in /*"},
-		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/", "ends in /*"},
-		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-*", "ends in /*"},
-		{"o-a1b2c3d4e5/r-ab12/ou-ab12/*", "no ID of an organizational unit"},
-		{"o-a1b2c3d4e5/r-ab12/ou-ab12-1111111/*", "no ID of an organizational unit"},
-		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111-1/*", "no ID of an organizational unit"},
-		{"o-a1b2c3d4e5/r-ab12/*/*", "no ID of an organizational unit"},
-		{"o-a1b2c3d4e5/r-ab12//*", "no ID of an organizational unit"},
+		{"ou-ab12-11111111", "expected o-ORGANIZATION/r-ROOT/ou-UNIT/*"},
+		{"r-ab12", "list the organization"},
+		{"o-short", "invalid organization ID"},
+		{"o-A1B2C3D4E5", "invalid organization ID"},
+		{"o-*", "invalid organization ID"},
+		{"o-" + strings.Repeat("a", 33), "invalid organization ID"},
+		{"o-a1b2c3d4e5/", "list its ID: o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/*", "list its ID: o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/r-ab12", "list its ID: o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/r-ab12/*", "list its ID: o-a1b2c3d4e5"},
+		{"o-a1b2c3d4e5/r-a/ou-ab12-11111111/*", "invalid root ID"},
+		{"o-a1b2c3d4e5/*/ou-ab12-11111111/*", "invalid root ID"},
+		{"o-a1b2c3d4e5/ou-ab12-11111111/*", "invalid root ID"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111", "end it with /*"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/", "end it with /*"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-*", "end it with /*"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12/*", "invalid organizational unit ID"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-1111111/*", "invalid organizational unit ID"},
+		{"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111-1/*", "invalid organizational unit ID"},
+		{"o-a1b2c3d4e5/r-ab12/*/*", "invalid organizational unit ID"},
+		{"o-a1b2c3d4e5/r-ab12//*", "invalid organizational unit ID"},
 		{"111111111111\u200b", `"\u200b"`},
 		{"\ufeff111111111111", `"\ufeff"`},
 		{"１１１１１１１１１１１１", `"１"`},
@@ -164,9 +164,9 @@ func TestParseListRefusesEntry(t *testing.T) {
 		{"111111111111\x7f", `"\x7f"`},
 		{"\xff111111111111", `"\xff"`},
 		{"arn:aws:iam::111111111111:role/dépl", `"é"`},
-		{"ARN:aws:iam::111111111111:role/x", "is none of"},
-		{"everybody", "is none of"},
-		{`["111111111111"]`, "is none of"},
+		{"ARN:aws:iam::111111111111:role/x", "unknown entry; expected"},
+		{"anyone", "unknown entry; expected"},
+		{`["111111111111"]`, "unknown entry; expected"},
 	}
 	for _, test := range tests {
 		t.Run(test.entry, func(t *testing.T) {
@@ -192,13 +192,13 @@ func TestParseListRefusesEntry(t *testing.T) {
 	}
 }
 
-func TestParseListRefusesWhole(t *testing.T) {
+func TestParseListRejectsWhole(t *testing.T) {
 	for text, reason := range map[string]string{
 		"":               "write none",
 		" ,\n,":          "write none",
 		"# 111111111111": "write none",
-		"999999999999":   "own account alone",
-		"999999999999 # me\n999999999999,arn:aws:iam::999999999999:root": "own account alone",
+		"999999999999":   "the only entry is the registry's own account",
+		"999999999999 # me\n999999999999,arn:aws:iam::999999999999:root": "the only entry is the registry's own account",
 	} {
 		_, err := policy.ParseList(text, registry)
 		mustContain(t, err, reason)
@@ -209,16 +209,16 @@ func TestParseListRefusesWhole(t *testing.T) {
 	}
 }
 
-func TestParseListNoneStandsAlone(t *testing.T) {
+func TestParseListNoneIsTheOnlyEntry(t *testing.T) {
 	for _, text := range []string{"none 111111111111", "111111111111\nnone", "none,999999999999"} {
 		_, err := policy.ParseList(text, registry)
-		mustContain(t, err, `"none": revokes everybody and stands alone`)
+		mustContain(t, err, `"none": must be the only entry`)
 	}
 }
 
 func TestListErrorIsBounded(t *testing.T) {
 	_, err := policy.ParseList("12 34\n"+strings.Repeat("é ", 4000), registry)
-	mustContain(t, err, `line 1, column 1: "12": an account ID has 12 digits, this has 2; line 1, column 4: "34"`, "and 3992 more")
+	mustContain(t, err, `line 1, column 1: "12": invalid account ID; expected 12 digits, found 2; line 1, column 4: "34"`, "and 3992 more")
 	if len(err.Error()) > 2000 {
 		t.Errorf("%d bytes", len(err.Error()))
 	}
@@ -229,22 +229,9 @@ func TestListErrorIsBounded(t *testing.T) {
 	}
 }
 
-func TestIsEmpty(t *testing.T) {
-	if !(policy.Consumers{}).IsEmpty() {
-		t.Error("nobody is somebody")
-	}
-	for i := range 4 {
-		var c policy.Consumers
-		*[]*[]string{&c.Accounts, &c.Principals, &c.Organizations, &c.OrganizationalUnits}[i] = []string{"x"}
-		if c.IsEmpty() {
-			t.Errorf("%+v is empty", c)
-		}
-	}
-}
-
 // render writes consumers as a list that names them.
 func render(c policy.Consumers) string {
-	if c.IsEmpty() {
+	if c.None {
 		return "none"
 	}
 	var lines []string

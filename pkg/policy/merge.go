@@ -2,80 +2,86 @@ package policy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 )
 
-// Listed is what one of the lists on a repository's path says. The zero value
-// is a list that can't be used, and changes nothing.
+// Listed is one of the lists on a repository's path. The zero value is a list
+// that can't be used: it keeps the grants that a document has because of it.
 type Listed struct {
-	// Consumers are those that the list names. Nil if no version of the list can
-	// be used: the list's statements stay, as far as the standard could have
-	// written them.
+	// Consumers are those that the list names, or nil if no version of the list
+	// can be used. The statements of the list then stay, without what no standard
+	// grants.
 	Consumers *Consumers
 
-	// Oversized are the consumers of the newest version if its policy is too
-	// large, so that Consumers are those of an earlier version. A document that
-	// grants to some of them keeps its statements: they must not lose their pull
-	// because a setting of the stack made the list too large.
+	// Oversized are the consumers of the newest version of the list if the policy
+	// for it is too large, and Consumers are therefore those of an earlier version.
+	// A document that grants to some of them keeps its statements: a setting that
+	// makes the list too large must not revoke grants. Nil otherwise.
 	Oversized *Consumers
 }
 
-// Change is what a merge does to a repository's policy.
+// Change is the result of a merge.
 type Change struct {
-	// Document is the document to store, as compact JSON. It is "" when no
-	// statement is left: ECR stores no empty policy, so it is to be deleted.
-	// Without a change it is the existing text.
+	// Document is the document to write, as compact JSON of at most
+	// MaxDocumentCharacters. It is "" if no statement is left: the policy has to be
+	// deleted then, because ECR stores no policy without statements. Without a
+	// change it is the existing text, of any size.
 	Document string
 
-	// Changed reports whether the meaning differs from that of the existing
-	// document. Otherwise there is nothing to write.
+	// Changed reports whether the document has another meaning than the existing
+	// one. If not, there is nothing to write.
 	Changed bool
 
-	// Added and Removed are the Sids of the managed statements that appear and
-	// disappear, sorted. A statement whose content changed is in both.
+	// Added and Removed are the Sids of the managed statements that are added and
+	// removed, sorted. A statement that is modified is in both.
 	Added, Removed []string
 }
 
-// Merge brings an existing policy document, "" for none, to the standard for
-// the lists on a repository's path: lists[0] is the account list itself,
-// lists[1] that of the first segment of the repository's name, and so on.
-// Without any list the document stays as it is.
+// Merge merges the standard policy for the lists on a repository's path into the
+// repository's existing document: lists[0] is the account list, lists[1] the
+// namespace list of the first segment of the repository's name, and so on.
+// Without lists the document doesn't change.
 //
-// An empty list says that nobody can pull: its statements are removed. Managed
-// statements that belong to no list are removed as well. Unmanaged statements
-// stay as they are and come first.
+// The statements of a list that is none are removed, and so are managed
+// statements that belong to no list. Unmanaged statements don't change, and come
+// first.
 //
-// In the style principal, statements that grant the same by condition are as
-// good: they stay, and a document that has such is changed in that style. ECR
-// has rejected the names of its principals before, and [Standard.MergeAs] goes
-// back to names.
+// In the grant style principal, statements that grant the same using a condition
+// also conform to the standard. If the existing document has such statements,
+// changes use that style too, because ECR has rejected a principal in the
+// document before. To return to the style principal, use [Standard.MergeAs].
 //
-// Merge fails, and the policy is to stay as it is, if the standard is invalid,
-// if consumers are not such as ParseList returns, if the existing document
-// can't be understood, or, with a *[SizeError], if the document to be written
-// is too large.
-func (s Standard) Merge(existing string, lists []Listed) (Change, error) {
+// Merge fails, and the policy must stay as it is, if the standard is invalid, if
+// the existing document is that of another registry, if the consumers of a list
+// aren't such as [ParseList] returns, or, with a *[SizeError], if the document to
+// write would exceed [MaxDocumentCharacters].
+func (s Standard) Merge(existing Document, lists []Listed) (Change, error) {
 	return s.merge(existing, lists, "")
 }
 
-// MergeAs is Merge for a document in just one of the styles. The style
-// condition names no principal, so ECR can't reject one.
-func (s Standard) MergeAs(style GrantStyle, existing string, lists []Listed) (Change, error) {
+// MergeAs is like [Standard.Merge], but all grants are in one style. In the style
+// condition the managed statements name no principal that ECR could reject. If
+// the style of the standard is condition, so is that of all grants. MergeAs also
+// fails if the style is unknown.
+func (s Standard) MergeAs(style GrantStyle, existing Document, lists []Listed) (Change, error) {
+	if err := style.validate(); err != nil {
+		return Change{}, err
+	}
 	return s.merge(existing, lists, style)
 }
 
-// merge merges in one style, or, if it is empty, in either.
-func (s Standard) merge(existing string, lists []Listed, style GrantStyle) (Change, error) {
+// merge merges in one style, or in either if it is empty.
+func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Change, error) {
 	if err := s.Validate(); err != nil {
 		return Change{}, fmt.Errorf("standard policy: %w", err)
 	}
-	doc, err := readDocument(existing, s.Registry.Partition)
-	if err != nil {
-		return Change{}, fmt.Errorf("the existing policy document %w", err)
+	if existing.text != "" && existing.registry != s.Registry {
+		return Change{}, errors.New("the policy document was parsed for another registry; parse it for that of the standard")
 	}
 	if len(lists) == 0 {
-		return Change{Document: existing}, nil
+		return Change{Document: existing.text}, nil
 	}
 	if s.Style == GrantCondition {
 		style = GrantCondition
@@ -83,13 +89,13 @@ func (s Standard) merge(existing string, lists []Listed, style GrantStyle) (Chan
 	written, other := style, style
 	if style == "" {
 		written, other = GrantPrincipal, GrantCondition
-		if doc.grantsByCondition() {
+		if existing.grantsByCondition() {
 			written, other = other, written
 		}
 	}
 	var wanted []managedStatement
 	for depth, list := range lists {
-		has := doc.at(depth)
+		has := existing.at(depth)
 		want, err := s.wanted(has, depth, list, written)
 		if err != nil {
 			return Change{}, err
@@ -101,21 +107,21 @@ func (s Standard) merge(existing string, lists []Listed, style GrantStyle) (Chan
 		}
 		wanted = append(wanted, want...)
 	}
-	change := compare(doc.managed, wanted)
+	change := compare(existing.managed, wanted)
 	if !change.Changed {
-		change.Document = existing
+		change.Document = existing.text
 		return change, nil
 	}
-	change.Document = doc.with(wanted)
-	if err := s.checkSize(change.Document, written); err != nil {
+	change.Document = existing.with(wanted)
+	if err := s.checkSize(change.Document, existing, written); err != nil {
 		return Change{}, err
 	}
 	return change, nil
 }
 
-// grantsByCondition reports whether accounts, roles or users are granted by
-// condition.
-func (d document) grantsByCondition() bool {
+// grantsByCondition reports whether the document grants to accounts, roles, or
+// users using a condition.
+func (d Document) grantsByCondition() bool {
 	return slices.ContainsFunc(d.managed, func(m managedStatement) bool {
 		k, _, _ := parseSid(m.sid)
 		_, isTested := m.meaning.values(k.test())
@@ -123,11 +129,14 @@ func (d document) grantsByCondition() bool {
 	})
 }
 
-// wanted returns the statements of one list that the document is to have, in
+// wanted returns the statements that the document must have for one list, in
 // order.
 func (s Standard) wanted(existing []managedStatement, depth int, list Listed, style GrantStyle) ([]managedStatement, error) {
 	if list.Consumers == nil {
 		return s.kept(existing, depth, style, func(consumer) bool { return true }), nil
+	}
+	if err := list.Consumers.validate(); err != nil {
+		return nil, fmt.Errorf("account list at depth %d: %w", depth, err)
 	}
 	if list.Oversized != nil && s.grantsMore(existing, list) {
 		return s.kept(existing, depth, style, func(c consumer) bool { return list.Consumers.has(c) || list.Oversized.has(c) }), nil
@@ -139,8 +148,8 @@ func (s Standard) wanted(existing []managedStatement, depth int, list Listed, st
 			continue
 		}
 		sid := k.sid(depth)
-		if trimmed, ok := s.trim(k, built, list.Consumers.has); !ok || !trimmed.equal(built) {
-			return nil, fmt.Errorf("statement %s would grant to a consumer that no valid account list names", sid)
+		if trimmed, ok := s.Registry.trim(k, built, list.Consumers.has); !ok || !trimmed.equal(built) {
+			return nil, fmt.Errorf("statement %s would grant access to a consumer that no valid account list names; use the consumers that ParseList returns", sid)
 		}
 		wanted = append(wanted, built.encode(sid))
 	}
@@ -148,9 +157,9 @@ func (s Standard) wanted(existing []managedStatement, depth int, list Listed, st
 }
 
 func (s Standard) kept(existing []managedStatement, depth int, style GrantStyle, within func(consumer) bool) []managedStatement {
-	kept := s.keep(existing, within)
+	kept := s.Registry.keep(existing, within)
 	if style == GrantCondition {
-		return s.byCondition(kept, depth)
+		return s.Registry.byCondition(kept, depth)
 	}
 	return kept
 }
@@ -158,12 +167,12 @@ func (s Standard) kept(existing []managedStatement, depth int, style GrantStyle,
 // grantsMore reports whether statements grant to consumers of the oversized
 // version that the version in use lacks.
 func (s Standard) grantsMore(existing []managedStatement, list Listed) bool {
-	for _, m := range s.keep(existing, list.Oversized.has) {
+	for _, m := range s.Registry.keep(existing, list.Oversized.has) {
 		k, _, _ := parseSid(m.sid)
 		if k == lambdaKind {
 			continue
 		}
-		for _, one := range s.consumers(k, m.meaning) {
+		for _, one := range s.Registry.consumers(k, m.meaning) {
 			if list.Oversized.has(one) && !list.Consumers.has(one) {
 				return true
 			}
@@ -172,8 +181,8 @@ func (s Standard) grantsMore(existing []managedStatement, list Listed) bool {
 	return false
 }
 
-// compare returns how the managed statements that a document has differ in
-// meaning from the wanted ones.
+// compare returns how the managed statements of a document differ in meaning from
+// the wanted ones.
 func compare(existing, wanted []managedStatement) Change {
 	before, after := bySid(existing), bySid(wanted)
 	var added, removed []string
@@ -202,8 +211,8 @@ func bySid(statements []managedStatement) map[string][]managedStatement {
 	return groups
 }
 
-// sameMeaning compares statements in whatever order their Sids are. A Sid that
-// occurs twice is different from one that occurs once.
+// sameMeaning reports whether statements have the same meaning, in any order of
+// their Sids. Two statements with one Sid are never the same as one of them.
 func sameMeaning(a, b []managedStatement) bool {
 	sorted := func(statements []managedStatement) []managedStatement {
 		return slices.SortedStableFunc(slices.Values(statements), func(a, b managedStatement) int { return order(a.sid) - order(b.sid) })

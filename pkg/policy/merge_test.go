@@ -119,9 +119,9 @@ func TestMergeDoesNotEscapeHTML(t *testing.T) {
 	}
 }
 
-// foreign has what encoding/json would lose: unknown members, order, duplicate
+// unmanaged has what encoding/json would lose: unknown members, order, duplicate
 // members, forms of numbers, escapes, bytes that aren't UTF-8, wrong case.
-func foreign() []string {
+func unmanaged() []string {
 	return []string{
 		`{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:SetRepositoryPolicy"]}`,
 		`{"zeta":1e400,"Alpha":[1.0,-0,1E+2,{"b":null,"a":"\u0041\/\ud800<&>"}],"Alpha":2,"":{}}`,
@@ -137,22 +137,22 @@ func foreign() []string {
 	}
 }
 
-func TestMergeKeepsForeignStatements(t *testing.T) {
+func TestMergeKeepsUnmanagedStatements(t *testing.T) {
 	s := standard(policy.GrantPrincipal)
 	own := grant("Accounts", "111111111111")
-	existing := "{\n \"Id\" : \"\\u0041\xff\", \"version\": 1.0, \"statement\": [ ],\n \"Statement\": [ " + own + " , " + strings.Join(foreign(), " ,\n ") + " ] , \"Id\": 2 }"
+	existing := "{\n \"Id\" : \"\\u0041\xff\", \"version\": 1.0, \"statement\": [ ],\n \"Statement\": [ " + own + " , " + strings.Join(unmanaged(), " ,\n ") + " ] , \"Id\": 2 }"
 	change := mustMerge(t, s, existing, lists(accounts("222222222222")))
-	want := "{\"Id\":\"\\u0041\xff\",\"version\":1.0,\"statement\":[],\"Statement\":[" + strings.Join(foreign(), ",") + "," + grant("Accounts", "222222222222") + "],\"Id\":2}"
+	want := "{\"Id\":\"\\u0041\xff\",\"version\":1.0,\"statement\":[],\"Statement\":[" + strings.Join(unmanaged(), ",") + "," + grant("Accounts", "222222222222") + "],\"Id\":2}"
 	if change.Document != want {
 		t.Errorf("got  %s\nwant %s", change.Document, want)
 	}
-	change = mustMerge(t, s, change.Document, lists(&policy.Consumers{}))
+	change = mustMerge(t, s, change.Document, lists(none()))
 	want = strings.Replace(want, ","+grant("Accounts", "222222222222"), "", 1)
 	if change.Document != want {
 		t.Errorf("got  %s\nwant %s", change.Document, want)
 	}
 	if change = mustMerge(t, s, existing, lists(accounts("111111111111"))); change.Changed || change.Document != existing {
-		t.Errorf("foreign statements alone are a change: %+v", change)
+		t.Errorf("unmanaged statements alone are a change: %+v", change)
 	}
 }
 
@@ -164,17 +164,17 @@ func TestMergeExistingDocument(t *testing.T) {
 		want           policy.Change
 	}{
 		{"no policy", "", accounts("111111111111"), policy.Change{Document: document(own), Changed: true, Added: []string{"EcrPullPolicyAccounts"}}},
-		{"no policy, nobody", "", &policy.Consumers{}, policy.Change{}},
-		{"empty array, nobody", document(), &policy.Consumers{}, policy.Change{Document: document()}},
+		{"no policy, none", "", none(), policy.Change{}},
+		{"empty array, none", document(), none(), policy.Change{Document: document()}},
 		{"empty array, unreadable", document(), nil, policy.Change{Document: document()}},
-		{"last statement goes", document(own), &policy.Consumers{}, policy.Change{Changed: true, Removed: []string{"EcrPullPolicyAccounts"}}},
-		{"own object", `{"Version":"2008-10-17","Statement":` + own + `}`, accounts("222222222222"), policy.Change{
+		{"last statement goes", document(own), none(), policy.Change{Changed: true, Removed: []string{"EcrPullPolicyAccounts"}}},
+		{"managed object", `{"Version":"2008-10-17","Statement":` + own + `}`, accounts("222222222222"), policy.Change{
 			Document: document(grant("Accounts", "222222222222")), Changed: true,
 			Added: []string{"EcrPullPolicyAccounts"}, Removed: []string{"EcrPullPolicyAccounts"}}},
-		{"equal own object", `{"Statement":` + own + `}`, accounts("111111111111"), policy.Change{Document: `{"Statement":` + own + `}`}},
-		{"foreign object", `{"Statement":{"Sid":"Other"},"Id":1}`, accounts("111111111111"), policy.Change{
+		{"equal managed object", `{"Statement":` + own + `}`, accounts("111111111111"), policy.Change{Document: `{"Statement":` + own + `}`}},
+		{"unmanaged object", `{"Statement":{"Sid":"Other"},"Id":1}`, accounts("111111111111"), policy.Change{
 			Document: `{"Statement":[{"Sid":"Other"},` + own + `],"Id":1}`, Changed: true, Added: []string{"EcrPullPolicyAccounts"}}},
-		{"escaped names and Sid", `{"St\u0061tement":[{"S\u0069d":"\u0045crPullPolicyOld"},{"Sid":"Other"}]}`, &policy.Consumers{}, policy.Change{
+		{"escaped names and Sid", `{"St\u0061tement":[{"S\u0069d":"\u0045crPullPolicyOld"},{"Sid":"Other"}]}`, none(), policy.Change{
 			Document: `{"St\u0061tement":[{"Sid":"Other"}]}`, Changed: true, Removed: []string{"EcrPullPolicyOld"}}},
 		{"Sids of no list", document(grant("Old", "111111111111"), grant("", "111111111111"), grant("Accounts0", "111111111111"), grant("Accounts01", "111111111111"), grant("Accounts1", "111111111111"), grant("Accounts-1", "111111111111"), own),
 			accounts("111111111111"), policy.Change{Document: document(own), Changed: true, Removed: []string{
@@ -199,29 +199,29 @@ func TestMergeWithoutListsChangesNothing(t *testing.T) {
 	}
 }
 
-func TestMergeRefusesUnclearDocument(t *testing.T) {
+func TestParseDocumentRejectsUnclearText(t *testing.T) {
 	for existing, reason := range map[string]string{
-		" ":                               "not valid JSON",
-		"{":                               "not valid JSON",
-		`{"Statement":[]} {}`:             "not valid JSON",
-		`{"Statement":[],}`:               "not valid JSON",
+		" ":                               "invalid JSON",
+		"{":                               "invalid JSON",
+		`{"Statement":[]} {}`:             "invalid JSON",
+		`{"Statement":[],}`:               "invalid JSON",
 		`[]`:                              "not a JSON object",
 		`null`:                            "not a JSON object",
 		`1e400`:                           "not a JSON object",
 		`"{}"`:                            "not a JSON object",
-		`{"Statement":[],"Statement":[]}`: "two members named Statement",
-		`{"Version":"2008-10-17"}`:        "no member named Statement",
-		`{"statement":[{"Sid":"Other"}]}`: "no member named Statement",
-		`{"Statements":[]}`:               "no member named Statement",
-		`{"Statement":1}`:                 "neither an array nor an object",
-		`{"Statement":null}`:              "neither an array nor an object",
-		`{"Statement":"EcrPullPolicy"}`:   "neither an array nor an object",
-		`{"Statement":` + strings.Repeat("[", 10001) + strings.Repeat("]", 10001) + `}`: "not valid JSON",
+		`{"Statement":[],"Statement":[]}`: "two Statement elements",
+		`{"Version":"2008-10-17"}`:        "no Statement element",
+		`{"statement":[{"Sid":"Other"}]}`: "no Statement element",
+		`{"Statements":[]}`:               "no Statement element",
+		`{"Statement":1}`:                 "invalid Statement element",
+		`{"Statement":null}`:              "invalid Statement element",
+		`{"Statement":"EcrPullPolicy"}`:   "invalid Statement element",
+		`{"Statement":` + strings.Repeat("[", 10001) + strings.Repeat("]", 10001) + `}`: "invalid JSON",
 	} {
-		change, err := standard(policy.GrantPrincipal).Merge(existing, lists(accounts("111111111111")))
-		mustContain(t, err, "the existing policy document", reason)
-		if !reflect.DeepEqual(change, policy.Change{}) {
-			t.Errorf("a change comes with the error: %+v", change)
+		doc, err := policy.ParseDocument(existing, registry)
+		mustContain(t, err, "policy document: "+reason)
+		if !reflect.DeepEqual(doc, policy.Document{}) {
+			t.Errorf("a document comes with the error: %+v", doc)
 		}
 	}
 }
@@ -242,8 +242,8 @@ func TestMergeNamespacedLists(t *testing.T) {
 		{"same", lists(base, team, api), ""},
 		{"all unreadable", lists(nil, nil, nil), ""},
 		{"one unreadable", lists(base, nil, api), ""},
-		{"account list unreadable, team revokes", lists(nil, &policy.Consumers{}, nil), document(grant("Accounts", "111111111111"), grant("Accounts2", "333333333333"))},
-		{"account list revokes", lists(&policy.Consumers{}, nil, nil), document(grant("Accounts1", "222222222222"), grant("Accounts2", "333333333333"))},
+		{"account list unreadable, team revokes", lists(nil, none(), nil), document(grant("Accounts", "111111111111"), grant("Accounts2", "333333333333"))},
+		{"account list revokes", lists(none(), nil, nil), document(grant("Accounts1", "222222222222"), grant("Accounts2", "333333333333"))},
 		{"fewer lists", lists(base, team), document(grant("Accounts", "111111111111"), grant("Accounts1", "222222222222"))},
 		{"team changes", lists(nil, accounts("444444444444"), nil), document(grant("Accounts", "111111111111"), grant("Accounts1", "444444444444"), grant("Accounts2", "333333333333"))},
 	}
@@ -305,64 +305,64 @@ func TestMergeUnusableListKeepsStatements(t *testing.T) {
 	}
 }
 
-// What nothing of the standard remains of is removed.
+// A statement of which nothing conforms to the standard is removed.
 func TestMergeUnusableListRemovesStatements(t *testing.T) {
 	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
 	pinned := `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`
 	tests := map[string]string{
-		"effect in lower case":       strings.Replace(grant("Accounts", "111111111111"), "Allow", "allow", 1),
-		"no effect":                  strings.Replace(grant("Accounts", "111111111111"), `"Effect":"Allow",`, "", 1),
-		"no action":                  `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":` + root + `}`,
-		"no principal":               `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Action":` + pull + `}`,
-		"empty actions":              statement("Accounts", root, `[]`, ""),
-		"action of no string":        statement("Accounts", root, `[1]`, ""),
-		"action null":                statement("Accounts", root, `[null]`, ""),
-		"action object":              statement("Accounts", root, `{}`, ""),
-		"push alone":                 statement("Accounts", root, `["ecr:PutImage"]`, ""),
-		"not action":                 strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"NotAction"`, 1),
-		"not principal":              strings.Replace(grant("Accounts", "111111111111"), `"Principal"`, `"NotPrincipal"`, 1),
-		"deleted role":               statement("Accounts", `{"AWS":"AROAEXAMPLEEXAMPLE123"}`, pull, ""),
-		"deleted role by condition":  statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"AROAEXAMPLEEXAMPLE123"}}`),
-		"policy variable":            statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/${aws:username}/x"}}`),
-		"root ARN as account":        statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["arn:aws:iam::111111111111:root"]}}`),
-		"account as ARN":             statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"111111111111"}}`),
-		"long s":                     statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
-		"two actions members":        strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
-		"wrong case":                 strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
-		"everybody":                  statement("Accounts", `"*"`, pull, ""),
-		"everybody by AWS":           statement("Accounts", `{"AWS":"*"}`, pull, ""),
-		"empty principals":           statement("Accounts", `{"AWS":[]}`, pull, ""),
-		"empty principal":            statement("Accounts", `{}`, pull, ""),
-		"principal string":           statement("Accounts", `"111111111111"`, pull, ""),
-		"principal number":           statement("Accounts", `1`, pull, ""),
-		"principal of no string":     statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
-		"service":                    statement("Accounts", service, pull, ""),
-		"root as a service":          statement("Accounts", `{"Service":"arn:aws:iam::111111111111:root"}`, pull, ""),
-		"other partition":            statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
-		"session":                    statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
-		"wildcard role":              statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),
-		"list entry as a principal":  statement("Accounts", `{"AWS":"none"}`, pull, ""),
-		"other condition":            statement("Accounts", `"*"`, pull, organizations),
-		"pattern of accounts":        statement("Accounts", `"*"`, pull, `{"StringLike":{"aws:PrincipalAccount":["1*"]}}`),
-		"account of a star":          statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["*"]}}`),
-		"no account":                 statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":[]}}`),
-		"accounts unless null":       statement("Accounts", `"*"`, pull, `{"StringEqualsIfExists":{"aws:PrincipalAccount":["111111111111"]}}`),
-		"no condition in condition":  statement("Accounts", `"*"`, pull, `{}`),
-		"condition string":           statement("Accounts", `"*"`, pull, `"x"`),
-		"account as a number":        statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":111111111111}}`),
-		"root among roles":           statement("Principals", root, pull, ""),
-		"everybody among roles":      statement("Principals", `"*"`, pull, pinned),
-		"organization unpinned":      statement("Organizations", `"*"`, pull, ""),
-		"organization of a star":     statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
-		"organization with accounts": statement("Organizations", root, pull, organizations),
-		"unit of a star":             statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
-		"unit of all":                statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*"]}}`),
-		"unit for all values":        statement("OrganizationalUnits", `"*"`, pull, strings.Replace(units, "ForAnyValue", "ForAllValues", 1)),
-		"function unpinned":          statement("Lambda", service, lambda, ""),
-		"function of everybody":      statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}}`),
-		"function of another Region": statement("Lambda", service, lambda, strings.ReplaceAll(sources, "eu-west-1", "us-east-1")),
-		"another service":            statement("Lambda", `{"Service":"ec2.amazonaws.com"}`, lambda, sources),
-		"everybody as the service":   statement("Lambda", `"*"`, lambda, sources),
+		"effect in lower case":          strings.Replace(grant("Accounts", "111111111111"), "Allow", "allow", 1),
+		"no effect":                     strings.Replace(grant("Accounts", "111111111111"), `"Effect":"Allow",`, "", 1),
+		"no action":                     `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":` + root + `}`,
+		"no principal":                  `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Action":` + pull + `}`,
+		"empty actions":                 statement("Accounts", root, `[]`, ""),
+		"action of no string":           statement("Accounts", root, `[1]`, ""),
+		"action null":                   statement("Accounts", root, `[null]`, ""),
+		"action object":                 statement("Accounts", root, `{}`, ""),
+		"push alone":                    statement("Accounts", root, `["ecr:PutImage"]`, ""),
+		"not action":                    strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"NotAction"`, 1),
+		"not principal":                 strings.Replace(grant("Accounts", "111111111111"), `"Principal"`, `"NotPrincipal"`, 1),
+		"deleted role":                  statement("Accounts", `{"AWS":"AROAEXAMPLEEXAMPLE123"}`, pull, ""),
+		"deleted role by condition":     statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"AROAEXAMPLEEXAMPLE123"}}`),
+		"policy variable":               statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/${aws:username}/x"}}`),
+		"root ARN as account":           statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["arn:aws:iam::111111111111:root"]}}`),
+		"account as ARN":                statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"111111111111"}}`),
+		"long s":                        statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
+		"two actions members":           strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
+		"wrong case":                    strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
+		"all principals":                statement("Accounts", `"*"`, pull, ""),
+		"all principals by AWS":         statement("Accounts", `{"AWS":"*"}`, pull, ""),
+		"empty principals":              statement("Accounts", `{"AWS":[]}`, pull, ""),
+		"empty principal":               statement("Accounts", `{}`, pull, ""),
+		"principal string":              statement("Accounts", `"111111111111"`, pull, ""),
+		"principal number":              statement("Accounts", `1`, pull, ""),
+		"principal of no string":        statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
+		"service":                       statement("Accounts", service, pull, ""),
+		"root as a service":             statement("Accounts", `{"Service":"arn:aws:iam::111111111111:root"}`, pull, ""),
+		"other partition":               statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
+		"session":                       statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
+		"wildcard role":                 statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),
+		"list entry as a principal":     statement("Accounts", `{"AWS":"none"}`, pull, ""),
+		"other condition":               statement("Accounts", `"*"`, pull, organizations),
+		"pattern of accounts":           statement("Accounts", `"*"`, pull, `{"StringLike":{"aws:PrincipalAccount":["1*"]}}`),
+		"account of a star":             statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["*"]}}`),
+		"no account":                    statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":[]}}`),
+		"accounts unless null":          statement("Accounts", `"*"`, pull, `{"StringEqualsIfExists":{"aws:PrincipalAccount":["111111111111"]}}`),
+		"no condition in condition":     statement("Accounts", `"*"`, pull, `{}`),
+		"condition string":              statement("Accounts", `"*"`, pull, `"x"`),
+		"account as a number":           statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":111111111111}}`),
+		"root among roles":              statement("Principals", root, pull, ""),
+		"all principals among roles":    statement("Principals", `"*"`, pull, pinned),
+		"organization unpinned":         statement("Organizations", `"*"`, pull, ""),
+		"organization of a star":        statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
+		"organization with accounts":    statement("Organizations", root, pull, organizations),
+		"unit of a star":                statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
+		"unit of all":                   statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*"]}}`),
+		"unit for all values":           statement("OrganizationalUnits", `"*"`, pull, strings.Replace(units, "ForAnyValue", "ForAllValues", 1)),
+		"function unpinned":             statement("Lambda", service, lambda, ""),
+		"function of any account":       statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}}`),
+		"function of another Region":    statement("Lambda", service, lambda, strings.ReplaceAll(sources, "eu-west-1", "us-east-1")),
+		"another service":               statement("Lambda", `{"Service":"ec2.amazonaws.com"}`, lambda, sources),
+		"all principals as the service": statement("Lambda", `"*"`, lambda, sources),
 	}
 	for name, unwanted := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -374,7 +374,7 @@ func TestMergeUnusableListRemovesStatements(t *testing.T) {
 	}
 }
 
-// What somebody added to a statement is removed, the rest of it stays.
+// What was added to a statement manually is removed; the rest of it stays.
 func TestMergeUnusableListTrimsStatements(t *testing.T) {
 	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
 	pinned := `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`
@@ -425,8 +425,8 @@ func TestMergeUnusableListWidensNothing(t *testing.T) {
 	}
 }
 
-// The statements of a list that can't be used name nobody either in a document
-// that is to name nobody.
+// In the style condition, the statements of a list that can't be used don't name
+// principals either.
 func TestMergeAsConditionKeepsGrants(t *testing.T) {
 	const role, other = "arn:aws:iam::333333333333:role/x", "arn:aws:iam::333333333333:role/y"
 	testedRoles := func(arns string) string {
@@ -440,11 +440,11 @@ func TestMergeAsConditionKeepsGrants(t *testing.T) {
 		{"one statement of roles", document(testedRoles(`"`+other+`"`), named), document(accounts, testedRoles(`"`+role+`","`+other+`"`))},
 		{"what narrows stays", document(narrowed), document(strings.TrimSuffix(statement("Accounts", `"*"`, `["ecr:BatchGetImage"]`,
 			`{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Resource":"*"}`)},
-		{"a condition that nobody meets", document(statement("Accounts", `{"AWS":"111111111111"}`, pull, `{"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`)), ""},
+		{"a condition that no principal meets", document(statement("Accounts", `{"AWS":"111111111111"}`, pull, `{"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`)), ""},
 		{"a deleted role", document(statement("Accounts", `{"AWS":["AROAEXAMPLEEXAMPLE123","111111111111"]}`, pull, "")), document(accounts)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			change, err := standard(policy.GrantPrincipal).MergeAs(policy.GrantCondition, test.existing, lists(nil))
+			change, err := mergeAs(standard(policy.GrantPrincipal), policy.GrantCondition, test.existing, lists(nil))
 			if err != nil || change.Document != test.want || !change.Changed {
 				t.Errorf("got  %s, %v\nwant %s", change.Document, err, test.want)
 			}
@@ -491,7 +491,7 @@ func TestMergeComparesByMeaning(t *testing.T) {
 		{"one string", document(statement("Accounts", `{"AWS":"111111111111"}`, pull, "")), accounts("111111111111"), false},
 		{"white space", " " + document(grant("Accounts", "111111111111")) + "\n", accounts("111111111111"), false},
 		{"version", strings.Replace(document(grant("Accounts", "111111111111")), "2012", "2008", 1), accounts("111111111111"), false},
-		{"our order", document(grant("Accounts", "111111111111"), `{"Sid":"Other"}`), accounts("111111111111"), false},
+		{"order of statements", document(grant("Accounts", "111111111111"), `{"Sid":"Other"}`), accounts("111111111111"), false},
 		{"everyone by AWS", organization(`{"AWS":"*"}`, organizations), org, false},
 		{"everyone by a list", organization(`{"AWS":["*"]}`, organizations), org, false},
 		{"condition of a string", organization(`"*"`, `{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`), org, false},
@@ -536,7 +536,7 @@ func TestMergeStyles(t *testing.T) {
 		!reflect.DeepEqual(there.Removed, []string{"EcrPullPolicyAccounts"}) {
 		t.Errorf("there: %+v", there)
 	}
-	fallback, err := principal.MergeAs(policy.GrantCondition, named, lists(all()))
+	fallback, err := mergeAs(principal, policy.GrantCondition, named, lists(all()))
 	if err != nil || !reflect.DeepEqual(fallback, there) {
 		t.Errorf("as condition: %+v, %v", fallback, err)
 	}
@@ -547,7 +547,7 @@ func TestMergeStyles(t *testing.T) {
 	if change := mustMerge(t, principal, named, lists(all())); change.Changed {
 		t.Errorf("by name: %+v", change)
 	}
-	back, err := principal.MergeAs(policy.GrantPrincipal, there.Document, lists(all()))
+	back, err := mergeAs(principal, policy.GrantPrincipal, there.Document, lists(all()))
 	if err != nil || back.Document != named || !reflect.DeepEqual(back.Removed, []string{"EcrPullPolicyAccounts", "EcrPullPolicyPrincipals"}) {
 		t.Errorf("back: %+v, %v", back, err)
 	}
@@ -562,7 +562,7 @@ func TestMergeStyles(t *testing.T) {
 		t.Errorf("mixed: %+v", change)
 	}
 	// The standard's style condition leaves no name.
-	if change, err := condition.MergeAs(policy.GrantPrincipal, "", lists(all())); err != nil || change.Document != there.Document {
+	if change, err := mergeAs(condition, policy.GrantPrincipal, "", lists(all())); err != nil || change.Document != there.Document {
 		t.Errorf("got %s, %v", change.Document, err)
 	}
 }
@@ -585,8 +585,8 @@ func TestNaming(t *testing.T) {
 	}
 }
 
-// Consumers that ParseList can't return are refused rather than granted to.
-func TestMergeRefusesImpossibleConsumers(t *testing.T) {
+// Consumers that ParseList can't return get no grants.
+func TestMergeRejectsImpossibleConsumers(t *testing.T) {
 	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
 		for _, c := range []policy.Consumers{
 			{Accounts: []string{"*"}},
@@ -597,7 +597,7 @@ func TestMergeRefusesImpossibleConsumers(t *testing.T) {
 			{Organizations: []string{"*"}},
 			{OrganizationalUnits: []string{"o-a1b2c3d4e5/*"}},
 		} {
-			change, err := standard(style).Merge("", lists(&c))
+			change, err := merge(standard(style), "", lists(&c))
 			mustContain(t, err, "no valid account list")
 			if change.Document != "" || change.Changed {
 				t.Errorf("%+v: %+v", c, change)
@@ -639,5 +639,88 @@ func TestMergeUnusableListKeepsADenyThatItCannotRead(t *testing.T) {
 				t.Errorf("the Deny is gone: %s", change.Document)
 			}
 		})
+	}
+}
+
+// Only a list that is none revokes grants: consumers that weren't read from a
+// list don't.
+func TestMergeRejectsConsumersOfNoList(t *testing.T) {
+	existing := document(grant("Accounts", "111111111111"))
+	unread, err := policy.ParseList("111", registry)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	both := all()
+	both.None = true
+	for name, test := range map[string]struct {
+		consumers *policy.Consumers
+		reason    string
+	}{
+		"zero value":      {&policy.Consumers{}, "no consumers; set None"},
+		"empty slices":    {&policy.Consumers{Accounts: []string{}}, "no consumers"},
+		"of a list error": {&unread.Consumers, "no consumers"},
+		"none and others": {both, "None is set beside consumers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := standard(policy.GrantPrincipal)
+			change, err := merge(s, existing, lists(accounts("111111111111"), test.consumers))
+			mustContain(t, err, "account list at depth 1: "+test.reason)
+			if !reflect.DeepEqual(change, policy.Change{}) {
+				t.Errorf("a change comes with the error: %+v", change)
+			}
+			mustContain(t, s.Fits(*test.consumers), test.reason)
+		})
+	}
+	for _, c := range []policy.Consumers{
+		{Accounts: all().Accounts}, {Principals: all().Principals}, {Organizations: all().Organizations}, {OrganizationalUnits: all().OrganizationalUnits},
+	} {
+		c.None = true
+		mustContain(t, standard(policy.GrantPrincipal).Fits(c), "None is set beside consumers")
+	}
+}
+
+func TestMergeRejectsDocumentOfAnotherRegistry(t *testing.T) {
+	doc, err := policy.ParseDocument(document(grant("Accounts", "111111111111")), registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := standard(policy.GrantPrincipal)
+	s.Registry.Region = "us-east-1"
+	_, err = s.Merge(doc, lists(none()))
+	mustContain(t, err, "another registry")
+	if change, err := s.Merge(policy.Document{}, lists(none())); err != nil || change.Changed {
+		t.Errorf("got %+v, %v", change, err)
+	}
+}
+
+func TestMergeAsRejectsUnknownStyle(t *testing.T) {
+	for _, style := range []policy.GrantStyle{"", "both"} {
+		_, err := mergeAs(standard(policy.GrantPrincipal), style, "", lists(all()))
+		mustContain(t, err, "unknown grant style")
+	}
+}
+
+// A document is the same after any number of questions.
+func TestDocumentIsNotModified(t *testing.T) {
+	existing := " " + document(`{"Sid":"Team","Principal":{"AWS":"111111111111"}}`, statement("Accounts", `{"AWS":["222222222222","111111111111","*"]}`, `["ecr:*"]`, ""))
+	doc, err := policy.ParseDocument(existing, registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants, unmanaged := doc.Grants(), doc.UnmanagedPrincipals()
+	for _, g := range doc.Grants() {
+		g.Actions[0], g.Consumers[0] = "", ""
+	}
+	for _, list := range [][]policy.Listed{lists(nil), lists(all()), lists(none()), {{Consumers: accounts("111111111111"), Oversized: all()}}} {
+		for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
+			got, err := standard(policy.GrantPrincipal).MergeAs(style, doc, list)
+			want, wantErr := mergeAs(standard(policy.GrantPrincipal), style, existing, list)
+			if err != nil || wantErr != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v, %v\nwant %+v, %v", got, err, want, wantErr)
+			}
+		}
+	}
+	if doc.String() != existing || !reflect.DeepEqual(doc.Grants(), grants) || !reflect.DeepEqual(doc.UnmanagedPrincipals(), unmanaged) {
+		t.Errorf("got %s, %+v, %q", doc, doc.Grants(), doc.UnmanagedPrincipals())
 	}
 }

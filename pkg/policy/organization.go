@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// readOrganization reads an entry that starts with o-: an organization's ID, or
-// the path of an organizational unit as aws:PrincipalOrgPaths has it:
+// readOrganization reads an entry that starts with o-: an organization ID, or
+// the path of an organizational unit in the form of aws:PrincipalOrgPaths:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 func readOrganization(entry string) (consumer, error) {
 	organization, path, isPath := strings.Cut(entry, "/")
 	if !isOrganizationID(organization) {
-		return consumer{}, fmt.Errorf("%s is no organization ID: o- and 10 to 32 lower-case letters and digits", quote(organization))
+		return consumer{}, fmt.Errorf("invalid organization ID %s; expected o- and 10 to 32 lowercase letters or digits", quote(organization))
 	}
 	if !isPath {
 		return consumer{anOrganization, organization}, nil
@@ -23,30 +23,30 @@ func readOrganization(entry string) (consumer, error) {
 	return consumer{anOrganizationalUnit, entry}, nil
 }
 
-// checkUnitPath checks what follows the organization's ID in a path.
+// checkUnitPath checks what follows the organization ID in a path.
 func checkUnitPath(organization, path string) error {
 	root, units, _ := strings.Cut(path, "/")
 	if namesAll := units == "" || units == "*"; namesAll && (root == "" || root == "*" || isRootID(root)) {
-		return fmt.Errorf("is the whole organization: name it as %s", organization)
+		return fmt.Errorf("the path is the whole organization; list its ID: %s", organization)
 	}
 	if !isRootID(root) {
-		return fmt.Errorf("%s is no ID of an organization's root: r- and 4 to 32 lower-case letters and digits", quote(root))
+		return fmt.Errorf("invalid root ID %s; expected r- and 4 to 32 lowercase letters or digits", quote(root))
 	}
 	units, isSubtree := strings.CutSuffix(units, "/*")
 	if !isSubtree {
-		return errors.New("the path of an organizational unit ends in /*, which takes in the accounts in it and below it")
+		return errors.New("incomplete path of an organizational unit; end it with /* to include the accounts in the unit and below it")
 	}
 	for unit := range strings.SplitSeq(units, "/") {
 		if !isUnitID(unit) {
-			return fmt.Errorf("%s is no ID of an organizational unit: ou-, 4 to 32 lower-case letters and digits, -, 8 to 32 of them", quote(unit))
+			return fmt.Errorf("invalid organizational unit ID %s; expected ou-, 4 to 32 lowercase letters or digits, a hyphen, and 8 to 32 lowercase letters or digits", quote(unit))
 		}
 	}
 	return nil
 }
 
-// The forms of these three are those of
+// The forms of the three IDs are those of
 // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html,
-// API_Root.html and API_OrganizationalUnit.html.
+// API_Root.html, and API_OrganizationalUnit.html.
 
 func isOrganizationID(s string) bool {
 	id, ok := strings.CutPrefix(s, "o-")

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Registry is the ECR private registry whose repositories get the policy. An
-// AWS account has one registry in each Region.
+// Registry identifies an ECR private registry. An AWS account has one registry
+// in each Region:
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
 type Registry struct {
 	Partition string // aws, aws-cn, aws-us-gov, …
 	Region    string // such as eu-west-1
@@ -16,16 +17,16 @@ type Registry struct {
 
 func (r Registry) validate() error {
 	var problems []error
-	// Which partitions there are is AWS's to say: aws, aws-cn, aws-eusc, …
+	// AWS adds partitions, so there is no list of them: aws, aws-cn, aws-eusc, …
 	if r.Partition != "aws" && (!strings.HasPrefix(r.Partition, "aws-") || !consistsOf(r.Partition, isLowerOrDigitOrHyphen)) {
-		problems = append(problems, fmt.Errorf("%s is not the name of a partition, such as aws or aws-cn", quote(r.Partition)))
+		problems = append(problems, fmt.Errorf("invalid partition %s; expected a name such as aws or aws-cn", quote(r.Partition)))
 	}
-	// The Region becomes part of a pattern, so a wildcard would widen it.
+	// The Region becomes part of a pattern, which a wildcard would widen.
 	if r.Region == "" || !consistsOf(r.Region, isLowerOrDigitOrHyphen) {
-		problems = append(problems, fmt.Errorf("%s is not the name of a Region", quote(r.Region)))
+		problems = append(problems, fmt.Errorf("invalid Region %s; expected a name such as eu-west-1", quote(r.Region)))
 	}
 	if !isAccountID(r.AccountID) {
-		problems = append(problems, fmt.Errorf("registry account ID %s is not 12 digits", quote(r.AccountID)))
+		problems = append(problems, fmt.Errorf("invalid account ID %s of the registry; expected 12 digits", quote(r.AccountID)))
 	}
 	return errors.Join(problems...)
 }

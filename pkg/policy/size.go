@@ -11,60 +11,58 @@ import (
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
 const MaxDocumentCharacters = 10240
 
-// SizeError is the error of a policy document that is larger than ECR takes.
+// SizeError is the error for a policy document that exceeds ECR's limit.
 type SizeError struct {
-	Characters int // that the document would have
+	Characters int // of the document
 	Limit      int // MaxDocumentCharacters
-	Unmanaged  int // characters of unmanaged statements among them
+	Unmanaged  int // characters of the document's unmanaged statements
 
-	// Style and Lambda are settings of the standard that bear on the size.
+	// Style and Lambda are the settings of the standard that affect the size.
 	Style  GrantStyle
 	Lambda bool
 }
 
-// Error says the size, the limit and what can be done about it.
+// Error returns the size, the limit, and how to make the document smaller.
 func (e *SizeError) Error() string {
 	remedies := []string{"list an organization (o-…) instead of its accounts, roles and users"}
 	if e.Style == GrantPrincipal {
 		remedies = append(remedies, "set the grant style to "+string(GrantCondition))
 	}
 	if e.Lambda {
-		remedies = append(remedies, "turn the Lambda statement off")
+		remedies = append(remedies, "turn off the Lambda statement")
 	}
-	size := fmt.Sprintf("%d characters", e.Characters)
+	unmanaged := ""
 	if e.Unmanaged > 0 {
-		size += fmt.Sprintf(", %d of them unmanaged statements", e.Unmanaged)
+		unmanaged = fmt.Sprintf(" (%d of them in unmanaged statements)", e.Unmanaged)
 		remedies = append(remedies, "shorten the unmanaged statements")
 	}
-	return fmt.Sprintf("the policy document would have %s, and ECR's limit is %d; to make it smaller, %s",
-		size, e.Limit, strings.Join(remedies, ", or "))
+	return fmt.Sprintf("the policy document would have %d characters%s, and ECR's limit is %d; to make it smaller, %s",
+		e.Characters, unmanaged, e.Limit, strings.Join(remedies, ", or "))
 }
 
-// Fits returns a *[SizeError] if the policy for consumers alone, in a repository
-// that has no other statements, would be too large in the standard's style or in
-// the style condition, which is what ECR gets where it rejects a name. Like
-// [Standard.Merge], it fails for an invalid standard and for consumers that no
-// valid list names.
+// Fits returns nil if ECR accepts the size of the policy for consumers in a
+// repository without other statements, in the standard's style and in the style
+// condition, which is used instead when ECR rejects a principal. Otherwise it
+// returns a *[SizeError]. It fails like [Standard.Merge] if the standard or the
+// consumers are invalid.
 func (s Standard) Fits(c Consumers) error {
 	for _, style := range []GrantStyle{s.Style, GrantCondition} {
-		if _, err := s.MergeAs(style, "", []Listed{{Consumers: &c}}); err != nil {
+		if _, err := s.MergeAs(style, Document{}, []Listed{{Consumers: &c}}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s Standard) checkSize(text string, style GrantStyle) error {
+// checkSize returns a *SizeError if the text with these unmanaged statements is
+// too large.
+func (s Standard) checkSize(text string, d Document, style GrantStyle) error {
 	count := utf8.RuneCountInString(text)
 	if count <= MaxDocumentCharacters {
 		return nil
 	}
-	doc, err := readDocument(text, s.Registry.Partition)
-	if err != nil {
-		return err
-	}
 	unmanaged := 0
-	for _, raw := range doc.unmanaged {
+	for _, raw := range d.unmanaged {
 		unmanaged += utf8.RuneCount(raw)
 	}
 	return &SizeError{Characters: count, Limit: MaxDocumentCharacters, Unmanaged: unmanaged, Style: style, Lambda: s.Lambda}

@@ -7,48 +7,56 @@ import (
 	"strings"
 )
 
-// GrantStyle is how accounts are granted.
+// GrantStyle is how statements grant access to accounts, roles, and users.
 type GrantStyle string
 
 const (
-	// GrantPrincipal names each account as a principal. ECR then refuses the
-	// policy if one of the accounts doesn't exist.
+	// GrantPrincipal names accounts, roles, and users as principals. ECR rejects
+	// the policy if one of them doesn't exist:
+	// https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 	GrantPrincipal GrantStyle = "principal"
 
-	// GrantCondition names everybody as the principal and each account in a
-	// condition on aws:PrincipalAccount. It takes half the characters, and is
-	// never refused for an account that doesn't exist. Roles and users are
-	// principals in this style too.
+	// GrantCondition grants to all principals that meet a condition: on
+	// aws:PrincipalAccount for accounts, on aws:PrincipalArn for roles and users.
+	// It needs half the characters for an account, and ECR accepts principals that
+	// don't exist:
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 	GrantCondition GrantStyle = "condition"
 )
 
-// Standard is the standard pull policy as one stack configures it.
+func (g GrantStyle) validate() error {
+	if g != GrantPrincipal && g != GrantCondition {
+		return fmt.Errorf("unknown grant style %s; use %s or %s", quote(string(g)), GrantPrincipal, GrantCondition)
+	}
+	return nil
+}
+
+// Standard is the pull policy for all repositories of a registry. The zero value
+// isn't valid: Registry and Style are required.
 type Standard struct {
 	Registry Registry
 	Style    GrantStyle
 
-	// Lambda adds a statement for the Lambda service, which pulls the images of
-	// functions in the listed accounts, each account being pinned by
-	// aws:SourceArn: https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
+	// Lambda adds a statement that lets the Lambda service pull images for
+	// functions in the listed accounts, using a condition on aws:SourceArn:
+	// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
 	Lambda bool
 
-	// ExtraActions are granted to consumers besides those that a pull takes.
-	// The Lambda service doesn't get them. Allowed are
+	// ExtraActions are granted to consumers in addition to the actions that a pull
+	// needs, but not to the Lambda service. The allowed actions are
 	// ecr:BatchGetRepositoryScanningConfiguration, ecr:BatchImportUpstreamImage,
 	// ecr:DescribeImageScanFindings, ecr:DescribeImages,
 	// ecr:DescribeRepositories, ecr:GetImageCopyStatus, ecr:GetLifecyclePolicy,
-	// ecr:GetRepositoryPolicy, ecr:ListImages and ecr:ListTagsForResource.
+	// ecr:GetRepositoryPolicy, ecr:ListImages, and ecr:ListTagsForResource:
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
 	ExtraActions []string
 }
 
-// Validate says everything that is wrong with the standard: an unknown grant
-// style, actions outside the allow-list, an impossible registry.
+// Validate returns an error with all problems of the standard: an invalid
+// registry, an unknown grant style, and actions that aren't allowed. Whether the
+// registry exists isn't checked. The other methods that return errors call it.
 func (s Standard) Validate() error {
-	problems := []error{s.Registry.validate()}
-	if s.Style != GrantPrincipal && s.Style != GrantCondition {
-		problems = append(problems, fmt.Errorf("unknown grant style %s: use %s or %s",
-			quote(string(s.Style)), GrantPrincipal, GrantCondition))
-	}
+	problems := []error{s.Registry.validate(), s.Style.validate()}
 	var unknown []string
 	for _, action := range s.ExtraActions {
 		if !slices.Contains(allowedActions(), action) {
@@ -56,13 +64,13 @@ func (s Standard) Validate() error {
 		}
 	}
 	if len(unknown) > 0 {
-		problems = append(problems, fmt.Errorf("actions outside the pull-side allow-list: %s: allowed are %s",
+		problems = append(problems, fmt.Errorf("actions that aren't allowed: %s; use %s",
 			strings.Join(unknown, ", "), strings.Join(extraActions(), ", ")))
 	}
 	return errors.Join(problems...)
 }
 
-// actions are what a statement of a kind grants.
+// actions returns the actions of a statement of a kind.
 func (s Standard) actions(k kind) []string {
 	if k == lambdaKind {
 		return lambdaActions()
@@ -70,7 +78,7 @@ func (s Standard) actions(k kind) []string {
 	return sortedUnique(append(pullActions(), s.ExtraActions...))
 }
 
-// pullActions are what a pull takes:
+// pullActions returns the actions that a pull needs:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 func pullActions() []string {
 	return []string{
@@ -80,7 +88,8 @@ func pullActions() []string {
 	}
 }
 
-// lambdaActions are what the Lambda service needs.
+// lambdaActions returns the actions that the Lambda service needs:
+// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
 func lambdaActions() []string {
 	return []string{
 		"ecr:BatchGetImage",
@@ -88,8 +97,8 @@ func lambdaActions() []string {
 	}
 }
 
-// extraActions are what an operator may add: they read, or help a pull through
-// a cache, and change nobody's images or settings.
+// extraActions returns the additional actions that are allowed. They read, or
+// support a pull through cache, and don't change images or settings.
 func extraActions() []string {
 	return []string{
 		"ecr:BatchGetRepositoryScanningConfiguration",
@@ -105,7 +114,7 @@ func extraActions() []string {
 	}
 }
 
-// allowedActions is the pull-side allow-list.
+// allowedActions returns all actions that managed statements can grant.
 func allowedActions() []string {
 	return append(pullActions(), extraActions()...)
 }

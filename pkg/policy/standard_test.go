@@ -33,13 +33,13 @@ func TestValidate(t *testing.T) {
 		ExtraActions: []string{"ecr:PutImage", "ecr:ListImages", "ecr:*", "ecr:listimages"},
 	}
 	err := bad.Validate()
-	mustContain(t, err, `"aws:iso" is not the name of a partition`, `"*" is not the name of a Region`, `"12" is not 12 digits`,
-		`style "both": use principal or condition`, `"ecr:PutImage", "ecr:*", "ecr:listimages"`)
+	mustContain(t, err, `invalid partition "aws:iso"`, `invalid Region "*"`, `invalid account ID "12" of the registry`,
+		`style "both"; use principal or condition`, `"ecr:PutImage", "ecr:*", "ecr:listimages"`)
 	mustContain(t, err, extras...)
 	mustContain(t, policy.Standard{}.Validate(), "partition", "Region", "12 digits", "style")
 
 	for _, s := range []policy.Standard{bad, standard("both")} {
-		if change, err := s.Merge("", lists(all())); err == nil || !reflect.DeepEqual(change, policy.Change{}) {
+		if change, err := merge(s, "", lists(all())); err == nil || !reflect.DeepEqual(change, policy.Change{}) {
 			t.Errorf("an invalid standard merges: %+v", change)
 		}
 	}
@@ -60,7 +60,7 @@ func TestSizeLimit(t *testing.T) {
 		t.Errorf("%d characters", got)
 	}
 	over, existing := fill(-1)
-	change, err := standard(policy.GrantPrincipal).Merge(existing, lists(&over))
+	change, err := merge(standard(policy.GrantPrincipal), existing, lists(&over))
 	var sizeError *policy.SizeError
 	if !errors.As(err, &sizeError) || sizeError.Characters != 10241 || sizeError.Limit != 10240 {
 		t.Errorf("got %v", err)
@@ -70,13 +70,13 @@ func TestSizeLimit(t *testing.T) {
 	}
 
 	// The limit is in characters, and unmanaged statements count.
-	foreign := `{"Sid":"` + strings.Repeat("é", 9000) + `"}`
-	mustMerge(t, standard(policy.GrantPrincipal), document(foreign), lists(accounts("111111111111")))
-	_, err = standard(policy.GrantPrincipal).Merge(document(foreign), lists(manyAccounts(50)))
+	unmanaged := `{"Sid":"` + strings.Repeat("é", 9000) + `"}`
+	mustMerge(t, standard(policy.GrantPrincipal), document(unmanaged), lists(accounts("111111111111")))
+	_, err = merge(standard(policy.GrantPrincipal), document(unmanaged), lists(manyAccounts(50)))
 	if !isSizeError(err) {
 		t.Fatalf("got %v", err)
 	}
-	mustContain(t, err, ", 9010 of them unmanaged statements, and", "or shorten the unmanaged statements")
+	mustContain(t, err, " (9010 of them in unmanaged statements), and", "or shorten the unmanaged statements")
 }
 
 func TestSizeIsNotCheckedWithoutWriting(t *testing.T) {
@@ -85,7 +85,7 @@ func TestSizeIsNotCheckedWithoutWriting(t *testing.T) {
 		t.Errorf("changed: %q", change.Added)
 	}
 	own := mustMerge(t, standard(policy.GrantPrincipal), "", lists(manyAccounts(290))).Document
-	if change := mustMerge(t, standard(policy.GrantPrincipal), own, lists(&policy.Consumers{})); change.Document != "" {
+	if change := mustMerge(t, standard(policy.GrantPrincipal), own, lists(none())); change.Document != "" {
 		t.Error("no deletion")
 	}
 }
@@ -128,7 +128,7 @@ func TestFitsInBothStyles(t *testing.T) {
 	most := 0
 	for n := range 200 {
 		c := roles(n)
-		change, err := s.MergeAs(policy.GrantPrincipal, "", lists(&c))
+		change, err := mergeAs(s, policy.GrantPrincipal, "", lists(&c))
 		if err != nil {
 			break
 		}
@@ -152,9 +152,9 @@ func TestSizeErrorNamesRemedies(t *testing.T) {
 		want   string
 	}{
 		{policy.GrantPrincipal, false, "list an organization (o-…) instead of its accounts, roles and users, or set the grant style to condition"},
-		{policy.GrantPrincipal, true, "list an organization (o-…) instead of its accounts, roles and users, or set the grant style to condition, or turn the Lambda statement off"},
+		{policy.GrantPrincipal, true, "list an organization (o-…) instead of its accounts, roles and users, or set the grant style to condition, or turn off the Lambda statement"},
 		{policy.GrantCondition, false, "list an organization (o-…) instead of its accounts, roles and users"},
-		{policy.GrantCondition, true, "list an organization (o-…) instead of its accounts, roles and users, or turn the Lambda statement off"},
+		{policy.GrantCondition, true, "list an organization (o-…) instead of its accounts, roles and users, or turn off the Lambda statement"},
 	}
 	for _, test := range tests {
 		err := policy.SizeError{Characters: 12000, Limit: 10240, Style: test.style, Lambda: test.lambda}

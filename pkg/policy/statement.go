@@ -7,8 +7,8 @@ import (
 )
 
 // statement is the meaning of a managed statement. Names have the spelling of
-// this package, and lists are sorted and free of duplicates, so that equal
-// means equal.
+// this package, and lists are sorted and free of duplicates, so that statements
+// with the same meaning are equal.
 type statement struct {
 	effect     string
 	principals []principal // sorted by type
@@ -17,8 +17,8 @@ type statement struct {
 	rest       []member    // elements that the standard doesn't write, such as Resource
 }
 
-// principal is one member of a Principal element. All principals, "*", are
-// of type AWS with the one value "*".
+// principal is one member of a Principal element. All principals, "*", are of
+// type AWS with the value "*".
 type principal struct {
 	kind   string // AWS, Service, …
 	values []string
@@ -41,7 +41,7 @@ func equalPrincipals(a, b []principal) bool {
 	return slices.EqualFunc(a, b, func(p, q principal) bool { return p.kind == q.kind && slices.Equal(p.values, q.values) })
 }
 
-// condition holds if a key of the request has one of the values.
+// condition holds if the test holds for one of the values.
 type condition struct {
 	test
 	values []string
@@ -62,7 +62,7 @@ type test struct {
 
 func accountTest() test { return test{"StringEquals", "aws:PrincipalAccount"} }
 
-// principalTest holds for the sessions of a role, too.
+// principalTest also holds for the sessions of a role.
 func principalTest() test { return test{"ArnEquals", "aws:PrincipalArn"} }
 
 func organizationTest() test { return test{"StringEquals", "aws:PrincipalOrgID"} }
@@ -72,8 +72,7 @@ func organizationalUnitTest() test { return test{"ForAnyValue:StringLike", "aws:
 
 func functionTest() test { return test{"StringLike", "aws:SourceArn"} }
 
-// test returns the one that tells the consumers of a statement of the kind from
-// all others.
+// test returns the test that limits a statement of the kind to its consumers.
 func (k kind) test() test {
 	switch k {
 	case accountsKind:
@@ -89,8 +88,8 @@ func (k kind) test() test {
 	}
 }
 
-// named returns the AWS principals that a statement names, all principals not
-// among them. ECR takes only those that exist.
+// named returns the AWS principals that a statement names, without "*". ECR
+// accepts only those that exist.
 func (s statement) named() []string {
 	for _, p := range s.principals {
 		if p.kind == awsPrincipal {
@@ -100,7 +99,7 @@ func (s statement) named() []string {
 	return nil
 }
 
-// values returns those of a test, and whether the statement has it.
+// values returns the values of a test, and reports whether the statement has it.
 func (s statement) values(t test) ([]string, bool) {
 	for _, c := range s.conditions {
 		if c.test == t {
@@ -110,8 +109,8 @@ func (s statement) values(t test) ([]string, bool) {
 	return nil, false
 }
 
-// where returns the statement under one more condition. If it has one with the
-// same test, the values that are in both remain.
+// where returns the statement with one more condition. If it has a condition
+// with the same test, the values that are in both remain.
 func (s statement) where(t test, values []string) statement {
 	if had, ok := s.values(t); ok {
 		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return !slices.Contains(had, v) })

@@ -6,17 +6,16 @@ import (
 	"strings"
 )
 
-// UnmanagedNaming describes the unmanaged statements of a document for whose
-// principals ECR can reject it, each by its position among the unmanaged ones,
-// from 1 on, and its Sid: those with the unique ID of a deleted role or user if
-// there are any, and otherwise all that name AWS principals.
-func UnmanagedNaming(document string) []string {
-	doc, err := readDocument(document, "")
-	if err != nil {
-		return nil
-	}
+// UnmanagedPrincipals describes the unmanaged statements that name AWS
+// principals, because ECR rejects a document that names one that doesn't exist:
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
+//
+// If statements name the unique ID of a deleted role or user, only those are
+// described. Each description is a phrase for an error message, with the
+// statement's position among the unmanaged statements, from 1, and its Sid.
+func (d Document) UnmanagedPrincipals() []string {
 	var deleted, naming []string
-	for i, raw := range doc.unmanaged {
+	for i, raw := range d.unmanaged {
 		sid, principals := principalsOf(raw)
 		if len(principals) == 0 {
 			continue
@@ -34,7 +33,7 @@ func UnmanagedNaming(document string) []string {
 }
 
 // principalsOf returns the Sid of a statement and the AWS principals that it
-// names, all principals not among them.
+// names, without "*".
 func principalsOf(raw []byte) (sid string, principals []string) {
 	members, err := readObject(raw)
 	if err != nil {
@@ -59,9 +58,11 @@ func principalsOf(raw []byte) (sid string, principals []string) {
 	return sid, slices.DeleteFunc(principals, func(p string) bool { return p == "*" })
 }
 
-// isUniqueID reports whether s is the unique ID of a role or user. IAM puts it
-// in the place of the ARN, in stored policies, when the role or user is deleted:
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+// isUniqueID reports whether s is the unique ID of a role or user. In stored
+// policies, IAM replaces the ARN of a role or user that is deleted with its
+// unique ID, which has 16 to 128 characters:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html,
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 func isUniqueID(s string) bool {
 	return (strings.HasPrefix(s, "AROA") || strings.HasPrefix(s, "AIDA")) &&
 		16 <= len(s) && len(s) <= 128 && consistsOf(s, isUpperOrDigit)

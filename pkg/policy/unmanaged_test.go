@@ -7,7 +7,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-func TestUnmanagedNaming(t *testing.T) {
+func TestUnmanagedPrincipals(t *testing.T) {
 	plain := `{"Sid":"Plain","Principal":{"AWS":["arn:aws:iam::111111111111:root","*"]}}`
 	dead := `{"Sid":"Dead","Principal":{"Service":"x","AWS":"AROAEXAMPLEEXAMPLEEX"}}`
 	open := `{"Sid":"Open","Principal":"*"}`
@@ -17,11 +17,15 @@ func TestUnmanagedNaming(t *testing.T) {
 	}{
 		{"a deleted role", document(plain, open, dead), []string{`unmanaged statement 3 (Sid "Dead") names AROAEXAMPLEEXAMPLEEX, the ID of a deleted role or user`}},
 		{"no deleted role", document(open, plain, grant("Accounts", "222222222222")), []string{`unmanaged statement 2 (Sid "Plain")`}},
-		{"all but somebody", document(`{"Sid":"But","NotPrincipal":{"AWS":"111111111111"}}`), []string{`unmanaged statement 1 (Sid "But")`}},
+		{"all principals but one", document(`{"Sid":"But","NotPrincipal":{"AWS":"111111111111"}}`), []string{`unmanaged statement 1 (Sid "But")`}},
 		{"no principal", document(open, `3`), nil},
-		{"no document", "{", nil},
+		{"no policy", "", nil},
 	} {
-		if got := policy.UnmanagedNaming(test.document); !slices.Equal(got, test.want) {
+		doc, err := policy.ParseDocument(test.document, registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := doc.UnmanagedPrincipals(); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}

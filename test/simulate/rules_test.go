@@ -384,7 +384,12 @@ func (w *world) checkMerge(r *repository) {
 	if !follows {
 		return
 	}
-	change, err := w.standard.Merge(r.document.text(), lists)
+	existing, err := policy.ParseDocument(r.document.text(), w.standard.Registry)
+	if err != nil {
+		w.breaks(5, "the policy of %s can't be parsed: %v", r.name, err)
+		return
+	}
+	change, err := w.standard.Merge(existing, lists)
 	if err != nil || change.Changed {
 		w.breaks(5, "the policy of %s is to change: added %s, removed %s, %v", r.name, change.Added, change.Removed, err)
 	}

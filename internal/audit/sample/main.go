@@ -73,10 +73,10 @@ func (s sample) documents(standard policy.Standard) ([]audit.Document, error) {
 	for _, name := range s.Standard {
 		texts[name] = ""
 	}
-	for name, policy := range s.Repositories {
+	for name, document := range s.Repositories {
 		var broken string
-		if json.Unmarshal(policy, &broken) != nil {
-			texts[name] = string(policy)
+		if json.Unmarshal(document, &broken) != nil {
+			texts[name] = string(document)
 		} else {
 			texts[name] = broken // or "" for null
 		}
@@ -90,8 +90,11 @@ func (s sample) documents(standard policy.Standard) ([]audit.Document, error) {
 		document.Text = text
 		_, isForeign := s.Repositories[name]
 		if !isForeign || text != "" && !slices.Contains(s.Differing, name) {
-			if change, err := standard.Merge(text, document.Lists); err == nil {
-				document.Text = change.Document
+			existing, err := policy.ParseDocument(text, standard.Registry)
+			if err == nil {
+				if change, err := standard.Merge(existing, document.Lists); err == nil {
+					document.Text = change.Document
+				}
 			}
 		}
 		documents = append(documents, document)

@@ -41,7 +41,7 @@ func newCloud(n int) (*stubaws.AWS, error) {
 		Style:    policy.GrantPrincipal,
 		Lambda:   true,
 	}
-	before, err := standard.Merge("", []policy.Listed{{Consumers: &policy.Consumers{Accounts: accounts()}}})
+	before, err := standard.Merge(policy.Document{}, []policy.Listed{{Consumers: &policy.Consumers{Accounts: accounts()}}})
 	if err != nil {
 		return nil, fmt.Errorf("make the policy before the rollout: %w", err)
 	}
