@@ -72,7 +72,8 @@ func readIAM(entry, account, resource string) (consumer, error) {
 }
 
 // checkPathAndName checks what follows role/ or user/ in an ARN against IAM's
-// limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+// limits:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 //
 // A path with ${ is rejected because the ARN would have a policy variable in a
 // condition:

@@ -41,7 +41,8 @@ func BenchmarkMerge(b *testing.B) {
 	}
 }
 
-// BenchmarkCompare is a repository that has the standard policy: nearly all of them, nearly always.
+// BenchmarkCompare is a repository that has the standard policy: nearly all of
+// them, nearly always.
 func BenchmarkCompare(b *testing.B) {
 	for _, c := range cases() {
 		b.Run(c.name(), func(b *testing.B) { c.merge(b, c.stored(b, c.accounts), c.accounts) })
@@ -56,7 +57,8 @@ type benchmarkCase struct {
 	unmanaged int // statements
 }
 
-// cases are all that fit into ECR's limit: 300 accounts beside 20 unmanaged statements do only by condition.
+// cases are all that fit into ECR's limit: 300 accounts beside 20 unmanaged
+// statements do only by condition.
 func cases() []benchmarkCase {
 	var cases []benchmarkCase
 	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {

@@ -46,8 +46,8 @@ func (s Standard) toEveryoneWith(k kind, values []string) (statement, bool) {
 }
 
 // toFunctionsOf returns the statement that lets the Lambda service pull for the
-// functions of accounts. There is no pattern for a role in the list, as it would
-// match all functions of the role's account.
+// functions of accounts. There is no pattern for a role in the list, as it
+// would match all functions of the role's account.
 func (s Standard) toFunctionsOf(accounts []string) (statement, bool) {
 	var patterns []string
 	for _, account := range accounts {
@@ -80,10 +80,10 @@ func (s Standard) Principals(c Consumers) []string {
 	return named.named()
 }
 
-// Naming returns a policy that names the principals with the given ARNs, such as
-// [Standard.Principals] returns. ECR accepts it only if all of them exist, which
-// it checks: write it only to a repository for that purpose, as it grants pull.
-// Naming fails with a *[SizeError] if the policy would be too large.
+// Naming returns a policy that names the principals with the given ARNs, such
+// as [Standard.Principals] returns. ECR accepts it only if all of them exist,
+// which it checks: write it only to a repository for that purpose, as it grants
+// pull. Naming fails with a *[SizeError] if the policy would be too large.
 func (s Standard) Naming(arns []string) (string, error) {
 	named, _ := s.toNamed(arns)
 	text := Document{}.with([]managedStatement{named.encode(accountsKind.sid(0))})

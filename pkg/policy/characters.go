@@ -22,7 +22,8 @@ func isLowerOrDigitOrHyphen(c byte) bool { return isLowerOrDigit(c) || c == '-' 
 
 func isUpperOrDigit(c byte) bool { return 'A' <= c && c <= 'Z' || isDigit(c) }
 
-// isPrintable reports whether c is a printable ASCII character other than space.
+// isPrintable reports whether c is a printable ASCII character other than
+// space.
 func isPrintable(c byte) bool { return '!' <= c && c <= '~' }
 
 // isNameCharacter reports whether IAM allows c in the name of a role or user. A
@@ -33,8 +34,8 @@ func isNameCharacter(c byte) bool {
 }
 
 // equalFoldASCII reports whether names are equal but for the case of ASCII
-// letters, as IAM compares them. strings.EqualFold alone would accept the Kelvin
-// sign for a K.
+// letters, as IAM compares them. strings.EqualFold alone would accept the
+// Kelvin sign for a K.
 func equalFoldASCII(a, b string) bool {
 	return len(a) == len(b) && strings.EqualFold(a, b)
 }

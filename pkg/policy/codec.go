@@ -47,8 +47,8 @@ func (s statement) encode(sid string) managedStatement {
 }
 
 // decodeStatement reads the meaning of a statement. It reports false for
-// statements that are ambiguous, and for NotPrincipal and NotAction, which grant
-// to all principals or actions but some.
+// statements that are ambiguous, and for NotPrincipal and NotAction, which
+// grant to all principals or actions but some.
 //
 // ECR can return a statement in another form than it was written in: an account
 // ID is equal to the ARN of its root. IAM ignores the case of the names of

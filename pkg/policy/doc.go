@@ -9,17 +9,18 @@
 //
 //  1. [ParseList] parses an account list. After an error, change nothing.
 //  2. [ParseDocument] parses the policy of a repository.
-//  3. [Standard.Merge] merges the two. After an error, leave the policy as it is.
-//  4. If the [Change] is Changed, write its document with SetRepositoryPolicy, or
-//     call DeleteRepositoryPolicy if the document is "".
+//  3. [Standard.Merge] merges the two. After an error, leave the policy as it
+//     is.
+//  4. If the [Change] is Changed, write its document with SetRepositoryPolicy,
+//     or call DeleteRepositoryPolicy if the document is "".
 //
-// A statement is managed if its Sid starts with [SidPrefix]. All other statements
-// are unmanaged. The package guarantees the following:
+// A statement is managed if its Sid starts with [SidPrefix]. All other
+// statements are unmanaged. The package guarantees the following:
 //
-//   - Unmanaged statements don't change: their JSON stays byte for byte, but for
-//     insignificant white space.
-//   - Managed statements grant only pull actions and [Standard] ExtraActions, only
-//     to consumers of the lists.
+//   - Unmanaged statements don't change: their JSON stays byte for byte, but
+//     for insignificant white space.
+//   - Managed statements grant only pull actions and the ExtraActions of the
+//     [Standard], only to consumers of the lists.
 //   - A list that can't be used changes no grants. Only a list that is none
 //     revokes all of them.
 //   - A document that already has the meaning of the standard isn't changed.

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -52,7 +53,7 @@ func readEntry(entry, partition string) (consumer, error) {
 // unprintable returns the error for the first character that isn't printable
 // ASCII.
 func unprintable(entry string) error {
-	i := strings.IndexFunc(entry, func(r rune) bool { return r >= utf8.RuneSelf || !isPrintable(byte(r)) })
+	i := slices.IndexFunc([]byte(entry), func(c byte) bool { return !isPrintable(c) })
 	_, size := utf8.DecodeRuneInString(entry[i:])
 	return fmt.Errorf("invalid character %q; remove it", entry[i:i+size])
 }

@@ -31,9 +31,9 @@ type Grant struct {
 	Unclear bool
 }
 
-// Grants returns what the managed statements of the document grant, in the order
-// of the document. It is for display: to find out whether a document has to
-// change, use [Standard.Merge].
+// Grants returns what the managed statements of the document grant, in the
+// order of the document. It is for display: to find out whether a document has
+// to change, use [Standard.Merge].
 func (d Document) Grants() []Grant {
 	var grants []Grant
 	for _, m := range d.managed {

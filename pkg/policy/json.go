@@ -47,8 +47,8 @@ func readString(value json.RawMessage) (string, bool) {
 	return *s, true
 }
 
-// readStrings reads an element that can be one string or an array of strings, and
-// sorts it. It reports false for any other value.
+// readStrings reads an element that can be one string or an array of strings,
+// and sorts it. It reports false for any other value.
 func readStrings(value json.RawMessage) ([]string, bool) {
 	if s, ok := readString(value); ok {
 		return []string{s}, true

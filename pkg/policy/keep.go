@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -101,7 +102,8 @@ func (s statement) includes(kind, value string) bool {
 }
 
 // allowedAmong returns the actions of a kind's allow-list that match one of the
-// patterns of actions: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+// patterns of actions:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func allowedAmong(k kind, patterns []string) []string {
 	allowed := allowedActions()
 	if k == lambdaKind {
@@ -114,9 +116,9 @@ func allowedAmong(k kind, patterns []string) []string {
 	})
 }
 
-// matches reports whether a pattern matches a text, where * matches any number of
-// characters and ? matches one. It backtracks to the last * only, so that the
-// time is bounded by the product of the lengths.
+// matches reports whether a pattern matches a text, where * matches any number
+// of characters and ? matches one. It backtracks to the last * only, so that
+// the time is bounded by the product of the lengths.
 func matches(pattern, text string) bool {
 	p, t, star, from := 0, 0, -1, 0
 	for t < len(text) {
@@ -158,8 +160,8 @@ func (r Registry) tested(k kind, value string) (consumer, bool) {
 	return one, err == nil && tests[one.kind] == k && one.id == value
 }
 
-// accountOfFunctions returns the account from the pattern that matches its Lambda
-// functions in the registry's Region.
+// accountOfFunctions returns the account from the pattern that matches its
+// Lambda functions in the registry's Region.
 func (r Registry) accountOfFunctions(pattern string) (string, bool) {
 	rest, hasPrefix := strings.CutPrefix(pattern, r.functionPrefix())
 	account, hasSuffix := strings.CutSuffix(rest, functionSuffix)
@@ -183,8 +185,8 @@ func (r Registry) consumers(k kind, st statement) []consumer {
 	return consumers
 }
 
-// byCondition returns statements that grant the same as kept ones without naming
-// principals.
+// byCondition returns statements that grant the same as kept ones without
+// naming principals.
 func (r Registry) byCondition(kept []managedStatement, depth int) []managedStatement {
 	var statements []managedStatement
 	for _, m := range kept {
@@ -205,7 +207,7 @@ func (r Registry) byCondition(kept []managedStatement, depth int) []managedState
 		statements = addTested(statements, m.meaning, accountsKind, depth, accounts)
 		statements = addTested(statements, m.meaning, principalsKind, depth, principals)
 	}
-	slices.SortStableFunc(statements, func(a, b managedStatement) int { return order(a.sid) - order(b.sid) })
+	slices.SortStableFunc(statements, func(a, b managedStatement) int { return cmp.Compare(order(a.sid), order(b.sid)) })
 	return statements
 }
 
@@ -214,9 +216,9 @@ func order(sid string) int {
 	return slices.Index(kinds(), k)
 }
 
-// addTested adds a statement with a condition on the test of a kind. If there is
-// a statement that differs only in the values of the test, it adds the values to
-// that one; otherwise its Sid occurs twice, which ECR accepts.
+// addTested adds a statement with a condition on the test of a kind. If there
+// is a statement that differs only in the values of the test, it adds the
+// values to that one; otherwise its Sid occurs twice, which ECR accepts.
 func addTested(statements []managedStatement, st statement, k kind, depth int, values []string) []managedStatement {
 	st = st.where(k.test(), values)
 	values, _ = st.values(k.test())

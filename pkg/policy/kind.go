@@ -6,7 +6,8 @@ import (
 )
 
 // SidPrefix is the prefix of the Sid of every managed statement, and of no
-// other: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
+// other:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
 const SidPrefix = "EcrPullPolicy"
 
 // kind is a kind of statement of the standard policy, named as in the

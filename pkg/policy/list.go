@@ -18,17 +18,18 @@ type List struct {
 //
 // Entries are separated by commas and white space, and # starts a comment that
 // ends with the line. An entry is an account ID of 12 digits, the ARN of an
-// account's root, of an IAM role, or of an IAM user, an organization ID (o-…), or
-// the path of an organizational unit (o-…/r-…/ou-…/*). The word none must be the
-// only entry; it makes a list that revokes all grants. The order of the entries
-// and duplicates have no effect. The registry's own account is ignored with a
-// notice, because its principals need no repository policy, but its roles and
-// users can be listed. A role or user whose name contains a comma can't.
+// account's root, of an IAM role, or of an IAM user, an organization ID (o-…),
+// or the path of an organizational unit (o-…/r-…/ou-…/*). The word none must be
+// the only entry; it makes a list that revokes all grants. The order of the
+// entries and duplicates have no effect. The registry's own account is ignored
+// with a notice, because its principals need no repository policy, but its
+// roles and users can be listed. A role or user whose name contains a comma
+// can't.
 //
 // ParseList rejects the whole list if one entry is invalid, if there is no
 // entry, or if the only one is the registry's own account. The error is a
-// *[ListError] with all problems. Whether the principals exist isn't checked. The
-// forms of principals are described at
+// *[ListError] with all problems. Whether the principals exist isn't checked.
+// The forms of principals are described at
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html.
 func ParseList(text string, registry Registry) (List, error) {
 	entries := splitEntries(text)
@@ -68,8 +69,8 @@ func ParseList(text string, registry Registry) (List, error) {
 }
 
 // Locate returns a problem with the given reason for each entry of a list that
-// names one of the principals with the given ARNs, such as [Standard.Principals]
-// returns. It ignores invalid entries.
+// names one of the principals with the given ARNs, such as
+// [Standard.Principals] returns. It ignores invalid entries.
 func Locate(text string, registry Registry, arns []string, reason string) []Problem {
 	var found []Problem
 	for _, e := range splitEntries(text) {
@@ -151,8 +152,8 @@ func (e *ListError) Error() string {
 	return "account list: " + strings.Join(texts, "; ")
 }
 
-// Problem is one problem of an account list. A problem of the list as a whole has
-// Line 0, Column 0, and no Entry.
+// Problem is one problem of an account list. A problem of the list as a whole
+// has Line 0, Column 0, and no Entry.
 type Problem struct {
 	Line   int    // from 1
 	Column int    // of the entry's first character, from 1, in characters
@@ -160,8 +161,8 @@ type Problem struct {
 	Reason string // the problem, and how to correct it
 }
 
-// String returns the problem as one line of text, with at most 100 characters of
-// the entry.
+// String returns the problem as one line of text, with at most 100 characters
+// of the entry.
 func (p Problem) String() string {
 	if p.Line == 0 {
 		return p.Reason

@@ -31,8 +31,10 @@ func TestParseList(t *testing.T) {
 		{"user", user, policy.Consumers{Principals: []string{user}}, 0},
 		{"odd name", "arn:aws:iam::111111111111:role/a_+=.@-Z9", policy.Consumers{Principals: []string{"arn:aws:iam::111111111111:role/a_+=.@-Z9"}}, 0},
 		{"odd path", `arn:aws:iam::111111111111:role/a:"<&>\/b`, policy.Consumers{Principals: []string{`arn:aws:iam::111111111111:role/a:"<&>\/b`}}, 0},
+		{"ends of ranges", "arn:aws:iam::111111111111:role/!~/azAZ09", policy.Consumers{Principals: []string{"arn:aws:iam::111111111111:role/!~/azAZ09"}}, 0},
 		{"longest path and name", longPath, policy.Consumers{Principals: []string{longPath}}, 0},
 		{"organization", "o-a1b2c3d4e5", policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}}, 0},
+		{"longest organization ID", "o-az09" + strings.Repeat("x", 28), policy.Consumers{Organizations: []string{"o-az09" + strings.Repeat("x", 28)}}, 0},
 		{"unit", unit, policy.Consumers{OrganizationalUnits: []string{unit}}, 0},
 		{"unit in unit", deep, policy.Consumers{OrganizationalUnits: []string{deep}}, 0},
 		{"none", "none", policy.Consumers{None: true}, 0},
@@ -221,6 +223,10 @@ func TestListErrorIsBounded(t *testing.T) {
 	mustContain(t, err, `line 1, column 1: "12": invalid account ID; expected 12 digits, found 2; line 1, column 4: "34"`, "and 3992 more")
 	if len(err.Error()) > 2000 {
 		t.Errorf("%d bytes", len(err.Error()))
+	}
+	_, err = policy.ParseList(strings.Repeat("12 ", 10), registry)
+	if err == nil || strings.Contains(err.Error(), "more") {
+		t.Errorf("ten problems: %v", err)
 	}
 	_, err = policy.ParseList("arn:aws:sts::111111111111:assumed-role/"+strings.Repeat("x", 9000), registry)
 	mustContain(t, err, "…")

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,17 +17,17 @@ type Listed struct {
 	Consumers *Consumers
 
 	// Oversized are the consumers of the newest version of the list if the policy
-	// for it is too large, and Consumers are therefore those of an earlier version.
-	// A document that grants to some of them keeps its statements: a setting that
-	// makes the list too large must not revoke grants. Nil otherwise.
+	// for it is too large, and Consumers are therefore those of an earlier
+	// version. A document that grants to some of them keeps its statements: a
+	// setting that makes the list too large must not revoke grants. Nil otherwise.
 	Oversized *Consumers
 }
 
 // Change is the result of a merge.
 type Change struct {
 	// Document is the document to write, as compact JSON of at most
-	// MaxDocumentCharacters. It is "" if no statement is left: the policy has to be
-	// deleted then, because ECR stores no policy without statements. Without a
+	// MaxDocumentCharacters. It is "" if no statement is left: the policy has to
+	// be deleted then, because ECR stores no policy without statements. Without a
 	// change it is the existing text, of any size.
 	Document string
 
@@ -39,32 +40,33 @@ type Change struct {
 	Added, Removed []string
 }
 
-// Merge merges the standard policy for the lists on a repository's path into the
-// repository's existing document: lists[0] is the account list, lists[1] the
-// namespace list of the first segment of the repository's name, and so on.
+// Merge merges the standard policy for the lists on a repository's path into
+// the repository's existing document: lists[0] is the account list, lists[1]
+// the namespace list of the first segment of the repository's name, and so on.
 // Without lists the document doesn't change.
 //
 // The statements of a list that is none are removed, and so are managed
-// statements that belong to no list. Unmanaged statements don't change, and come
-// first.
+// statements that belong to no list. Unmanaged statements don't change, and
+// come first.
 //
-// In the grant style principal, statements that grant the same using a condition
-// also conform to the standard. If the existing document has such statements,
-// changes use that style too, because ECR has rejected a principal in the
-// document before. To return to the style principal, use [Standard.MergeAs].
+// In the grant style principal, statements that grant the same using a
+// condition also conform to the standard. If the existing document has such
+// statements, changes use that style too, because ECR has rejected a principal
+// in the document before. To return to the style principal, use
+// [Standard.MergeAs].
 //
-// Merge fails, and the policy must stay as it is, if the standard is invalid, if
-// the existing document is that of another registry, if the consumers of a list
-// aren't such as [ParseList] returns, or, with a *[SizeError], if the document to
-// write would exceed [MaxDocumentCharacters].
+// Merge fails, and the policy must stay as it is, if the standard is invalid,
+// if the existing document is that of another registry, if the consumers of a
+// list aren't such as [ParseList] returns, or, with a *[SizeError], if the
+// document to write would exceed [MaxDocumentCharacters].
 func (s Standard) Merge(existing Document, lists []Listed) (Change, error) {
 	return s.merge(existing, lists, "")
 }
 
-// MergeAs is like [Standard.Merge], but all grants are in one style. In the style
-// condition the managed statements name no principal that ECR could reject. If
-// the style of the standard is condition, so is that of all grants. MergeAs also
-// fails if the style is unknown.
+// MergeAs is like [Standard.Merge], but all grants are in one style. In the
+// style condition the managed statements name no principal that ECR could
+// reject. If the style of the standard is condition, so is that of all grants.
+// MergeAs also fails if the style is unknown.
 func (s Standard) MergeAs(style GrantStyle, existing Document, lists []Listed) (Change, error) {
 	if err := style.validate(); err != nil {
 		return Change{}, err
@@ -181,8 +183,8 @@ func (s Standard) grantsMore(existing []managedStatement, list Listed) bool {
 	return false
 }
 
-// compare returns how the managed statements of a document differ in meaning from
-// the wanted ones.
+// compare returns how the managed statements of a document differ in meaning
+// from the wanted ones.
 func compare(existing, wanted []managedStatement) Change {
 	before, after := bySid(existing), bySid(wanted)
 	var added, removed []string
@@ -215,7 +217,7 @@ func bySid(statements []managedStatement) map[string][]managedStatement {
 // their Sids. Two statements with one Sid are never the same as one of them.
 func sameMeaning(a, b []managedStatement) bool {
 	sorted := func(statements []managedStatement) []managedStatement {
-		return slices.SortedStableFunc(slices.Values(statements), func(a, b managedStatement) int { return order(a.sid) - order(b.sid) })
+		return slices.SortedStableFunc(slices.Values(statements), func(a, b managedStatement) int { return cmp.Compare(order(a.sid), order(b.sid)) })
 	}
 	return slices.EqualFunc(sorted(a), sorted(b), func(a, b managedStatement) bool {
 		return a.sid == b.sid && (bytes.Equal(a.raw, b.raw) || a.ok && b.ok && a.meaning.equal(b.meaning))

@@ -119,8 +119,9 @@ func TestMergeDoesNotEscapeHTML(t *testing.T) {
 	}
 }
 
-// unmanaged has what encoding/json would lose: unknown members, order, duplicate
-// members, forms of numbers, escapes, bytes that aren't UTF-8, wrong case.
+// unmanaged has what encoding/json would lose: unknown members, order,
+// duplicate members, forms of numbers, escapes, bytes that aren't UTF-8, wrong
+// case.
 func unmanaged() []string {
 	return []string{
 		`{"Sid":"LambdaECRImageRetrievalPolicy","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:SetRepositoryPolicy"]}`,
@@ -353,6 +354,8 @@ func TestMergeUnusableListRemovesStatements(t *testing.T) {
 		"root among roles":              statement("Principals", root, pull, ""),
 		"all principals among roles":    statement("Principals", `"*"`, pull, pinned),
 		"organization unpinned":         statement("Organizations", `"*"`, pull, ""),
+		"role of an organization":       statement("Organizations", `{"AWS":"arn:aws:iam::333333333333:role/x"}`, pull, ""),
+		"pattern of no action":          statement("Accounts", root, `["xxcr:BatchGetImage"]`, ""),
 		"organization of a star":        statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
 		"organization with accounts":    statement("Organizations", root, pull, organizations),
 		"unit of a star":                statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
@@ -382,6 +385,7 @@ func TestMergeUnusableListTrimsStatements(t *testing.T) {
 	for _, test := range []struct{ name, existing, want string }{
 		{"an action", statement("Accounts", root, `["ecr:BatchGetImage","ecr:PutImage"]`, ""), statement("Accounts", root, `["ecr:BatchGetImage"]`, "")},
 		{"actions by a pattern", statement("Accounts", root, `["ecr:Describe*","ecr:Put?mage"]`, ""), statement("Accounts", root, listed, "")},
+		{"actions by a pattern of no characters", statement("Accounts", root, `["*ecr:BatchGetImage","ecr:*DescribeImages","ecr:ListImages**"]`, ""), statement("Accounts", root, `["ecr:BatchGetImage","ecr:DescribeImages","ecr:ListImages"]`, "")},
 		{"actions of Lambda", statement("Lambda", service, `"ecr:*"`, sources), statement("Lambda", service, lambda, sources)},
 		{"another principal", statement("Accounts", `{"AWS":["*","111111111111","AROAEXAMPLEEXAMPLE123"]}`, pull, ""), statement("Accounts", root, pull, "")},
 		{"a service", statement("Accounts", `{"AWS":"111111111111","Service":"lambda.amazonaws.com"}`, pull, ""), statement("Accounts", root, pull, "")},
@@ -412,6 +416,7 @@ func TestMergeUnusableListWidensNothing(t *testing.T) {
 		"another operator":         statement("Accounts", `"*"`, pull, `{"Null":{"a":["b"]},"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`),
 		"another key":              statement("Accounts", `"*"`, pull, `{"StringEquals":{"a":["b"],"aws:PrincipalAccount":["111111111111"]}}`),
 		"fewer actions":            statement("Accounts", root, `["ecr:BatchGetImage"]`, ""),
+		"role named by Principals": statement("Principals", `{"AWS":["arn:aws:iam::333333333333:role/x"]}`, pull, ""),
 		"two statements of a Sid":  grant("Accounts", "111111111111") + "," + grant("Accounts", "222222222222"),
 		"actions no longer wanted": statement("Accounts", root, `["ecr:DescribeImages"]`, ""),
 	} {
@@ -425,8 +430,8 @@ func TestMergeUnusableListWidensNothing(t *testing.T) {
 	}
 }
 
-// In the style condition, the statements of a list that can't be used don't name
-// principals either.
+// In the style condition, the statements of a list that can't be used don't
+// name principals either.
 func TestMergeAsConditionKeepsGrants(t *testing.T) {
 	const role, other = "arn:aws:iam::333333333333:role/x", "arn:aws:iam::333333333333:role/y"
 	testedRoles := func(arns string) string {
@@ -492,6 +497,7 @@ func TestMergeComparesByMeaning(t *testing.T) {
 		{"white space", " " + document(grant("Accounts", "111111111111")) + "\n", accounts("111111111111"), false},
 		{"version", strings.Replace(document(grant("Accounts", "111111111111")), "2012", "2008", 1), accounts("111111111111"), false},
 		{"order of statements", document(grant("Accounts", "111111111111"), `{"Sid":"Other"}`), accounts("111111111111"), false},
+		{"order of managed statements", document(statement("Organizations", `"*"`, pull, organizations), grant("Accounts", "111111111111")), &policy.Consumers{Accounts: []string{"111111111111"}, Organizations: []string{"o-a1b2c3d4e5"}}, false},
 		{"everyone by AWS", organization(`{"AWS":"*"}`, organizations), org, false},
 		{"everyone by a list", organization(`{"AWS":["*"]}`, organizations), org, false},
 		{"condition of a string", organization(`"*"`, `{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`), org, false},
@@ -554,6 +560,17 @@ func TestMergeStyles(t *testing.T) {
 	// What changes a document by condition leaves it so.
 	if change := mustMerge(t, principal, there.Document, lists(accounts("111111111111"))); change.Document !=
 		mustMerge(t, condition, "", lists(accounts("111111111111"))).Document {
+		t.Errorf("got %s", change.Document)
+	}
+	for _, c := range []policy.Consumers{{Accounts: all().Accounts}, {Principals: all().Principals}} {
+		existing := mustMerge(t, condition, "", lists(&c)).Document
+		if change := mustMerge(t, principal, existing, lists(all())); change.Document != there.Document {
+			t.Errorf("got %s", change.Document)
+		}
+	}
+	// Organizations are granted by condition in both styles.
+	existing := mustMerge(t, principal, "", lists(&policy.Consumers{Organizations: all().Organizations})).Document
+	if change := mustMerge(t, principal, existing, lists(all())); change.Document != named {
 		t.Errorf("got %s", change.Document)
 	}
 	// Each list may be in another style.
@@ -659,7 +676,7 @@ func TestMergeRejectsConsumersOfNoList(t *testing.T) {
 		"zero value":      {&policy.Consumers{}, "no consumers; set None"},
 		"empty slices":    {&policy.Consumers{Accounts: []string{}}, "no consumers"},
 		"of a list error": {&unread.Consumers, "no consumers"},
-		"none and others": {both, "None is set beside consumers"},
+		"none and others": {both, "both None and consumers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := standard(policy.GrantPrincipal)
@@ -675,7 +692,7 @@ func TestMergeRejectsConsumersOfNoList(t *testing.T) {
 		{Accounts: all().Accounts}, {Principals: all().Principals}, {Organizations: all().Organizations}, {OrganizationalUnits: all().OrganizationalUnits},
 	} {
 		c.None = true
-		mustContain(t, standard(policy.GrantPrincipal).Fits(c), "None is set beside consumers")
+		mustContain(t, standard(policy.GrantPrincipal).Fits(c), "both None and consumers")
 	}
 }
 

@@ -31,8 +31,8 @@ func (g GrantStyle) validate() error {
 	return nil
 }
 
-// Standard is the pull policy for all repositories of a registry. The zero value
-// isn't valid: Registry and Style are required.
+// Standard is the pull policy for all repositories of a registry. The zero
+// value isn't valid: Registry and Style are required.
 type Standard struct {
 	Registry Registry
 	Style    GrantStyle
@@ -53,8 +53,9 @@ type Standard struct {
 }
 
 // Validate returns an error with all problems of the standard: an invalid
-// registry, an unknown grant style, and actions that aren't allowed. Whether the
-// registry exists isn't checked. The other methods that return errors call it.
+// registry, an unknown grant style, and actions that aren't allowed. Whether
+// the registry exists isn't checked. The other methods that return errors call
+// it.
 func (s Standard) Validate() error {
 	problems := []error{s.Registry.validate(), s.Style.validate()}
 	var unknown []string

@@ -115,7 +115,8 @@ func TestFits(t *testing.T) {
 	}
 }
 
-// ECR gets the policy by condition where it rejects a name, so both have to fit.
+// ECR gets the policy by condition where it rejects a name, so both have to
+// fit.
 func TestFitsInBothStyles(t *testing.T) {
 	roles := func(n int) policy.Consumers {
 		c := policy.Consumers{Accounts: []string{"222222222222"}}

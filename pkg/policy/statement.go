@@ -99,7 +99,8 @@ func (s statement) named() []string {
 	return nil
 }
 
-// values returns the values of a test, and reports whether the statement has it.
+// values returns the values of a test, and reports whether the statement has
+// it.
 func (s statement) values(t test) ([]string, bool) {
 	for _, c := range s.conditions {
 		if c.test == t {

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -10,6 +11,7 @@ import (
 func TestUnmanagedPrincipals(t *testing.T) {
 	plain := `{"Sid":"Plain","Principal":{"AWS":["arn:aws:iam::111111111111:root","*"]}}`
 	dead := `{"Sid":"Dead","Principal":{"Service":"x","AWS":"AROAEXAMPLEEXAMPLEEX"}}`
+	naming := func(principal string) string { return `{"Sid":"Team","Principal":{"AWS":"` + principal + `"}}` }
 	open := `{"Sid":"Open","Principal":"*"}`
 	for _, test := range []struct {
 		name, document string
@@ -20,6 +22,10 @@ func TestUnmanagedPrincipals(t *testing.T) {
 		{"all principals but one", document(`{"Sid":"But","NotPrincipal":{"AWS":"111111111111"}}`), []string{`unmanaged statement 1 (Sid "But")`}},
 		{"no principal", document(open, `3`), nil},
 		{"no policy", "", nil},
+		{"shortest ID", document(naming("AIDA"+strings.Repeat("X", 12)), plain), []string{`unmanaged statement 1 (Sid "Team") names AIDAXXXXXXXXXXXX, the ID of a deleted role or user`}},
+		{"shorter than an ID", document(naming("AIDA" + strings.Repeat("X", 11))), []string{`unmanaged statement 1 (Sid "Team")`}},
+		{"longest ID", document(naming("AROA" + strings.Repeat("X", 124))), []string{`unmanaged statement 1 (Sid "Team") names AROA` + strings.Repeat("X", 124) + `, the ID of a deleted role or user`}},
+		{"longer than an ID", document(naming("AROA" + strings.Repeat("X", 125))), []string{`unmanaged statement 1 (Sid "Team")`}},
 	} {
 		doc, err := policy.ParseDocument(test.document, registry)
 		if err != nil {
