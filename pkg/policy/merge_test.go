@@ -385,7 +385,7 @@ func TestMergeUnusableListTrimsStatements(t *testing.T) {
 	for _, test := range []struct{ name, existing, want string }{
 		{"an action", statement("Accounts", root, `["ecr:BatchGetImage","ecr:PutImage"]`, ""), statement("Accounts", root, `["ecr:BatchGetImage"]`, "")},
 		{"actions by a pattern", statement("Accounts", root, `["ecr:Describe*","ecr:Put?mage"]`, ""), statement("Accounts", root, listed, "")},
-		{"actions by a pattern of no characters", statement("Accounts", root, `["*ecr:BatchGetImage","ecr:*DescribeImages","ecr:ListImages**"]`, ""), statement("Accounts", root, `["ecr:BatchGetImage","ecr:DescribeImages","ecr:ListImages"]`, "")},
+		{"actions by a pattern of no characters", statement("Accounts", root, `["*ecr:BatchGetImage","*:DescribeImages","ecr:*GetLifecyclePolicy","ecr:ListImages**"]`, ""), statement("Accounts", root, `["ecr:BatchGetImage","ecr:DescribeImages","ecr:GetLifecyclePolicy","ecr:ListImages"]`, "")},
 		{"actions of Lambda", statement("Lambda", service, `"ecr:*"`, sources), statement("Lambda", service, lambda, sources)},
 		{"another principal", statement("Accounts", `{"AWS":["*","111111111111","AROAEXAMPLEEXAMPLE123"]}`, pull, ""), statement("Accounts", root, pull, "")},
 		{"a service", statement("Accounts", `{"AWS":"111111111111","Service":"lambda.amazonaws.com"}`, pull, ""), statement("Accounts", root, pull, "")},
