@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
@@ -55,7 +56,7 @@ func TestPublish(t *testing.T) {
 		{101, 10, 2, 1},
 		{1000, 10, 10, 1},
 		{1001, 10, 11, 2},
-		{2000, 256, 20, 3}, // 26 kB a request: a call holds seven of them
+		{1500, 256, 15, 3}, // 26 kB a request: a call holds seven of them
 	} {
 		t.Run(fmt.Sprintf("%d names of %d", c.repositories, c.nameLength), func(t *testing.T) {
 			cloud, publisher := newPublisher()
@@ -75,6 +76,40 @@ func TestPublish(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A call holds as many bytes as it may.
+func TestFullCall(t *testing.T) {
+	cloud, publisher := newPublisher()
+	for i := range 800 {
+		length := 247
+		if i%100 >= 82 {
+			length = 246
+		}
+		if err := publisher.Add(t.Context(), fmt.Sprintf("r%0*d", length-1, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := publisher.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	bytes := 0
+	for _, published := range cloud.Published() {
+		bytes += len(published.Detail)
+	}
+	if calls := cloud.Calls()["PutEvents"]; calls != 1 || bytes != 200_000 {
+		t.Errorf("%d calls for %d bytes", calls, bytes)
+	}
+}
+
+func TestPublishNames(t *testing.T) {
+	cloud, publisher := newPublisher()
+	if err := publisher.Publish(t.Context(), []string{"api", "web"}); err != nil {
+		t.Fatal(err)
+	}
+	if requests, times := named(t, cloud); requests != 1 || len(times) != 2 {
+		t.Errorf("%d requests name %v", requests, times)
 	}
 }
 
@@ -102,7 +137,11 @@ func TestEntriesKeepFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, publisher := newPublisher()
 		cloud.EntryFails = func(index int) bool { return index == 0 }
+		start := time.Now()
 		err := publish(t, publisher, 200, 10)
+		if waited := time.Since(start); waited != 6300*time.Millisecond {
+			t.Errorf("waited %s between attempts", waited)
+		}
 		if err == nil || !strings.Contains(err.Error(), "1 of 1 entries still fail after 7 attempts: ThrottlingException") {
 			t.Errorf("got %v", err)
 		}
