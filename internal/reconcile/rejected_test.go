@@ -380,9 +380,9 @@ func TestForgedStatements(t *testing.T) {
 	}
 }
 
-// A policy that fits by condition alone keeps following its lists, also when a rollout knows that all principals exist:
-// a revocation must not depend on the trigger that brings it.
-func TestAPolicyThatFitsOnlyByConditionFollowsARolloutThatKnowsAllPrincipalsExist(t *testing.T) {
+// A policy that fits only in style condition is still updated when a rollout knows that all principals exist. A
+// revocation must not depend on the trigger.
+func TestPolicyThatFitsOnlyInStyleCondition(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	long := strings.Replace(unmanaged, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 6000), 1)

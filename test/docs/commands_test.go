@@ -31,7 +31,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// desk is where a reader of the docs sits: a directory with what the pages speak of, and a local AWS.
+// desk is the environment of a reader: a directory with the files that the pages mention, and simulated AWS services.
 type desk struct {
 	*localaws.AWS
 	t           *testing.T

@@ -11,8 +11,8 @@ import (
 
 const root = "../.."
 
-// pages returns all pages of the documentation. The README is first, because its commands write the account list that the
-// commands of other pages depend on.
+// pages returns all pages of the documentation. The README is first, because its commands write the account list that
+// the commands of other pages depend on.
 func pages(t *testing.T) []page {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))

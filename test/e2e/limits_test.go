@@ -11,10 +11,10 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// What AWS refuses when the stack is created, and neither a linter nor an emulator does. Each test holds the template
-// against one service, with the longest names and parameters that there can be.
+// Limits that AWS checks when the stack is created, and neither a linter nor an emulator does. Each test checks the
+// template against the limits of one service, with names and parameters of maximum length.
 
-// atMost fails if there is more of something than a service takes.
+// atMost fails if a quantity exceeds the limit of a service.
 func atMost(t *testing.T, what string, got, limit int) {
 	t.Helper()
 	if got > limit {

@@ -15,8 +15,8 @@ type LogLine struct {
 	Fields map[string]any // of a line that is a JSON object, else nil
 }
 
-// functionLog takes what an emulator and the function in it print, tells the one from the other, and keeps what the
-// function wrote. All of it goes to a file too.
+// functionLog receives the output of an emulator and its function, and keeps the lines of the function. It writes all
+// output to a file too.
 type functionLog struct {
 	file io.Writer
 	ends chan struct{} // the emulator's line after an invocation's last
