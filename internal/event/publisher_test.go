@@ -133,6 +133,25 @@ func TestFailedEntriesAreSentAgain(t *testing.T) {
 	})
 }
 
+// The last attempt can succeed, and nothing waits after it.
+func TestLastAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, publisher := newPublisher()
+		puts := 0
+		cloud.EntryFails = func(int) bool {
+			puts++
+			return puts < 7
+		}
+		start := time.Now()
+		if err := publish(t, publisher, 1, 10); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(start); puts != 7 || waited != 6300*time.Millisecond {
+			t.Errorf("%d attempts in %s", puts, waited)
+		}
+	})
+}
+
 func TestEntriesKeepFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, publisher := newPublisher()
