@@ -50,3 +50,14 @@ func TestInsteadOfAValidList(t *testing.T) {
 		t.Errorf("got %+v", snapshot.All())
 	}
 }
+
+// The other lists are those of SSM.
+func TestOtherListsThanTheOverride(t *testing.T) {
+	cloud, _ := newStore()
+	cloud.PutList(root+"/team-a", "222222222222")
+	api := parameterstore.Override(ssm.NewFromConfig(cloud.Config()), root, "333333333333")
+	output, err := api.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{root + "/team-a"}})
+	if err != nil || len(output.Parameters) != 1 || *output.Parameters[0].Value != "222222222222" {
+		t.Errorf("got %+v, %v", output, err)
+	}
+}
