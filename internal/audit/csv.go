@@ -5,17 +5,19 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// WriteCSV writes a row for every repository, statement and consumer, and one for a repository or statement that has
-// none. The first row has the names of the columns.
+// WriteCSV writes a row for every repository, statement and consumer. A repository without statements and a statement
+// without consumers get a row too. The first row contains the names of the columns.
 //
-// Names and Sids are other people's text, and spreadsheets run what looks like a formula: such a field gets an
-// apostrophe in front (https://owasp.org/www-community/attacks/CSV_Injection).
+// Policies can contain text from any author, and spreadsheets evaluate text that looks like a formula. Such a field gets
+// a leading apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
 func WriteCSV(w io.Writer, report Report) error {
 	worst := worstByPlace(report.Findings)
 	rows := [][]string{{
-		"account", "region", "repository", "policy", "repository_finding", "statement", "sid", "owner", "effect",
+		"account", "region", "repository", "policy", "repository_finding", "statement", "sid", "managed", "effect",
 		"statement_finding", "consumer_kind", "consumer", "consumer_account", "consumer_organization", "principal",
 		"access", "actions", "conditions",
 	}}
@@ -30,22 +32,20 @@ func WriteCSV(w io.Writer, report Report) error {
 	return csv.NewWriter(w).WriteAll(rows)
 }
 
-func row(head []string, s Statement, finding Severity, c Consumer) []string {
-	position := ""
-	if s.Position > 0 {
-		position = strconv.Itoa(s.Position)
-	} else {
-		finding = 0 // that of the policy as a whole is in the head
+func row(head []string, s Statement, finding Severity, c iampolicy.Consumer) []string {
+	position, managed := strconv.Itoa(s.Position), strconv.FormatBool(s.Managed)
+	if s.Position == 0 { // no statement; the finding of the policy as a whole is in the head
+		position, managed, finding = "", "", 0
 	}
-	fields := append(head[:len(head):len(head)], position, s.Sid, string(s.Owner), string(s.Effect), finding.String(),
-		string(c.Kind), c.ID, c.Account, c.Organization, c.Principal, joined(s.Access), s.actionText(), s.conditionText())
+	fields := append(head[:len(head):len(head)], position, s.Sid, managed, string(s.Effect), finding.String(),
+		string(c.Kind), c.ID, c.Account, c.Organization, c.Principal, s.accessText(), s.actionText(), s.conditionText())
 	for i, field := range fields {
-		fields[i] = harmless(field)
+		fields[i] = escapeFormula(field)
 	}
 	return fields
 }
 
-// orZero returns the values, or one zero value if there are none, so that what has none gets a row all the same.
+// orZero returns the values, or one zero value if there are none.
 func orZero[T any](values []T) []T {
 	if len(values) == 0 {
 		return make([]T, 1)
@@ -53,8 +53,8 @@ func orZero[T any](values []T) []T {
 	return values
 }
 
-// harmless keeps a spreadsheet from taking a text for a formula.
-func harmless(field string) string {
+// escapeFormula prevents a spreadsheet from evaluating a text as a formula.
+func escapeFormula(field string) string {
 	if trimmed := strings.TrimLeft(field, " \n"); trimmed != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", []rune(trimmed)[0]) {
 		return "'" + field
 	}

@@ -9,16 +9,18 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 //go:embed page
 var pageFiles embed.FS
 
-// WriteHTML writes the report as one page that needs nothing else: no server, no network. Without JavaScript it shows
-// the findings and the repositories; with it there are the filters and the matrix as well.
+// WriteHTML writes the report as one self-contained page, which needs no server and no network. The filters and the
+// matrix require JavaScript; the findings and the repositories don't.
 //
-// All of it is other people's text, so html/template escapes it, and the page's own Content-Security-Policy lets
-// nothing run but the script that is embedded here.
+// Policies can contain text from any author. html/template escapes it, and the page's Content-Security-Policy allows
+// only the embedded script.
 func WriteHTML(w io.Writer, report Report) error {
 	page, err := newPage(report)
 	if err != nil {
@@ -41,7 +43,7 @@ func WriteHTML(w io.Writer, report Report) error {
 	return err
 }
 
-// page is what the template shows.
+// page is the data of the template.
 type page struct {
 	Report
 	Security     string // the Content-Security-Policy
@@ -59,7 +61,7 @@ type severityCount struct {
 	Count    int
 }
 
-// pageGroup is a group of findings, the first of which are seen at once.
+// pageGroup is a group of findings. Only the first ones are shown at once.
 type pageGroup struct {
 	group
 	First, More []pageFinding
@@ -81,17 +83,17 @@ type pageRepository struct {
 
 type pageStatement struct {
 	Statement
-	May, Who, Actions string
-	Tests             []string
+	AccessText, ConsumerText, ActionText string
+	ConditionTexts                       []string
 }
 
-// consumerGroup is the consumers of a kind, to choose one from.
+// consumerGroup has the consumers of one kind, for the consumer filter.
 type consumerGroup struct {
-	Kind    ConsumerKind
+	Kind    iampolicy.ConsumerKind
 	Columns []pageColumn
 }
 
-// pageData is what report.js makes the matrix of. Its form is compact: there may be thousands of rows.
+// pageData is the data of the matrix, for report.js. Its form is compact, because there can be thousands of rows.
 type pageData struct {
 	Columns []pageColumn `json:"columns"`
 	Rows    []pageRow    `json:"rows"`
@@ -108,7 +110,7 @@ type pageRow struct {
 	Name       string `json:"name"`
 	Search     string `json:"search"`
 	Policy     State  `json:"policy"`
-	Severities int    `json:"severities"` // a bit for each, 1<<Severity
+	Severities int    `json:"severities"` // a bit for each severity: 1<<Severity
 	Worst      string `json:"worst"`
 	Cells      []int  `json:"cells"` // column, grants, column, grants, …
 }
@@ -138,7 +140,7 @@ func newPage(report Report) (page, error) {
 	return p, nil
 }
 
-// hash is the source expression of CSP for an embedded text.
+// hash returns the source expression of an embedded text for the Content-Security-Policy.
 func hash(text []byte) string {
 	sum := sha256.Sum256(text)
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
@@ -157,7 +159,7 @@ func (p *page) addGroups(report Report) {
 		}
 		n := min(atOnce, len(all))
 		if len(all) == atOnce+1 {
-			n++ // as long as the line that would say that there is one more
+			n++ // takes no more space than the line "1 more"
 		}
 		p.Groups = append(p.Groups, pageGroup{g, all[:n], all[n:]})
 	}
@@ -184,13 +186,14 @@ func (p *page) addRepositories(report Report) {
 }
 
 func newPageStatement(s Statement) pageStatement {
-	shown := pageStatement{Statement: s, May: strings.ReplaceAll(joined(s.Access), " ", ", "), Actions: visible(s.actionText())}
-	shown.Who = visible(all(labels(s.Consumers, all)))
-	if s.NotPrincipal {
-		shown.Who = "everybody but " + visible(all(labels(s.named(), all)))
+	shown := pageStatement{
+		Statement:    s,
+		AccessText:   strings.ReplaceAll(s.accessText(), " ", ", "),
+		ConsumerText: visible(s.consumerText(all)),
+		ActionText:   visible(s.actionText()),
 	}
 	for _, c := range s.Conditions {
-		shown.Tests = append(shown.Tests, visible(c.String()))
+		shown.ConditionTexts = append(shown.ConditionTexts, visible(c.String()))
 	}
 	return shown
 }
@@ -216,7 +219,7 @@ func (p *page) addMatrix(report Report) {
 	}
 }
 
-// cells returns the columns that have grants in the row of a repository, each with its grants.
+// cells returns the columns with grants in the row of a repository, each with its grants.
 func cells(r Repository, index map[column]int) []int {
 	granted := make(map[int]grants)
 	for _, s := range r.Statements {
@@ -233,7 +236,57 @@ func cells(r Repository, index map[column]int) []int {
 	return pairs
 }
 
-// title begins with a capital.
+// Label returns a short name for the head of a column.
+func (c column) Label() string {
+	switch c.Kind {
+	case iampolicy.AllPrincipals:
+		return "all principals"
+	case iampolicy.OrganizationalUnit:
+		_, path, _ := strings.Cut(strings.TrimSuffix(c.ID, "/*"), "/")
+		return path[strings.LastIndexByte(path, '/')+1:]
+	case iampolicy.NamedPrincipal, iampolicy.FederatedPrincipal:
+		if parts := strings.SplitN(c.ID, ":", 6); len(parts) == 6 {
+			return parts[4] + " " + parts[5]
+		}
+	}
+	return c.ID
+}
+
+// grants are the marks in a cell of the matrix: a bit for each group of access, for managed and unmanaged statements.
+type grants int
+
+// The bits for managed statements, which report.js reads. The next higher bit is for unmanaged statements.
+const (
+	pullBit grants = 1 << (2 * iota)
+	pushBit
+	manageBit
+	readBit
+)
+
+func grantsOf(s Statement) grants {
+	var g grants
+	if !s.allows() {
+		return g
+	}
+	for _, a := range s.Access {
+		switch a {
+		case Pull:
+			g |= pullBit
+		case Push:
+			g |= pushBit
+		case Read:
+			g |= readBit
+		default:
+			g |= manageBit
+		}
+	}
+	if !s.Managed {
+		g <<= 1
+	}
+	return g
+}
+
+// title returns the text with an uppercase first letter.
 func title(text fmt.Stringer) string {
 	s := text.String()
 	return strings.ToUpper(s[:1]) + s[1:]

@@ -17,11 +17,11 @@ import (
 
 const hostile = `</script><img src=x onerror=alert(1)>`
 
-// sampleReport has grants of ours and of others, a repository without a policy, an unreadable one, and hostile text
-// wherever there can be any.
+// sampleReport returns a report with managed and unmanaged statements, a repository without a policy, one whose policy
+// can't be read, and hostile text wherever text is possible.
 func sampleReport(t *testing.T) audit.Report {
 	t.Helper()
-	lists := saying(accounts())
+	onTheList := lists(accounts())
 	document := merge(t, `{"Statement":[
 		{"Sid":"`+hostile+`","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"`+hostile+`","Condition":{"`+hostile+`":{"`+hostile+`":"`+hostile+`"}}},
 		{"Sid":"=cmd|' /C calc'!A0","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:role/`+hostile+`"},"Action":"ecr:*"},
@@ -30,11 +30,11 @@ func sampleReport(t *testing.T) audit.Report {
 		{"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com"]},"Action":"ecr:BatchGetImage","Condition":{"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:999999999999:function:*"}}},
 		{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}}},
 		{"Effect":"Perhaps"}
-	]}`, lists)
+	]}`, onTheList)
 	return run(t,
-		audit.Document{Repository: "team/api", Text: document, Lists: lists},
-		audit.Document{Repository: "team/none", Lists: lists},
-		audit.Document{Repository: "team/scratch", Lists: lists, OutOfScope: true},
+		audit.Document{Repository: "team/api", Text: document, Lists: onTheList},
+		audit.Document{Repository: "team/none", Lists: onTheList},
+		audit.Document{Repository: "team/scratch", Lists: onTheList, OutOfScope: true},
 		audit.Document{Repository: hostile, Err: errors.New(hostile)},
 	)
 }
@@ -49,10 +49,10 @@ func TestTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Registry 999999999999 in eu-west-1, 2026-05-04T09:30:00Z",
-		"4 repositories, 1 with a policy",
-		"HIGH  Writing from other accounts (1)",
+		"4 repositories, 1 with a policy; 5 consumers; 1 managed and 7 unmanaged statements",
+		"HIGH  Write access for other accounts (1)",
 		"team/api, statement 4\n",
-		"policy absent", "policy unreadable", "not push", "everybody but 111111111111",
+		"policy absent", "policy unreadable", "deny push", "all principals except 111111111111",
 		" team/none ", "EcrPullPolicyAccounts", "lambda.amazonaws.com for 999999999999",
 	} {
 		if !strings.Contains(plain.String(), want) {
@@ -60,10 +60,10 @@ func TestTable(t *testing.T) {
 		}
 	}
 	if strings.ContainsRune(plain.String(), '\x1b') {
-		t.Error("the plain table has escape sequences: its own, or those of a Sid")
+		t.Error("the plain table has escape sequences: its own or from a Sid")
 	}
 	if !strings.Contains(colored.String(), "\x1b[") || strings.Contains(colored.String(), "\x1b[31mred") {
-		t.Error("the coloured table has no colours, or those of a Sid")
+		t.Error("the colored table has no colors, or has colors from a Sid")
 	}
 }
 
@@ -88,9 +88,10 @@ func TestJSON(t *testing.T) {
 	type repository struct {
 		Name, Policy string
 		Statements   []struct {
-			Sid, Owner, Effect string
-			Access             []string
-			Consumers          []struct{ Kind, ID, Account, Principal string }
+			Sid, Effect string
+			Managed     bool
+			Access      []string
+			Consumers   []struct{ Kind, ID, Account, Principal string }
 		}
 	}
 	var read struct {
@@ -102,13 +103,13 @@ func TestJSON(t *testing.T) {
 	if err := json.NewDecoder(&out).Decode(&read); err != nil {
 		t.Fatal(err)
 	}
-	if read.Schema != 1 || read.Account != "999999999999" || read.Findings[0].Severity != "high" {
+	if read.Schema != 2 || read.Account != "999999999999" || read.Findings[0].Severity != "high" {
 		t.Errorf("got schema %d, account %s, severity %s", read.Schema, read.Account, read.Findings[0].Severity)
 	}
 	i := slices.IndexFunc(read.Repositories, func(r repository) bool { return r.Name == "team/api" })
 	s := read.Repositories[i].Statements
 	last := s[len(s)-1]
-	if last.Sid != "EcrPullPolicyAccounts" || last.Owner != "ours" || last.Effect != "Allow" ||
+	if last.Sid != "EcrPullPolicyAccounts" || !last.Managed || last.Effect != "Allow" ||
 		!slices.Equal(last.Access, []string{"pull", "read"}) || last.Consumers[0].Account != "111111111111" {
 		t.Errorf("the last statement is %+v", last)
 	}
@@ -130,18 +131,18 @@ func TestCSV(t *testing.T) {
 		}
 		return all
 	}
-	if want := 3 + 7 + 2; len(rows)-1 != want { // three without statements, seven foreign ones, and ours for two
+	if want := 3 + 7 + 2; len(rows)-1 != want { // three repositories without statements, seven unmanaged statements, and a managed one with two consumers
 		t.Errorf("%d rows, want %d", len(rows)-1, want)
 	}
 	for name, want := range map[string]string{
 		"repository": hostile, "policy": "absent", "repository_finding": "high", "statement": "2", "sid": "'=cmd|' /C calc'!A0",
-		"owner": "ours", "effect": "Deny", "statement_finding": "high", "consumer_kind": "organizational-unit",
+		"managed": "true", "effect": "Deny", "statement_finding": "high", "consumer_kind": "organizational-unit",
 		"consumer": "arn:aws:iam::333333333333:role/deploy", "consumer_account": "999999999999", "consumer_organization": "o-a1b2c3d4e5",
 		"principal": "*", "access": "pull read", "actions": "ecr:PutImage",
 		"conditions": "StringLike aws:SourceArn: arn:aws:lambda:eu-west-1:999999999999:function:*",
 	} {
 		if !slices.Contains(cells(name), want) {
-			t.Errorf("column %s has no %q, but %q", name, want, cells(name))
+			t.Errorf("column %s doesn't have %q, but %q", name, want, cells(name))
 		}
 	}
 }
@@ -155,7 +156,7 @@ func TestCSVRunsNoFormula(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(out.String(), "'"+text) {
-			t.Errorf("%q is not made harmless: %q", text, out.String())
+			t.Errorf("%q isn't escaped: %q", text, out.String())
 		}
 	}
 }
@@ -164,11 +165,11 @@ func TestHTMLEscapes(t *testing.T) {
 	page := writeHTML(t, sampleReport(t))
 	for text, want := range map[string]int{"<script": 2, "</script": 2, "<img": 0, "<style": 1, "\x1b": 0} {
 		if got := strings.Count(page, text); got != want {
-			t.Errorf("%d times %q, want %d", got, text, want)
+			t.Errorf("%d occurrences of %q, want %d", got, text, want)
 		}
 	}
 	if !strings.Contains(page, "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;") {
-		t.Error("the hostile text isn't there to read")
+		t.Error("the hostile text isn't visible")
 	}
 	var data struct {
 		Rows []struct {
@@ -184,8 +185,8 @@ func TestHTMLEscapes(t *testing.T) {
 	}
 }
 
-// TestHTMLLoadsAndRunsNothingElse checks the policy that the browser enforces: if a hash in it were wrong, the
-// browser would refuse the page's own script.
+// TestHTMLLoadsAndRunsNothingElse checks the policy that the browser enforces. If a hash in it were wrong, the browser
+// would block the page's own script.
 func TestHTMLLoadsAndRunsNothingElse(t *testing.T) {
 	page := writeHTML(t, sampleReport(t))
 	security := strings.NewReplacer("&#39;", "'", "&#43;", "+").Replace(between(t, page, `Content-Security-Policy" content="`, `"`))
@@ -209,8 +210,8 @@ func TestHTMLLoadsAndRunsNothingElse(t *testing.T) {
 }
 
 func TestHTMLWithoutFindings(t *testing.T) {
-	if page := writeHTML(t, run(t)); !strings.Contains(page, "Nothing to mark.") {
-		t.Error("the page of an empty registry doesn't say so")
+	if page := writeHTML(t, run(t)); !strings.Contains(page, "No findings.") {
+		t.Error("the page of an empty registry doesn't show that")
 	}
 }
 
@@ -218,7 +219,7 @@ func TestHTMLFoldsManyFindings(t *testing.T) {
 	for n, want := range map[int]string{9: "", 10: "<summary>2 more</summary>"} {
 		var documents []audit.Document
 		for i := range n {
-			documents = append(documents, audit.Document{Repository: "r" + string(rune('a'+i)), Lists: saying(accounts())})
+			documents = append(documents, audit.Document{Repository: "r" + string(rune('a'+i)), Lists: lists(accounts())})
 		}
 		page := writeHTML(t, run(t, documents...))
 		if got := strings.Contains(page, " more</summary>"); got != (want != "") || !strings.Contains(page, want) {
@@ -227,7 +228,7 @@ func TestHTMLFoldsManyFindings(t *testing.T) {
 	}
 }
 
-func TestWritersTellOfErrors(t *testing.T) {
+func TestWritersReturnErrors(t *testing.T) {
 	report := sampleReport(t)
 	for name, write := range map[string]func(io.Writer) error{
 		"table": func(w io.Writer) error { return audit.WriteTable(w, report, false) },
@@ -243,7 +244,7 @@ func TestWritersTellOfErrors(t *testing.T) {
 
 var errFull = errors.New("disk full")
 
-// full is a disk without room.
+// full is a writer without space.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }

@@ -11,17 +11,19 @@ import (
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// WriteTable writes the report for a terminal: totals, the findings, the worst first, and for every statement who
-// gets what through it. Long lists of consumers are cut short; WriteJSON and WriteCSV have them all.
+// WriteTable writes the report for a terminal: totals, findings in descending order of severity, and the access that
+// every statement gives. Long lists of consumers are shortened. WriteJSON and WriteCSV write all of them.
 func WriteTable(w io.Writer, report Report, withColor bool) error {
 	var out bytes.Buffer
 	p := painter(withColor)
 	t := report.Totals
 	fmt.Fprintf(&out, "%s in %s, %s\n", p.bold("Registry "+report.Account), report.Region, report.Generated.Format(time.RFC3339))
-	fmt.Fprintf(&out, "%s, %d with a policy; %s; %d statements of ours, %d foreign\n",
-		plural(t.Repositories, "repository", "repositories"), t.WithPolicy, plural(t.Consumers, "consumer", "consumers"), t.Ours, t.Foreign)
+	fmt.Fprintf(&out, "%s, %d with a policy; %s; %d managed and %d unmanaged statements\n",
+		plural(t.Repositories, "repository", "repositories"), t.WithPolicy, plural(t.Consumers, "consumer", "consumers"), t.Managed, t.Unmanaged)
 	writeFindings(&out, report, p)
 	writeAccess(&out, report)
 	_, err := w.Write(out.Bytes())
@@ -41,11 +43,11 @@ func writeFindings(out *bytes.Buffer, report Report, p painter) {
 		for _, f := range g.Findings {
 			fmt.Fprintf(out, "  %s%s\n      %s\n", visible(f.Repository), visible(at(f.Statement, f.Sid)), visible(f.Explanation))
 		}
-		fmt.Fprintf(out, "  To do: %s\n", g.Kind.Remedy())
+		fmt.Fprintf(out, "  Remedy: %s\n", g.Kind.Remedy())
 	}
 }
 
-// at names a statement behind the name of its repository.
+// at returns a statement's position and Sid, to append to the name of its repository.
 func at(position int, sid string) string {
 	switch {
 	case position == 0:
@@ -57,7 +59,7 @@ func at(position int, sid string) string {
 }
 
 func writeAccess(out *bytes.Buffer, report Report) {
-	const widest = 64 // characters of the last column; what is longer is wrapped
+	const widest = 64 // characters in the last column; longer text is wrapped
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Options = table.Options{SeparateHeader: true}
@@ -65,7 +67,7 @@ func writeAccess(out *bytes.Buffer, report Report) {
 	t.SetColumnConfigs([]table.ColumnConfig{
 		{Number: 5, WidthMax: widest, WidthMaxEnforcer: text.WrapSoft},
 	})
-	t.AppendHeader(table.Row{"repository", "may", "through", "whose", "who"})
+	t.AppendHeader(table.Row{"repository", "access", "statement", "managed", "consumers"})
 	row := func(cells ...string) {
 		var shown table.Row
 		for _, cell := range cells {
@@ -82,39 +84,32 @@ func writeAccess(out *bytes.Buffer, report Report) {
 			if i > 0 {
 				name = ""
 			}
-			row(name, s.may(), cmp.Or(s.Sid, fmt.Sprintf("statement %d", s.Position)), string(s.Owner), s.who())
+			managed := "no"
+			if s.Managed {
+				managed = "yes"
+			}
+			row(name, s.tableAccess(), cmp.Or(s.Sid, fmt.Sprintf("statement %d", s.Position)), managed, cmp.Or(s.consumerText(few), "-"))
 		}
 	}
 	fmt.Fprintf(out, "\n%s\n", t.Render())
 }
 
-// may says what a statement lets one do, and what one that denies doesn't.
-func (s Statement) may() string {
-	access := cmp.Or(joined(s.Access), "-")
+// tableAccess returns the access that a statement allows or denies.
+func (s Statement) tableAccess() string {
+	access := cmp.Or(s.accessText(), "-")
 	if s.allows(Pull) {
-		access = strings.TrimSuffix(access, " read") // goes without saying
+		access = strings.TrimSuffix(access, " read") // implied by pull
 	}
 	switch s.Effect {
-	case Allow:
+	case iampolicy.Allow:
 		return access
-	case Deny:
-		return "not " + access
+	case iampolicy.Deny:
+		return "deny " + access
 	}
-	return "?"
+	return "unreadable"
 }
 
-// who names to whom a statement applies, in short.
-func (s Statement) who() string {
-	switch {
-	case s.NotPrincipal:
-		return "everybody but " + names(s.named())
-	case len(s.Consumers) == 0:
-		return "-"
-	}
-	return names(s.Consumers)
-}
-
-// painter colours text, if it is to.
+// painter colors text if it is true.
 type painter bool
 
 func (p painter) paint(text string, attributes ...color.Attribute) string {

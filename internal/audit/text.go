@@ -1,47 +1,135 @@
 package audit
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// actionText is the actions of a statement on one line.
-func (s Statement) actionText() string {
-	return negated(s.NotAction) + strings.Join(s.Actions, ", ")
-}
-
-// conditionText is the conditions of a statement on one line.
-func (s Statement) conditionText() string {
-	var tests []string
-	for _, c := range s.Conditions {
-		tests = append(tests, c.String())
-	}
-	return strings.Join(tests, " and ")
-}
-
-// String is the condition on one line.
-func (c Condition) String() string {
-	return c.Operator + " " + c.Key + ": " + strings.Join(c.Values, ", ")
-}
-
-func negated(not bool) string {
-	if not {
-		return "all but "
-	}
-	return ""
-}
-
-// joined joins kinds of access.
-func joined(access []Access) string {
-	var all []string
+// phrase returns what kinds of access allow, as the rest of a sentence: "The consumer can …".
+func phrase(access []Access) string {
+	var parts []string
 	for _, a := range access {
-		all = append(all, string(a))
+		switch a {
+		case Pull:
+			parts = append(parts, "pull")
+		case Push:
+			parts = append(parts, "push")
+		case Delete:
+			parts = append(parts, "delete images or the repository")
+		case Administer:
+			parts = append(parts, "change the repository policy")
+		case Configure:
+			parts = append(parts, "change settings")
+		case Read:
+			if len(access) == 1 { // all other access is more important
+				parts = append(parts, "read metadata")
+			}
+		}
 	}
-	return strings.Join(all, " ")
+	return join(parts)
 }
 
-// visible replaces characters that don't print. A Sid may have escape sequences that would take over a terminal, or
-// marks that reverse the direction of the text.
+// names lists the first consumers in a sentence, and counts the others.
+func names(consumers []iampolicy.Consumer) string { return few(labels(consumers, few)) }
+
+// labels returns the name of each consumer once. A service has one label for all accounts and organizations that it acts
+// on behalf of, which the given function joins.
+func labels(consumers []iampolicy.Consumer, joinAll func([]string) string) []string {
+	var labels []string
+	onBehalf := map[string][]string{}
+	for _, c := range consumers {
+		label := c.String()
+		if c.Kind == iampolicy.ServicePrincipal && !c.IsUnlimitedService() {
+			label = c.ID + " for "
+			onBehalf[label] = append(onBehalf[label], c.Account+c.Organization)
+		}
+		if !slices.Contains(labels, label) {
+			labels = append(labels, label)
+		}
+	}
+	for i, label := range labels {
+		labels[i] += joinAll(slices.Compact(onBehalf[label]))
+	}
+	return labels
+}
+
+// few joins the first texts, and counts the others.
+func few(texts []string) string {
+	const most = 3
+	if len(texts) > most+1 { // a single other text is as short as its count
+		texts = append(slices.Clone(texts[:most]), fmt.Sprintf("%d others", len(texts)-most))
+	}
+	return join(texts)
+}
+
+// all joins texts with commas.
+func all(texts []string) string { return strings.Join(texts, ", ") }
+
+// join joins texts with commas and "and".
+func join(texts []string) string {
+	last := len(texts) - 1
+	if last < 1 {
+		return strings.Join(texts, "")
+	}
+	return strings.Join(texts[:last], ", ") + " and " + texts[last]
+}
+
+// plural returns a number with its noun.
+func plural(n int, noun, nouns string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %s", n, nouns)
+}
+
+// accessText returns the access of a statement on one line.
+func (s Statement) accessText() string {
+	var texts []string
+	for _, a := range s.Access {
+		texts = append(texts, string(a))
+	}
+	return strings.Join(texts, " ")
+}
+
+// actionText returns the actions of a statement on one line.
+func (s Statement) actionText() string {
+	if s.NotAction {
+		return "all actions except " + all(s.Actions)
+	}
+	return all(s.Actions)
+}
+
+// conditionText returns the conditions of a statement on one line.
+func (s Statement) conditionText() string {
+	var texts []string
+	for _, c := range s.Conditions {
+		texts = append(texts, c.String())
+	}
+	return strings.Join(texts, " and ")
+}
+
+// consumerText returns the consumers that a statement applies to, joined by the given function.
+func (s Statement) consumerText(joinAll func([]string) string) string {
+	if s.NotPrincipal {
+		return "all principals except " + joinAll(labels(s.Named(), joinAll))
+	}
+	return joinAll(labels(s.Consumers, joinAll))
+}
+
+// Management returns whether a statement is managed, as a word.
+func (s Statement) Management() string {
+	if s.Managed {
+		return "managed"
+	}
+	return "unmanaged"
+}
+
+// visible replaces characters that aren't printable. A Sid can contain escape sequences that control a terminal, or
+// characters that reverse the direction of the text.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

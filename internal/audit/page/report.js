@@ -20,26 +20,26 @@
   };
   const count = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ? one : many);
 
-  // The bits of a cell: see matrix.go.
-  const deeds = [["↓", "pull"], ["↑", "push"], ["◆", "manage"], ["i", "read"]];
+  // The bits of a cell: see grants in html.go.
+  const signs = [["↓", "pull"], ["↑", "push"], ["◆", "manage"], ["i", "read"]];
   const cell = grants => {
     const td = document.createElement("td");
     if (!grants) return td;
-    const said = [];
-    deeds.forEach(([sign, deed], i) => {
-      if (deed === "read" && grants & 3) return; // who may pull may as well read
-      for (const [bit, owner] of [[1, "ours"], [2, "foreign"]]) {
+    const texts = [];
+    signs.forEach(([sign, access], i) => {
+      if (access === "read" && grants & 3) return; // implied by pull
+      for (const [bit, management] of [[1, "managed"], [2, "unmanaged"]]) {
         if (!(grants >> 2 * i & bit)) continue;
-        td.append(element("i", {className: "mark " + owner, ariaHidden: "true"}, sign));
-        said.push(deed + " (" + owner + ")");
+        td.append(element("i", {className: "mark " + management, ariaHidden: "true"}, sign));
+        texts.push(access + " (" + management + ")");
       }
     });
-    td.title = said.join(", ");
+    td.title = texts.join(", ");
     td.append(element("span", {className: "sr"}, td.title));
     return td;
   };
 
-  // The matrix is made a piece at a time, as it comes into sight: a large one has 50,000 cells.
+  // The matrix is built in pieces as it scrolls into view, because a large one has 50,000 cells.
   const piece = 60, scroll = byId("scroll");
   let shownRows = [], shownColumns = [], made = 0, body, end;
   const makeRows = until => {
@@ -50,7 +50,7 @@
       if (row.worst) head.append(element("span", {className: "badge " + row.worst}, row.worst));
       const tr = element("tr", {}, head);
       if (row.policy === "present") tr.append(...shownColumns.map(c => cell(row.grants.get(c))));
-      else tr.append(element("td", {className: "empty", colSpan: shownColumns.length || 1}, row.policy === "absent" ? "no policy" : "policy could not be read"));
+      else tr.append(element("td", {className: "empty", colSpan: shownColumns.length || 1}, row.policy === "absent" ? "no policy" : "policy can't be read"));
       fragment.append(tr);
     }
     body.append(fragment);
@@ -59,7 +59,7 @@
   const watch = new IntersectionObserver(entries => {
     if (entries.some(e => e.isIntersecting) && made < shownRows.length) {
       makeRows(made + piece);
-      watch.unobserve(end); // to be told again if the end is still in sight
+      watch.unobserve(end); // triggers the callback again if the end is still in view
       watch.observe(end);
     }
   }, {root: scroll, rootMargin: "600px"});
@@ -72,7 +72,7 @@
     made = 0;
     watch.disconnect();
     scroll.replaceChildren(element("table", {},
-      element("caption", {}, "What each consumer may do with each repository"),
+      element("caption", {}, "Access of each consumer to each repository"),
       element("thead", {}, element("tr", {}, element("th", {scope: "col"}, "Repository"), ...heads)), body), end);
     scroll.scrollTop = 0;
     makeRows(piece);
@@ -132,7 +132,7 @@
     target.scrollIntoView();
   };
   addEventListener("hashchange", open);
-  document.addEventListener("click", e => { // the same link again changes no hash
+  document.addEventListener("click", e => { // a second click on a link doesn't change the hash
     const link = e.target.closest('a[href^="#r"]');
     if (link && link.hash === location.hash) open();
   });

@@ -1,4 +1,4 @@
-// Sample writes the HTML report of a registry with every kind of finding, to look at:
+// Sample writes the HTML report of a sample registry with every kind of finding:
 //
 //	go run ./internal/audit/sample > report.html
 //	go run ./internal/audit/sample -repositories 1000 -accounts 50 > large.html
@@ -23,18 +23,18 @@ import (
 //go:embed registry.json
 var registry []byte
 
-// sample is what registry.json has.
+// sample is the content of registry.json.
 type sample struct {
 	Registry     policy.Registry
-	Lists        map[string]*string // by namespace, "" for the account list; null for one that is gone
-	Standard     []string           // repositories with the standard policy alone
-	Differing    []string           // repositories that lack it
+	Lists        map[string]*string // by namespace, "" for the account list; null for a missing list
+	Standard     []string           // repositories with the standard policy only
+	Differing    []string           // repositories without the standard policy
 	Repositories map[string]json.RawMessage
 }
 
 func main() {
-	repositories := flag.Int("repositories", 0, "so many more `repositories` with the standard policy")
-	accounts := flag.Int("accounts", 0, "so many more `accounts` on the list")
+	repositories := flag.Int("repositories", 0, "number of additional `repositories` with the standard policy")
+	accounts := flag.Int("accounts", 0, "number of additional `accounts` in the account list")
 	flag.Parse()
 	if err := write(os.Stdout, *repositories, *accounts); err != nil {
 		log.Fatal(err)
@@ -66,8 +66,7 @@ func write(w io.Writer, repositories, accounts int) error {
 	return audit.WriteHTML(w, report)
 }
 
-// documents returns the policies as the registry has them: brought to the standard, except where the sample says that
-// they differ.
+// documents returns the policies of the registry. They have the standard policy, except in the repositories that differ.
 func (s sample) documents(standard policy.Standard) ([]audit.Document, error) {
 	texts := map[string]string{"data/lake": oversized(s.Registry.AccountID)}
 	for _, name := range s.Standard {
@@ -88,8 +87,8 @@ func (s sample) documents(standard policy.Standard) ([]audit.Document, error) {
 			return nil, err
 		}
 		document.Text = text
-		_, isForeign := s.Repositories[name]
-		if !isForeign || text != "" && !slices.Contains(s.Differing, name) {
+		_, hasUnmanaged := s.Repositories[name]
+		if !hasUnmanaged || text != "" && !slices.Contains(s.Differing, name) {
 			existing, err := policy.ParseDocument(text, standard.Registry)
 			if err == nil {
 				if change, err := standard.Merge(existing, document.Lists); err == nil {
@@ -102,7 +101,7 @@ func (s sample) documents(standard policy.Standard) ([]audit.Document, error) {
 	return documents, nil
 }
 
-// oversized is a policy that leaves no room for the standard one.
+// oversized returns a policy whose size leaves no space for the standard policy.
 func oversized(account string) string {
 	var tags []string
 	for i := range 700 {
@@ -112,7 +111,7 @@ func oversized(account string) string {
 		`"},"Action":"ecr:BatchGetImage","Condition":{"StringEquals":{"aws:PrincipalTag/service":[` + strings.Join(tags, ",") + `]}}}]}`
 }
 
-// document has the lists on the repository's path.
+// document returns a document with the lists on the repository's path.
 func (s sample) document(standard policy.Standard, repository string) (audit.Document, error) {
 	namespace, _, _ := strings.Cut(repository, "/")
 	d := audit.Document{Repository: repository, OutOfScope: namespace == "scratch"}

@@ -1,30 +1,39 @@
+// Package audit reports which consumers can pull from and push to the repositories of a registry, which statement
+// allows it, and the security findings of each policy.
+//
+// It is pure: Run evaluates policy texts and account lists, and the writers turn its Report into a table, JSON, CSV or a
+// self-contained HTML page. To see a page with every kind of finding, run:
+//
+//	go run ./internal/audit/sample > report.html
 package audit
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Document is the policy of a repository, as it was read.
+// Document is the policy of a repository.
 type Document struct {
 	Repository string
 	Text       string          // "" if the repository has no policy
-	Err        error           // why the policy could not be read
-	Lists      []policy.Listed // those on the repository's path, as policy.Standard's Merge takes them
-	OutOfScope bool            // nobody holds the repository to the standard: it can't differ from it
+	Err        error           // the reason why the policy can't be read
+	Lists      []policy.Listed // the lists on the repository's path, as in policy.Standard.Merge
+	OutOfScope bool            // the repository doesn't get the standard policy
 }
 
-// Run audits the policies of a registry, in any order. It fails only if the standard is invalid.
+// Run audits the policies of a registry, in any order. It returns an error only if the standard is invalid.
 func Run(standard policy.Standard, documents []Document, generated time.Time) (Report, error) {
 	if err := standard.Validate(); err != nil {
 		return Report{}, fmt.Errorf("standard policy: %w", err)
 	}
 	report := Report{
-		Schema:       1,
+		Schema:       schema,
 		Account:      standard.Registry.AccountID,
 		Region:       standard.Registry.Region,
 		Generated:    generated,
@@ -42,7 +51,7 @@ func Run(standard policy.Standard, documents []Document, generated time.Time) (R
 	return report, nil
 }
 
-// review reads the policy of a repository and marks what is to be marked.
+// review reads the policy of a repository and returns its statements and findings.
 func review(standard policy.Standard, d Document) (Repository, []Finding) {
 	repository := Repository{Name: d.Repository, Policy: Present, OutOfScope: d.OutOfScope, Statements: []Statement{}}
 	whole := func(m mark) []Finding { return []Finding{m.at(d.Repository, Statement{})} }
@@ -57,12 +66,11 @@ func review(standard policy.Standard, d Document) (Repository, []Finding) {
 		repository.Policy = Absent
 		return repository, whole(noPolicy(standard, d))
 	}
-	statements, problems, err := readDocument(d.Text)
+	statements, err := iampolicy.Read(d.Text)
 	if err != nil {
 		repository.Policy = Unreadable
 		return repository, whole(unreadable("policy", err))
 	}
-	repository.Statements = statements
 
 	var findings []Finding
 	change, err := merge(standard, d)
@@ -71,12 +79,10 @@ func review(standard policy.Standard, d Document) (Repository, []Finding) {
 	}
 	keeps := func(sid string) bool { return err == nil && !slices.Contains(change.Removed, sid) }
 	rules := rules{standard.Registry, d.Lists, keeps}
-	for _, s := range statements {
-		marks := rules.marks(s)
-		if problem, ok := problems[s.Position]; ok {
-			marks = []mark{unreadable("statement", problem)}
-		}
-		for _, m := range marks {
+	for i, read := range statements {
+		s := evaluate(i+1, read)
+		repository.Statements = append(repository.Statements, s)
+		for _, m := range rules.marks(s) {
 			findings = append(findings, m.at(d.Repository, s))
 		}
 	}
@@ -91,31 +97,17 @@ func merge(standard policy.Standard, d Document) (policy.Change, error) {
 	return standard.Merge(existing, d.Lists)
 }
 
-func totals(report Report) Totals {
-	t := Totals{Repositories: len(report.Repositories), Consumers: len(columns(report))}
-	for _, repository := range report.Repositories {
-		if repository.Policy == Present {
-			t.WithPolicy++
-		}
-		for _, s := range repository.Statements {
-			if s.Owner == Ours {
-				t.Ours++
-			} else {
-				t.Foreign++
-			}
-		}
+// evaluate returns a statement with the access that it gives. A statement that can't be read gives none.
+func evaluate(position int, read iampolicy.Statement) Statement {
+	s := Statement{
+		Position:  position,
+		Statement: read,
+		Managed:   strings.HasPrefix(read.Sid, policy.SidPrefix),
+		Access:    []Access{},
+		Consumers: []iampolicy.Consumer{},
 	}
-	for _, f := range report.Findings {
-		switch f.Severity {
-		case Critical:
-			t.Critical++
-		case High:
-			t.High++
-		case Medium:
-			t.Medium++
-		case Low:
-			t.Low++
-		}
+	if read.Err == nil {
+		s.Access, s.Consumers = accessOf(read), read.AppliesTo()
 	}
-	return t
+	return s
 }

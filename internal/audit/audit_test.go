@@ -1,0 +1,304 @@
+package audit_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+const (
+	pullActions = `"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]`
+	listed      = `{"AWS":"arn:aws:iam::111111111111:root"}`
+	own         = `{"AWS":"arn:aws:iam::999999999999:root"}`
+	lambda      = `{"Service":"lambda.amazonaws.com"}`
+)
+
+func standard() policy.Standard {
+	return policy.Standard{
+		Registry: policy.Registry{Partition: "aws", Region: "eu-west-1", AccountID: "999999999999"},
+		Style:    policy.GrantPrincipal,
+	}
+}
+
+func accounts() *policy.Consumers {
+	return &policy.Consumers{Accounts: []string{"111111111111"}, Principals: []string{"arn:aws:iam::333333333333:role/deploy"}}
+}
+
+func organizations() *policy.Consumers {
+	return &policy.Consumers{
+		Accounts:            []string{"111111111111"},
+		Organizations:       []string{"o-a1b2c3d4e5"},
+		OrganizationalUnits: []string{"o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*"},
+	}
+}
+
+func TestStatements(t *testing.T) {
+	for name, c := range map[string]struct {
+		statement string
+		list      *policy.Consumers // accounts() if nil
+		want      []string          // severity and kind
+	}{
+		"listed account":              {statement: allow(listed, pullActions)},
+		"listed account, by its ID":   {statement: allow(`{"AWS":["111111111111"]}`, pullActions)},
+		"role of a listed account":    {statement: allow(`{"AWS":"arn:aws:iam::111111111111:role/x"}`, pullActions)},
+		"session of a listed account": {statement: allow(`{"AWS":"arn:aws:sts::111111111111:assumed-role/x/y"}`, pullActions)},
+		"listed role":                 {statement: allow(`{"AWS":"arn:aws:iam::333333333333:role/deploy"}`, pullActions)},
+		"own account, everything":     {statement: allow(own, `"Action":"ecr:*"`)},
+		"deny all principals":         {statement: `{"Effect":"Deny","Principal":"*","Action":"*"}`},
+		"deny all except one":         {statement: `{"Effect":"Deny","NotPrincipal":{"AWS":"111111111111"},"Action":"ecr:*"}`},
+		"deny with a condition":       {statement: `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}}`},
+		"no ECR actions":              {statement: allow(`"*"`, `"Action":["s3:*","ecr:NoSuch*"]`)},
+		"no principal":                {statement: `{"Effect":"Allow",` + pullActions + `}`},
+
+		"all principals":                  {statement: allow(`"*"`, pullActions), want: []string{"critical open-to-all-principals"}},
+		"all principals, as AWS":          {statement: allow(`{"AWS":"*"}`, pullActions), want: []string{"critical open-to-all-principals"}},
+		"all principals, in a list":       {statement: allow(`{"aws":["111111111111","*"]}`, pullActions), want: []string{"critical open-to-all-principals"}},
+		"all principals, as a pattern":    {statement: allow(`{"AWS":"arn:aws:iam::*:root"}`, pullActions), want: []string{"critical open-to-all-principals"}},
+		"all principals, read":            {statement: allow(`"*"`, `"Action":"ecr:DescribeImages"`), want: []string{"high open-to-all-principals"}},
+		"all principals in a network":     {statement: allow(`"*"`, pullActions, `"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}`), want: []string{"high open-to-all-principals"}},
+		"all principals using TLS":        {statement: allow(`"*"`, pullActions, `"Bool":{"aws:SecureTransport":true}`), want: []string{"high open-to-all-principals"}},
+		"all principals, in another case": {statement: `{"SID":"x","effect":"ALLOW","principal":"*","action":"ECR:batchGETimage"}`, want: []string{"critical open-to-all-principals"}},
+		"all principals, push":            {statement: allow(`"*"`, `"Action":"ecr:PutImage"`), want: []string{"critical open-to-all-principals", "critical cross-account-write"}},
+		"all principals, all actions":     {statement: allow(`"*"`, `"Action":"*"`), want: []string{"critical open-to-all-principals", "critical cross-account-write"}},
+		"all principals in a network, push": {statement: allow(`"*"`, `"Action":"ecr:Put*"`, `"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}`),
+			want: []string{"high open-to-all-principals", "high cross-account-write"}},
+
+		"limited to a listed account":       {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":"111111111111"}`)},
+		"limited to a number":               {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":111111111111}`)},
+		"limited to its own account":        {statement: allow(`"*"`, `"Action":"ecr:*"`, `"stringequals":{"AWS:principalaccount":["999999999999"]}`)},
+		"limited to a listed role":          {statement: allow(`"*"`, pullActions, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::333333333333:role/deploy"}`)},
+		"limited to a listed org":           {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`), list: organizations()},
+		"limited to a unit of a listed org": {statement: allow(`"*"`, pullActions, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/*"}`), list: organizations()},
+		"limited to a listed unit":          {statement: allow(`"*"`, pullActions, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}`), list: organizations()},
+		"limited to a unit below it":        {statement: allow(`"*"`, pullActions, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-ab12-22222222/"}`), list: organizations()},
+		"limited to a source of its own":    {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:999999999999:function:f"}`)},
+
+		"condition met without the key":      {statement: allow(`"*"`, pullActions, `"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`), want: []string{"high open-to-all-principals"}},
+		"condition on all values":            {statement: allow(`"*"`, pullActions, `"ForAllValues:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/*"}`), want: []string{"high open-to-all-principals"}},
+		"negated condition":                  {statement: allow(`"*"`, pullActions, `"StringNotEquals":{"aws:PrincipalAccount":"111111111111"}`), want: []string{"high open-to-all-principals"}},
+		"condition on any org":               {statement: allow(`"*"`, pullActions, `"StringLike":{"aws:PrincipalOrgID":"o-*"}`), want: []string{"high open-to-all-principals"}},
+		"condition on an org or any":         {statement: allow(`"*"`, pullActions, `"StringLike":{"aws:PrincipalOrgID":["o-a1b2c3d4e5","*"]}`), want: []string{"high open-to-all-principals"}},
+		"condition on a role of any account": {statement: allow(`"*"`, pullActions, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/deploy"}`), want: []string{"high open-to-all-principals"}},
+		"condition on the resource":          {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:ResourceAccount":"999999999999"}`), want: []string{"high open-to-all-principals"}},
+		"condition without a value":          {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":[]}`), want: []string{"high open-to-all-principals"}},
+
+		"account outside":                              {statement: allow(`{"AWS":"555555555555"}`, pullActions), want: []string{"high outside-list"}},
+		"account of a listed role":                     {statement: allow(`{"AWS":"333333333333"}`, pullActions), want: []string{"high outside-list"}},
+		"account outside, possibly in an organization": {statement: allow(`{"AWS":"555555555555"}`, pullActions), list: organizations(), want: []string{"medium outside-list"}},
+		"limited to an account outside":                {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":"555555555555"}`), want: []string{"high outside-list"}},
+		"org outside":                                  {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalOrgID":"o-x1x2x3x4x5"}`), list: organizations(), want: []string{"high outside-list"}},
+		"org of a listed unit":                         {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalOrgID":"o-b1b2c3d4e5"}`), list: organizations(), want: []string{"high outside-list"}},
+		"account outside reads":                        {statement: allow(`{"AWS":"555555555555"}`, `"Action":"ecr:ListImages"`)},
+		"account outside, no list":                     {statement: allow(`{"AWS":"555555555555"}`, pullActions), list: none(), want: []string{"high outside-list"}},
+		"federated":                                    {statement: allow(`{"Federated":"arn:aws:iam::555555555555:saml-provider/x"}`, pullActions), want: []string{"high outside-list"}},
+		"canonical user":                               {statement: allow(`{"CanonicalUser":"79a59d"}`, pullActions), want: []string{"high outside-list"}},
+		"function outside":                             {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:555555555555:function:*"}`), want: []string{"high outside-list"}},
+		"managed Sid with another account":             {statement: sid("EcrPullPolicyAccounts", `{"AWS":"555555555555"}`), want: []string{"high outside-list", "medium drift"}},
+
+		"service":                                {statement: allow(lambda, pullActions), want: []string{"high service-without-source"}},
+		"service for any account":                {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:*:*:function:*"}`), want: []string{"high service-without-source"}},
+		"service for an account":                 {statement: allow(lambda, pullActions, `"StringEquals":{"aws:SourceAccount":"999999999999"}`), want: []string{"medium service-without-source"}},
+		"service for any account ID":             {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceAccount":"*"}`), want: []string{"high service-without-source"}},
+		"service for an organization":            {statement: allow(lambda, pullActions, `"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`), list: organizations(), want: []string{"medium service-without-source"}},
+		"service for a function":                 {statement: allow(lambda, pullActions, `"ArnLike":{"AWS:sourcearn":"arn:aws:lambda:eu-west-1:999999999999:function:f"}`)},
+		"service, to pull and change the policy": {statement: allow(lambda, `"Action":["ecr:BatchGetImage","ecr:SetRepositoryPolicy"]`), want: []string{"high cross-account-write", "high service-without-source"}},
+
+		"push":                  {statement: allow(listed, `"Action":["ecr:PutImage"]`), want: []string{"high cross-account-write"}},
+		"layers":                {statement: allow(listed, `"Action":"ecr:UploadLayerPart"`), want: []string{"high cross-account-write"}},
+		"push in another case":  {statement: allow(listed, `"Action":"ECR:pUT*"`), want: []string{"high cross-account-write"}},
+		"push using a pattern":  {statement: allow(listed, `"Action":"e?r:*Layer*load"`), want: []string{"high cross-account-write"}},
+		"delete":                {statement: allow(listed, `"Action":"ecr:BatchDeleteImage"`), want: []string{"high cross-account-write"}},
+		"change the policy":     {statement: allow(listed, `"Action":"ecr:SetRepositoryPolicy"`), want: []string{"high cross-account-write"}},
+		"unknown write action":  {statement: allow(listed, `"Action":"ecr:LaunchMissiles"`), want: []string{"high cross-account-write"}},
+		"unknown read action":   {statement: allow(listed, `"Action":"ecr:GetWeather"`)},
+		"push from outside":     {statement: allow(`{"AWS":"555555555555"}`, `"Action":"ecr:*"`), want: []string{"high cross-account-write", "high outside-list"}},
+		"managed Sid with push": {statement: `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}`, want: []string{"high cross-account-write", "medium drift"}},
+
+		"deleted role":       {statement: allow(`{"AWS":"AROAEXAMPLEDELETED012"}`, `"Action":"ecr:*"`), want: []string{"medium deleted-principal"}},
+		"deleted user, deny": {statement: `{"Effect":"Deny","Principal":{"AWS":"AIDAEXAMPLEDELETED012"},"Action":"ecr:*"}`, want: []string{"medium deleted-principal"}},
+
+		"NotPrincipal":                  {statement: `{"Effect":"Allow","NotPrincipal":{"AWS":"555555555555"},` + pullActions + `}`, want: []string{"critical not-principal"}},
+		"NotPrincipal, limited":         {statement: `{"Effect":"Allow","NotPrincipal":{"AWS":"555555555555"},` + pullActions + `,"Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}}`, want: []string{"high not-principal"}},
+		"NotAction":                     {statement: allow(own, `"NotAction":"ecr:PutImage"`), want: []string{"high not-action"}},
+		"NotAction across accounts":     {statement: allow(listed, `"NotAction":"ecr:PutImage"`), want: []string{"high not-action", "high cross-account-write"}},
+		"NotAction that covers nothing": {statement: allow(listed, `"NotAction":"ecr:*"`)},
+
+		"number":                      {statement: `7`, want: []string{"high unreadable"}},
+		"null":                        {statement: `null`, want: []string{"high unreadable"}},
+		"unknown effect":              {statement: `{"Effect":"Maybe"}`, want: []string{"high unreadable"}},
+		"principal with an object":    {statement: allow(`{"AWS":{}}`, pullActions), want: []string{"high unreadable"}},
+		"null principal":              {statement: allow(`null`, pullActions), want: []string{"high unreadable"}},
+		"principal with nested lists": {statement: allow(`{"AWS":[[]]}`, pullActions), want: []string{"high unreadable"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := c.list
+			if list == nil {
+				list = accounts()
+			}
+			text := `{"Version":"2012-10-17","Statement":[` + c.statement + `]}`
+			if !strings.Contains(c.statement, policy.SidPrefix) {
+				text = merge(t, text, lists(list))
+			}
+			report := run(t, audit.Document{Repository: "r", Text: text, Lists: lists(list)})
+			if got := summary(report); !slices.Equal(got, c.want) {
+				t.Errorf("%s\ngot  %q\nwant %q", c.statement, got, c.want)
+			}
+		})
+	}
+}
+
+func TestRepositories(t *testing.T) {
+	follows := merge(t, "", lists(accounts()))
+	changed := strings.Replace(follows, "111111111111", "222222222222", 1)
+	onTheList := lists(accounts())
+	full := `{"Statement":` + allow(own, `"Action":"`+strings.Repeat("x", policy.MaxDocumentCharacters-200)+`"`) + `}`
+
+	for name, c := range map[string]struct {
+		document audit.Document
+		want     []string
+	}{
+		"standard policy":                     {document: audit.Document{Text: follows, Lists: onTheList}},
+		"no policy":                           {document: audit.Document{Lists: onTheList}, want: []string{"medium no-policy"}},
+		"no policy, no consumers":             {document: audit.Document{Lists: lists(none())}, want: []string{"low no-policy"}},
+		"no policy, out of scope":             {document: audit.Document{Lists: onTheList, OutOfScope: true}},
+		"missing statement":                   {document: audit.Document{Text: `{"Statement":[` + allow(own, pullActions) + `]}`, Lists: onTheList}, want: []string{"medium drift"}},
+		"different, out of scope":             {document: audit.Document{Text: `{"Statement":[]}`, Lists: onTheList, OutOfScope: true}},
+		"unexpected statement":                {document: audit.Document{Text: follows, Lists: lists(none())}, want: []string{"high outside-list", "medium drift"}},
+		"changed statement":                   {document: audit.Document{Text: changed, Lists: onTheList}, want: []string{"high outside-list", "medium drift"}},
+		"missing list":                        {document: audit.Document{Text: follows, Lists: lists(nil)}, want: []string{"low missing-list"}},
+		"unmanaged statement, missing list":   {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"555555555555"}`, pullActions) + `}`, Lists: lists(nil)}, want: []string{"medium outside-list"}},
+		"unmanaged statement, namespace list": {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"111111111111"}`, pullActions) + `}`, Lists: lists(none(), accounts())}, want: []string{"medium drift"}},
+		"too large":                           {document: audit.Document{Text: full, Lists: onTheList}, want: []string{"medium too-large"}},
+		"not JSON":                            {document: audit.Document{Text: `{"Statement":`, Lists: onTheList}, want: []string{"high unreadable"}},
+		"no statements":                       {document: audit.Document{Text: `{}`, Lists: onTheList}, want: []string{"high unreadable"}},
+		"two Statement members":               {document: audit.Document{Text: `{"Statement":[],"Statement":[]}`, Lists: onTheList}, want: []string{"high unreadable"}},
+		"policy can't be read":                {document: audit.Document{Err: errors.New("access denied"), Lists: onTheList}, want: []string{"high unreadable"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.document.Repository = "r"
+			if got := summary(run(t, c.document)); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestFindings(t *testing.T) {
+	report := run(t,
+		audit.Document{Repository: "z", Text: `{"Statement":[` + allow(own, pullActions) + `,{"Sid":"Agencies","Effect":"Allow","Principal":{"AWS":["444444444444","555555555555","666666666666","777777777777","888888888888"]},"Action":"ecr:*"}]}`, OutOfScope: true},
+		audit.Document{Repository: "a", Text: `{"Statement":` + allow(`"*"`, pullActions) + `}`, Lists: lists(accounts())})
+
+	if got := []string{report.Repositories[0].Name, report.Repositories[1].Name}; !slices.IsSorted(got) {
+		t.Errorf("the repositories aren't sorted: %q", got)
+	}
+	if f := report.Findings[0]; f.Severity != audit.Critical || f.Repository != "a" || f.Statement != 1 {
+		t.Errorf("the first finding is %+v, want the critical one of statement 1 in a", f)
+	}
+	write := find(t, report, audit.CrossAccountWrite)
+	if write.Statement != 2 || write.Sid != "Agencies" || write.Remedy != audit.CrossAccountWrite.Remedy() {
+		t.Errorf("got %+v, want statement 2, Agencies", write)
+	}
+	want := "The statement allows 444444444444, 555555555555, 666666666666 and 2 others to push, delete images or the repository, change the repository policy and change settings."
+	if write.Explanation != want {
+		t.Errorf("got  %s\nwant %s", write.Explanation, want)
+	}
+	if got, want := find(t, report, audit.Drift).Explanation, "The policy differs from the standard policy: EcrPullPolicyAccounts is missing."; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	totals := audit.Totals{Repositories: 2, WithPolicy: 2, Unmanaged: 3, Consumers: 7, Critical: 1, High: 1, Medium: 2}
+	if report.Totals != totals {
+		t.Errorf("totals %+v, want %+v", report.Totals, totals)
+	}
+}
+
+func TestInvalidStandard(t *testing.T) {
+	if _, err := audit.Run(policy.Standard{}, nil, time.Time{}); err == nil {
+		t.Error("no error for an invalid standard")
+	}
+}
+
+func TestTexts(t *testing.T) {
+	for _, kind := range audit.Kinds() {
+		if kind.Title() == string(kind) || kind.Remedy() == "" {
+			t.Errorf("%s has no title or no remedy", kind)
+		}
+	}
+	if got := audit.Kind("x").Title(); got != "x" {
+		t.Errorf("title of an unknown kind is %q", got)
+	}
+	if got := audit.Severity(9).String(); got != "severity(9)" {
+		t.Errorf("name of an unknown severity is %q", got)
+	}
+}
+
+// allow returns a statement with a principal, actions and conditions.
+func allow(principal, actions string, conditions ...string) string {
+	s := `{"Effect":"Allow","Principal":` + principal + `,` + actions
+	if len(conditions) > 0 {
+		s += `,"Condition":{` + strings.Join(conditions, ",") + `}`
+	}
+	return s + `}`
+}
+
+// sid returns a statement with a Sid that allows a pull.
+func sid(sid, principal string) string {
+	return fmt.Sprintf(`{"Sid":%q,"Effect":"Allow","Principal":%s,%s}`, sid, principal, pullActions)
+}
+
+// lists returns account lists with consumers, or that can't be used if nil.
+func lists(consumers ...*policy.Consumers) []policy.Listed {
+	var listed []policy.Listed
+	for _, c := range consumers {
+		listed = append(listed, policy.Listed{Consumers: c})
+	}
+	return listed
+}
+
+func none() *policy.Consumers { return &policy.Consumers{None: true} }
+
+// merge returns a policy with the statements of the standard policy.
+func merge(t *testing.T, text string, lists []policy.Listed) string {
+	t.Helper()
+	existing, err := policy.ParseDocument(text, standard().Registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := standard().Merge(existing, lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return change.Document
+}
+
+func run(t *testing.T, documents ...audit.Document) audit.Report {
+	t.Helper()
+	report, err := audit.Run(standard(), documents, time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// summary returns the severity and kind of each finding.
+func summary(report audit.Report) []string {
+	var all []string
+	for _, f := range report.Findings {
+		all = append(all, f.Severity.String()+" "+string(f.Kind))
+	}
+	return all
+}
+
+func find(t *testing.T, report audit.Report, kind audit.Kind) audit.Finding {
+	t.Helper()
+	i := slices.IndexFunc(report.Findings, func(f audit.Finding) bool { return f.Kind == kind })
+	if i < 0 {
+		t.Fatalf("no finding %s in %q", kind, summary(report))
+	}
+	return report.Findings[i]
+}

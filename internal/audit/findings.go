@@ -1,0 +1,205 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Finding is a security finding, or a difference from the standard policy.
+type Finding struct {
+	Severity    Severity `json:"severity"`
+	Kind        Kind     `json:"kind"`
+	Repository  string   `json:"repository"`
+	Statement   int      `json:"statement"` // position from 1, or 0 for the policy as a whole
+	Sid         string   `json:"sid"`       // "" if the statement has none
+	Explanation string   `json:"explanation"`
+	Remedy      string   `json:"remedy"`
+}
+
+// Severity is the severity of a finding. A greater value is more severe.
+type Severity int
+
+// The severities. Low is for information that can be intended.
+const (
+	Low Severity = iota + 1
+	Medium
+	High
+	Critical
+)
+
+// severities returns all severities in descending order.
+func severities() []Severity { return []Severity{Critical, High, Medium, Low} }
+
+// String returns the name in lowercase, and "" for 0, which means that there is no finding.
+func (s Severity) String() string {
+	switch s {
+	case 0:
+		return ""
+	case Low:
+		return "low"
+	case Medium:
+		return "medium"
+	case High:
+		return "high"
+	case Critical:
+		return "critical"
+	}
+	return fmt.Sprintf("severity(%d)", int(s))
+}
+
+// MarshalText returns the name for JSON.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Kind is the kind of a finding.
+type Kind string
+
+// The kinds of findings.
+const (
+	OpenToAll          Kind = "open-to-all-principals"
+	InvertedPrincipal  Kind = "not-principal"
+	InvertedAction     Kind = "not-action"
+	CrossAccountWrite  Kind = "cross-account-write"
+	OutsideList        Kind = "outside-list"
+	UnlimitedService   Kind = "service-without-source"
+	UnreadablePolicy   Kind = "unreadable"
+	DeletedPrincipal   Kind = "deleted-principal"
+	Drift              Kind = "drift"
+	StandardTooLarge   Kind = "too-large"
+	NoPolicy           Kind = "no-policy"
+	GrantOfMissingList Kind = "missing-list"
+)
+
+// Kinds returns all kinds, in the order of findings that have the same severity.
+func Kinds() []Kind {
+	return []Kind{
+		OpenToAll, InvertedPrincipal, InvertedAction, CrossAccountWrite, OutsideList, UnlimitedService, UnreadablePolicy,
+		DeletedPrincipal, Drift, StandardTooLarge, NoPolicy, GrantOfMissingList,
+	}
+}
+
+// Title returns a heading for findings of the kind.
+func (k Kind) Title() string {
+	title, _ := k.texts()
+	return title
+}
+
+// Remedy returns instructions for findings of the kind.
+func (k Kind) Remedy() string {
+	_, remedy := k.texts()
+	return remedy
+}
+
+func (k Kind) texts() (title, remedy string) {
+	switch k {
+	case OpenToAll:
+		return "Open to all principals",
+			"Name the accounts in Principal, or add a condition on aws:PrincipalOrgID, aws:PrincipalOrgPaths or aws:PrincipalAccount. If the account list already includes the consumers, remove the statement."
+	case InvertedPrincipal:
+		return "Allow with NotPrincipal",
+			"Name the intended principals in Principal. Use NotPrincipal only in Deny statements."
+	case InvertedAction:
+		return "Allow with NotAction",
+			"Name the intended actions in Action. NotAction includes every action that AWS adds to ECR."
+	case CrossAccountWrite:
+		return "Write access for other accounts",
+			"Remove all actions except the pull actions, and let pipelines in other accounts assume a role in this account instead. If the access is intended, limit it to one role."
+	case OutsideList:
+		return "Access outside the account list",
+			"Remove the statement. If the consumer needs to pull, add it to the account list."
+	case UnlimitedService:
+		return "Service without aws:SourceArn",
+			"Add a condition on aws:SourceArn with the account whose resources the service can act on behalf of."
+	case UnreadablePolicy:
+		return "Unreadable policy",
+			"To see the policy, run aws ecr get-repository-policy. Correct the policy or add the missing permission, then run the audit again."
+	case DeletedPrincipal:
+		return "Deleted role or user",
+			"Remove the ID from the statement. If the role or user was created again, name its ARN again, because its ID has changed."
+	case Drift:
+		return "Difference from the standard policy",
+			"Run ecr-pull-policy apply, or wait for the next scheduled rollout. If the difference returns, find the tool that writes this policy, such as Terraform, CloudFormation or a script."
+	case StandardTooLarge:
+		return "Standard policy too large",
+			"Use an organization or an organizational unit in the account list, set the grant style to condition, or shorten the unmanaged statements."
+	case NoPolicy:
+		return "No policy",
+			"If other accounts need to pull, add them to the account list, then run ecr-pull-policy apply or wait for the next scheduled rollout. Otherwise, no action is needed."
+	case GrantOfMissingList:
+		return "Access from an unusable account list",
+			"Write a valid account list: include the consumers to keep their access, or write none to revoke it."
+	}
+	return string(k), ""
+}
+
+// mark is a finding without its place.
+type mark struct {
+	severity    Severity
+	kind        Kind
+	explanation string
+}
+
+// at returns the finding for a statement. The zero statement stands for the policy as a whole.
+func (m mark) at(repository string, s Statement) Finding {
+	return Finding{
+		Severity:    m.severity,
+		Kind:        m.kind,
+		Repository:  repository,
+		Statement:   s.Position,
+		Sid:         s.Sid,
+		Explanation: m.explanation,
+		Remedy:      m.kind.Remedy(),
+	}
+}
+
+func sortFindings(findings []Finding) {
+	order := Kinds()
+	slices.SortFunc(findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(b.Severity, a.Severity),
+			cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
+			cmp.Compare(a.Repository, b.Repository),
+			cmp.Compare(a.Statement, b.Statement),
+		)
+	})
+}
+
+// group has the findings of one severity and kind, which share their remedy.
+type group struct {
+	Severity Severity
+	Kind     Kind
+	Findings []Finding
+}
+
+// groups divides sorted findings into groups.
+func groups(findings []Finding) []group {
+	var all []group
+	for _, f := range findings {
+		if last := len(all) - 1; last >= 0 && all[last].Severity == f.Severity && all[last].Kind == f.Kind {
+			all[last].Findings = append(all[last].Findings, f)
+			continue
+		}
+		all = append(all, group{f.Severity, f.Kind, []Finding{f}})
+	}
+	return all
+}
+
+// place is the place of a finding: a statement, or position 0 for the policy as a whole.
+type place struct {
+	repository string
+	statement  int
+}
+
+// anywhere is the position that stands for all places in a repository.
+const anywhere = -1
+
+// worstByPlace returns the highest severity at each place that has a finding, and in each repository.
+func worstByPlace(findings []Finding) map[place]Severity {
+	worst := map[place]Severity{}
+	for _, f := range findings {
+		for _, at := range []place{{f.Repository, f.Statement}, {f.Repository, anywhere}} {
+			worst[at] = max(worst[at], f.Severity)
+		}
+	}
+	return worst
+}

@@ -1,0 +1,235 @@
+package iampolicy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Consumer is a consumer that a statement applies to: a principal that it names or, if it names all principals and
+// limits them using a condition, an account, organization, OU, role or user in that condition.
+type Consumer struct {
+	Kind ConsumerKind `json:"kind"`
+	ID   string       `json:"id"` // account or organization ID, OU path, ARN, service name, *
+
+	// Account and Organization are those of the consumer, if they are known. For a service, they are those that it acts
+	// on behalf of.
+	Account      string `json:"account,omitempty"`
+	Organization string `json:"organization,omitempty"`
+
+	Principal string `json:"principal"` // as the statement names it
+}
+
+// ConsumerKind is the kind of a consumer.
+type ConsumerKind string
+
+// The kinds of consumers.
+const (
+	AllPrincipals      ConsumerKind = "all-principals"
+	Organization       ConsumerKind = "organization"
+	OrganizationalUnit ConsumerKind = "organizational-unit"
+	Account            ConsumerKind = "account"
+	NamedPrincipal     ConsumerKind = "principal" // a role, user or session
+	ServicePrincipal   ConsumerKind = "service"
+	FederatedPrincipal ConsumerKind = "federated"
+	DeletedPrincipal   ConsumerKind = "deleted" // the unique ID of a deleted role or user
+	OtherPrincipal     ConsumerKind = "other"
+)
+
+// ConsumerKinds returns all kinds, from the widest to the narrowest.
+func ConsumerKinds() []ConsumerKind {
+	return []ConsumerKind{
+		AllPrincipals, Organization, OrganizationalUnit, Account, NamedPrincipal, ServicePrincipal, FederatedPrincipal,
+		OtherPrincipal, DeletedPrincipal,
+	}
+}
+
+// String returns the name of the consumer for use in a sentence.
+func (c Consumer) String() string {
+	if c.Kind == AllPrincipals {
+		return "all principals"
+	}
+	return c.ID
+}
+
+// IsUnlimitedService reports whether the consumer is a service that can act on behalf of any account.
+func (c Consumer) IsUnlimitedService() bool {
+	return c.Kind == ServicePrincipal && c.Account == "" && c.Organization == ""
+}
+
+// AppliesTo returns the consumers that the statement applies to. If it allows, they are narrowed by the conditions that
+// limit them to organizations, OUs, accounts or principals. The conditions of a statement that denies are ignored,
+// because each of them exempts principals from the denial.
+func (s Statement) AppliesTo() []Consumer {
+	if s.NotPrincipal {
+		return s.limit(Consumer{Kind: AllPrincipals, ID: "*", Principal: "*"})
+	}
+	consumers := []Consumer{}
+	for _, c := range s.Named() {
+		consumers = append(consumers, s.limit(c)...)
+	}
+	return consumers
+}
+
+// Named returns the consumers in the Principal or NotPrincipal element, regardless of conditions.
+func (s Statement) Named() []Consumer {
+	var consumers []Consumer
+	for _, p := range s.Principals {
+		consumers = append(consumers, p.consumer())
+	}
+	return consumers
+}
+
+// Limits reports whether a condition limits the statement to values of a key that each name an account or
+// organization.
+func (s Statement) Limits(key string) bool {
+	_, ok := s.limits(key)
+	return ok
+}
+
+func (p Principal) consumer() Consumer {
+	c := Consumer{Kind: OtherPrincipal, ID: p.Value, Principal: p.Value}
+	switch p.Type {
+	case Service:
+		c.Kind = ServicePrincipal
+	case Federated:
+		c.Kind, c.Account = FederatedPrincipal, accountOf(p.Value)
+	case AWS:
+		c.Kind, c.ID, c.Account = readAWS(p.Value)
+	}
+	return c
+}
+
+// readAWS reads a principal of the type AWS.
+func readAWS(value string) (kind ConsumerKind, id, account string) {
+	account = accountOf(value)
+	switch {
+	case IsAccountID(value):
+		return Account, value, value
+	case isUniqueID(value):
+		return DeletedPrincipal, value, ""
+	case account != "" && strings.HasSuffix(value, ":root"):
+		return Account, account, account
+	case account != "":
+		return NamedPrincipal, value, account
+	case strings.Contains(value, "*"):
+		return AllPrincipals, "*", ""
+	}
+	return OtherPrincipal, value, ""
+}
+
+// accountOf returns the account ID in an ARN, or "" if it has none or has a pattern instead.
+func accountOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" || !IsAccountID(parts[4]) {
+		return ""
+	}
+	return parts[4]
+}
+
+// IsAccountID reports whether s has the form of an account ID.
+func IsAccountID(s string) bool {
+	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
+}
+
+// isUniqueID reports whether s is the unique ID of a role or user. When a role or user is deleted, IAM replaces its ARN
+// in policies with this ID: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+func isUniqueID(s string) bool {
+	return (strings.HasPrefix(s, "AROA") || strings.HasPrefix(s, "AIDA")) && len(s) >= 16 &&
+		strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
+}
+
+// The condition keys that can limit a request to an organization, an OU, an account or a principal, from the narrowest
+// to the widest: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+
+func principalKeys() []string {
+	return []string{"aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgPaths", "aws:PrincipalOrgID"}
+}
+
+func sourceKeys() []string {
+	return []string{"aws:SourceArn", "aws:SourceAccount", "aws:SourceOrgPaths", "aws:SourceOrgID"}
+}
+
+// limit returns the consumers that remain of one that the statement names, after its conditions. Only all principals
+// and services are narrowed.
+func (s Statement) limit(c Consumer) []Consumer {
+	var keys []string
+	switch {
+	case s.Effect != Allow:
+	case c.Kind == AllPrincipals:
+		keys = append(principalKeys(), sourceKeys()...)
+	case c.Kind == ServicePrincipal:
+		keys = sourceKeys()
+	}
+	for _, key := range keys {
+		if values, ok := s.limits(key); ok {
+			for i := range values {
+				values[i].Principal = c.Principal
+				if c.Kind == ServicePrincipal {
+					values[i].ID = c.ID
+				}
+			}
+			return values
+		}
+	}
+	return []Consumer{c}
+}
+
+// limits returns the consumers that a condition on a key allows. It reports false if there is no such condition, or if
+// one of its values doesn't name an account or organization.
+func (s Statement) limits(key string) ([]Consumer, bool) {
+	for _, condition := range s.Conditions {
+		if !strings.EqualFold(condition.Key, key) || !requiresMatch(condition.Operator) || len(condition.Values) == 0 {
+			continue
+		}
+		var consumers []Consumer
+		for _, value := range condition.Values {
+			if c, ok := limitedTo(key, value); ok {
+				consumers = append(consumers, c)
+			}
+		}
+		if len(consumers) == len(condition.Values) {
+			return consumers, true
+		}
+	}
+	return nil, false
+}
+
+// requiresMatch reports whether an operator requires the key to be present and to have one of the values. With IfExists
+// and ForAllValues, requests without the key meet the condition.
+func requiresMatch(operator string) bool {
+	operator = strings.TrimPrefix(strings.ToLower(operator), "foranyvalue:")
+	return slices.Contains([]string{"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}, operator)
+}
+
+// limitedTo reads a value of a key. It reports false if a wildcard replaces the account or organization, because the
+// value then limits nothing.
+func limitedTo(key, value string) (Consumer, bool) {
+	organization, _, _ := strings.Cut(value, "/")
+	isOrganization := strings.HasPrefix(organization, "o-") && !strings.ContainsAny(organization, "*?")
+	switch key {
+	case "aws:PrincipalArn":
+		c := Principal{AWS, value}.consumer()
+		return c, c.Account != ""
+	case "aws:PrincipalAccount":
+		return Consumer{Kind: Account, ID: value, Account: value}, IsAccountID(value)
+	case "aws:PrincipalOrgPaths":
+		return Consumer{Kind: OrganizationalUnit, ID: value, Organization: organization}, isOrganization
+	case "aws:PrincipalOrgID":
+		return Consumer{Kind: Organization, ID: value, Organization: organization}, isOrganization
+	}
+
+	c := Consumer{Kind: ServicePrincipal, ID: "any AWS service"} // limit replaces the ID if the statement names a service
+	switch key {
+	case "aws:SourceArn":
+		c.Account = accountOf(value)
+	case "aws:SourceAccount":
+		if IsAccountID(value) {
+			c.Account = value
+		}
+	default:
+		if isOrganization {
+			c.Organization = organization
+		}
+	}
+	return c, c.Account+c.Organization != ""
+}

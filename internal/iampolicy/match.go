@@ -1,0 +1,45 @@
+package iampolicy
+
+import (
+	"slices"
+	"strings"
+)
+
+// CoversAction reports whether the Action or NotAction element of the statement covers an action. As in IAM, case is
+// ignored.
+func (s Statement) CoversAction(action string) bool {
+	return slices.ContainsFunc(s.Actions, func(pattern string) bool {
+		return Match(strings.ToLower(pattern), strings.ToLower(action))
+	}) != s.NotAction
+}
+
+// CoversResource reports whether the Resource or NotResource element of the statement covers a resource. A statement
+// that has neither covers the resource that its policy is attached to.
+func (s Statement) CoversResource(arn string) bool {
+	if len(s.Resources) == 0 && !s.NotResource {
+		return true
+	}
+	return slices.ContainsFunc(s.Resources, func(pattern string) bool { return Match(pattern, arn) }) != s.NotResource
+}
+
+// Match reports whether a pattern matches a text, as in the operator StringLike: * matches any number of characters, and
+// ? matches one. It backtracks to the last star only, so it takes quadratic time at most.
+func Match(pattern, text string) bool {
+	p, t, star, from := 0, 0, -1, 0
+	for t < len(text) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, t
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
+			p++
+			t++
+		case star >= 0:
+			from++
+			p, t = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
