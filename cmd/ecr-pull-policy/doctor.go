@@ -92,11 +92,11 @@ func writeFindings(out io.Writer, findings []doctor.Finding) error {
 	t := newTable(out)
 	for _, finding := range findings {
 		counts[finding.Severity]++
-		cell := text.WrapSoft(finding.Says, width)
-		if finding.Do != "" {
-			cell += "\n" + text.WrapSoft("→ "+finding.Do, width)
+		cell := text.WrapSoft(finding.Message, width)
+		if finding.Remedy != "" {
+			cell += "\n" + text.WrapSoft("→ "+finding.Remedy, width)
 		}
-		for _, command := range finding.Run {
+		for _, command := range finding.Commands {
 			cell += "\n  " + command // never wrapped, so that it can be pasted
 		}
 		t.AppendRow(table.Row{colors[finding.Severity].Sprint(string(finding.Severity)), finding.Subject, cell})

@@ -148,9 +148,9 @@ func TestCommands(t *testing.T) {
 	w := newWorld(t)
 
 	out, _ := w.run(1, "doctor")
-	contains(t, out, "ecr-pull-policy is CREATE_COMPLETE", "both functions, the rules and the queues are in the stack", "8 rules are enabled",
-		accountList+" does not exist", "  aws ssm put-parameter --type String --name "+accountList+" --value file://accounts.txt --region eu-central-1\n",
-		"onrepo takes requests out of the request queue", "ok       registry policy  there is none", "no trail logs management events", "none in OnRepoDeadLetterQueue", "problems: 1")
+	contains(t, out, "ecr-pull-policy is CREATE_COMPLETE", "the stack contains all required resources", "8 rules are enabled",
+		accountList+" doesn't exist", "  aws ssm put-parameter --type String --name "+accountList+" --value file://accounts.txt --region eu-central-1\n",
+		"onrepo receives requests from the request queue", "ok       registry policy  the registry has no policy", "no trail logs management events", "OnRepoDeadLetterQueue is empty", "problems: 1")
 	_, errOut := w.run(1, "plan")
 	contains(t, errOut, accountList+" can't be used", "no account list can be used")
 
@@ -159,7 +159,7 @@ func TestCommands(t *testing.T) {
 	w.list(accountList+"/shop/service-0099", "o-a1b2c3d4e5")
 	w.trail()
 	out, _ = w.run(0, "doctor")
-	contains(t, out, "names 1 account, 1 role or user", "management logs management events", "problems: 0")
+	contains(t, out, "contains 1 account, 1 role or user", "management logs management events", "problems: 0")
 
 	w.parametersAreTheDefaults()
 	out, errOut = w.run(2, "plan")

@@ -35,7 +35,7 @@ func TestValidate(t *testing.T) {
 		"settings": {"111111111111", []string{"--grant-style", "condition", "--lambda-statement", "off", "--extra-actions", "ecr:ListImages"}, 0, []string{
 			`"aws:PrincipalAccount": ["111111111111"]`, "ecr:ListImages"}},
 		"partition": {"111111111111", []string{"--region", "cn-north-1"}, 0, []string{"arn:aws-cn:iam::111111111111:root"}},
-		"none":      {"none", nil, 0, []string{"names nobody", "The list revokes all grants."}},
+		"none":      {"none", nil, 0, []string{"names no consumers", "revokes all grants"}},
 		"own account": {"111111111111 222222222222", []string{"--account-id", "222222222222"}, 0, []string{
 			"note: ignored 222222222222"}},
 		"a long comment": {"111111111111 # " + strings.Repeat("x", 5000), nil, 0, []string{"advanced tier"}},

@@ -103,7 +103,7 @@ func (r rules) outsideList(s Statement) (mark, bool) {
 // them.
 func (r rules) missingList(s Statement) (mark, bool) {
 	outsiders := r.outsiders(s)
-	sentence := allowance(outsiders, common(s.Access, contents())) + " The account list that it is based on is missing or can't be read."
+	sentence := allowance(outsiders, common(s.Access, contents())) + " The account list that granted this access is missing or unusable."
 	return mark{Low, GrantOfMissingList, sentence}, len(outsiders) > 0 && r.isOfMissingList(s)
 }
 

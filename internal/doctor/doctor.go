@@ -1,5 +1,4 @@
-// Package doctor looks whether everything is there that keeps the repositories on the standard policy, and says what
-// to do about what isn't. It only reads.
+// Package doctor checks whether an installation is complete and works, and suggests fixes. It only reads.
 package doctor
 
 import (
@@ -15,29 +14,30 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Severity says how bad a finding is.
+// Severity is the severity of a finding.
 type Severity string
 
+// The severities.
 const (
 	OK      Severity = "ok"
 	Warning Severity = "warning"
 	Problem Severity = "problem"
 )
 
-// Finding is what one look at one thing found.
+// Finding is the result of one check.
 type Finding struct {
 	Severity Severity
-	Subject  string // what was looked at: stack, trail, …
-	Says     string
-	Do       string   // what to do about it; empty if there is nothing to do
-	Run      []string // commands with which to do it, to be pasted into a shell as they are
+	Subject  string // stack, trail, …
+	Message  string
+	Remedy   string   // "" if the severity is OK
+	Commands []string // for the remedy, ready to paste into a shell
 }
 
-// Doctor examines one stack.
+// Doctor checks the installation of one stack.
 type Doctor struct {
-	Stack    string // its name
+	Stack    string // name of the stack
 	Registry policy.Registry
-	Profile  string // of the AWS configuration files, for the commands; "" if none was named
+	Profile  string // profile of the AWS configuration files for suggested commands, or ""
 
 	CloudFormation StackAPI
 	EventBridge    RuleAPI
@@ -48,8 +48,8 @@ type Doctor struct {
 	Lists          Lists
 }
 
-// Examine checks everything. What can't be checked is a warning. The services are asked concurrently, so that Examine takes
-// no longer if several of them give no answer.
+// Examine runs all checks. A check that isn't possible is a warning. The services are called concurrently, so that several
+// services that don't respond take no longer than one.
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	findings, parts := d.stack(ctx)
 	checks := []func() []Finding{
@@ -72,32 +72,33 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 }
 
 func ok(subject, format string, a ...any) Finding {
-	return Finding{Severity: OK, Subject: subject, Says: fmt.Sprintf(format, a...)}
+	return Finding{Severity: OK, Subject: subject, Message: fmt.Sprintf(format, a...)}
 }
 
-func warning(subject, do, format string, a ...any) Finding {
-	return Finding{Severity: Warning, Subject: subject, Says: fmt.Sprintf(format, a...), Do: do}
+func warning(subject, remedy, format string, a ...any) Finding {
+	return Finding{Severity: Warning, Subject: subject, Message: fmt.Sprintf(format, a...), Remedy: remedy}
 }
 
-func problem(subject, do, format string, a ...any) Finding {
-	return Finding{Severity: Problem, Subject: subject, Says: fmt.Sprintf(format, a...), Do: do}
+func problem(subject, remedy, format string, a ...any) Finding {
+	return Finding{Severity: Problem, Subject: subject, Message: fmt.Sprintf(format, a...), Remedy: remedy}
 }
 
-// run adds commands.
-func (f Finding) run(commands ...string) Finding {
-	f.Run = commands
+// with adds commands.
+func (f Finding) with(commands ...string) Finding {
+	f.Commands = commands
 	return f
 }
 
-// unknown is the finding that something can't be looked at. The action is what IAM has to allow for it.
-func unknown(subject, action string, err error) Finding {
+// unknown returns the finding that a check isn't possible. The check requires permission for the given actions.
+func unknown(subject, actions string, err error) Finding {
+	remedy := "run doctor again; the failed check calls " + actions
 	if isDenied(err) {
-		return warning(subject, "look with credentials that may call "+action, "not allowed to look: %s", awsclient.ErrorText(err))
+		remedy = "use credentials that allow " + actions
 	}
-	return warning(subject, "try again; "+action+" is what failed", "could not look: %s", awsclient.ErrorText(err))
+	return warning(subject, remedy, "can't check the %s: %s", subject, awsclient.ErrorText(err))
 }
 
-// isDenied knows the codes that AWS's services have for the same.
+// isDenied reports whether a service denied access. The services use different error codes for this.
 func isDenied(err error) bool {
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {

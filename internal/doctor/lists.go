@@ -15,7 +15,7 @@ type Lists interface {
 	ReadAll(ctx context.Context) (accountlist.Snapshot, error)
 }
 
-// lists looks whether the account list and those of namespaces can be used, and returns whom they name.
+// lists checks whether the account list and the namespace lists are usable, and returns the consumers in them.
 func (d *Doctor) lists(ctx context.Context) (findings []Finding, consumers []string) {
 	snapshot, err := d.Lists.ReadAll(ctx)
 	if err != nil {
@@ -34,24 +34,24 @@ func (d *Doctor) lists(ctx context.Context) (findings []Finding, consumers []str
 func (d *Doctor) list(list accountlist.List) Finding {
 	const (
 		subject = "list"
-		mend    = "write a mended list into accounts.txt, check it, and make it the list:"
+		correct = "write a corrected list into accounts.txt, check it, and update the list:"
 	)
 	switch {
 	case accountlist.IsMissing(list.Problem):
-		return problem(subject, "write into accounts.txt who may pull, check it, and make it the list:",
-			"%s does not exist: no repository gets anything from it", list.Name).run(d.writeList("--type String", list.Name)...)
+		return problem(subject, "write the consumers into accounts.txt, check the file, and create the list:",
+			"%s doesn't exist, so it grants no access", list.Name).with(d.listCommands("--type String", list.Name)...)
 	case list.Problem != nil && list.InUse == 0:
-		return problem(subject, mend, "%s can't be used, and no earlier version can: %v", list.Name, list.Problem).run(d.writeList("--overwrite", list.Name)...)
+		return problem(subject, correct, "%s is unusable, and so are its earlier versions: %v", list.Name, list.Problem).with(d.listCommands("--overwrite", list.Name)...)
 	case list.Problem != nil:
-		return problem(subject, mend, "version %d of %s can't be used, version %d is used instead: %v", list.Version, list.Name, list.InUse, list.Problem).
-			run(d.writeList("--overwrite", list.Name)...)
+		return problem(subject, correct, "version %d of %s is unusable, so version %d is used instead: %v", list.Version, list.Name, list.InUse, list.Problem).
+			with(d.listCommands("--overwrite", list.Name)...)
 	}
-	return ok(subject, "%s, version %d, names %s", list.Name, list.Version, Count(*list.Consumers))
+	return ok(subject, "%s, version %d, contains %s", list.Name, list.Version, Count(*list.Consumers))
 }
 
-// Count says how many consumers there are: "2 accounts, 1 organization".
+// Count returns the number of consumers of each kind: "2 accounts, 1 organization".
 func Count(c policy.Consumers) string {
-	var said []string
+	var counts []string
 	for _, counted := range []struct {
 		n         int
 		one, many string
@@ -64,13 +64,13 @@ func Count(c policy.Consumers) string {
 		switch counted.n {
 		case 0:
 		case 1:
-			said = append(said, "1 "+counted.one)
+			counts = append(counts, "1 "+counted.one)
 		default:
-			said = append(said, fmt.Sprintf("%d %s", counted.n, counted.many))
+			counts = append(counts, fmt.Sprintf("%d %s", counted.n, counted.many))
 		}
 	}
-	if len(said) == 0 {
-		return "nobody"
+	if len(counts) == 0 {
+		return "no consumers"
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(counts, ", ")
 }

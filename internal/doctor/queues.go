@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -11,23 +12,22 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
-// What a queue tells of its messages.
-//
+// The attributes of a queue that count its messages:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 const (
-	waitingMessages = types.QueueAttributeNameApproximateNumberOfMessages
-	takenMessages   = types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
+	waitingMessages   = types.QueueAttributeNameApproximateNumberOfMessages
+	processedMessages = types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
 )
 
-// QueueAPI is what the doctor needs of SQS.
+// QueueAPI has the SQS operations that the checks use.
 type QueueAPI interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// redeploy is what to do about what somebody deleted behind CloudFormation's back.
-const redeploy = "somebody deleted it outside of the stack: remove the stack and deploy it again; repository policies stay"
+// redeploy is the remedy for a missing resource that the stack still contains.
+const redeploy = "the resource was deleted outside CloudFormation: delete the stack and deploy it again; repository policies don't change"
 
-// queues looks whether the queues exist, how much is left of a rollout, and for dead letters.
+// queues checks whether the queues exist, counts the requests that remain of a rollout, and checks for dead letters.
 func (d *Doctor) queues(ctx context.Context, p parts) []Finding {
 	if !p.known {
 		return nil
@@ -36,15 +36,15 @@ func (d *Doctor) queues(ctx context.Context, p parts) []Finding {
 	for _, logicalID := range queues() {
 		url := p.ids[logicalID]
 		if url == "" {
-			continue // the resources say so
+			continue // complete reports it
 		}
 		output, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 			QueueUrl:       &url,
-			AttributeNames: []types.QueueAttributeName{waitingMessages, takenMessages},
+			AttributeNames: []types.QueueAttributeName{waitingMessages, processedMessages},
 		})
 		findings = append(findings, queue(logicalID, output, err))
 		if awsclient.Unanswered(err) {
-			return findings // all others would say the same
+			return findings // the other calls would get no response either
 		}
 	}
 	return findings
@@ -57,23 +57,23 @@ func queue(logicalID string, output *sqs.GetQueueAttributesOutput, err error) Fi
 	}
 	switch {
 	case hasCode(err, "AWS.SimpleQueueService.NonExistentQueue"), hasCode(err, "QueueDoesNotExist"):
-		return problem(subject, redeploy, "the queue %s does not exist", logicalID)
+		return problem(subject, redeploy, "the queue %s doesn't exist", logicalID)
 	case err != nil:
 		return unknown(subject, "sqs:GetQueueAttributes", err)
 	}
 	waiting, err := strconv.Atoi(output.Attributes[string(waitingMessages)])
-	taken, takenErr := strconv.Atoi(output.Attributes[string(takenMessages)])
-	switch err := errors.Join(err, takenErr); {
+	processed, processedErr := strconv.Atoi(output.Attributes[string(processedMessages)])
+	switch err := errors.Join(err, processedErr); {
 	case err != nil:
 		return unknown(subject, "sqs:GetQueueAttributes", err)
-	case logicalID == requestQueue && waiting > 0 && taken == 0:
-		return warning(subject, "look again in a minute; if it stays so, see whether onrepo is throttled or has no concurrency left",
-			"%d requests wait in the request queue, and none is at work", waiting)
+	case logicalID == requestQueue && waiting > 0 && processed == 0:
+		return warning(subject, "run doctor again in a minute; if no request is processed then, check whether onrepo is throttled or has no concurrency left",
+			"%d requests are waiting in the request queue, and none is being processed", waiting)
 	case logicalID == requestQueue:
-		return ok(subject, "%d requests wait in the request queue, %d are at work or wait for another try", waiting, taken)
+		return ok(subject, "%d requests are waiting in the request queue, and %d are being processed or will be retried", waiting, processed)
 	case waiting > 0:
-		return problem(subject, "docs/operations.md, "+logicalID[:len(logicalID)-len("Queue")]+"sAlarm, says what they are and how to redrive them",
+		return problem(subject, "see "+strings.TrimSuffix(logicalID, "Queue")+"sAlarm in docs/operations.md for the causes and how to redrive dead letters",
 			"dead letters in %s: %d", logicalID, waiting)
 	}
-	return ok(subject, "none in %s", logicalID)
+	return ok(subject, "%s is empty", logicalID)
 }

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -10,143 +9,76 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// RegistryAPI is what the doctor needs of ECR.
+// RegistryAPI has the ECR operations that the checks use.
 type RegistryAPI interface {
 	GetAccountSetting(context.Context, *ecr.GetAccountSettingInput, ...func(*ecr.Options)) (*ecr.GetAccountSettingOutput, error)
 	GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error)
 }
 
-// registryPolicy looks whether the registry policy grants the same as the lists: then taking somebody off a list
-// takes nothing away. Only policies of scope V2 can: what the scope is matters to such a policy alone, and not every
-// registry says it.
-//
+// policyScope is the account setting with the scope of registry policies. Only those of scope V2 can grant pull.
+const policyScope = "REGISTRY_POLICY_SCOPE"
+
+// registryPolicy checks whether the registry policy allows the same as the lists, because consumers that are removed from
+// a list then keep their access. The scope is read only if it matters, because not every registry supports the setting:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
 func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding {
 	const subject = "registry policy"
 	output, err := d.ECR.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
 	switch {
 	case hasCode(err, "RegistryPolicyNotFoundException"):
-		return ok(subject, "there is none")
+		return ok(subject, "the registry has no policy")
 	case err != nil:
 		return unknown(subject, "ecr:GetRegistryPolicy", err)
 	}
-	granted, err := pullers(aws.ToString(output.PolicyText))
+	granted, err := d.pullers(aws.ToString(output.PolicyText))
 	if err != nil {
 		return unknown(subject, "ecr:GetRegistryPolicy", err)
 	}
-	both := slices.DeleteFunc(slices.Clone(consumers), func(c string) bool { return !slices.Contains(granted, c) })
-	who := strings.Join(both, ", ")
-	if slices.Contains(granted, everybody) {
-		who = "everybody"
+	isOpen := slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.Kind == iampolicy.AllPrincipals })
+	both := strings.Join(slices.DeleteFunc(slices.Clone(consumers), func(id string) bool {
+		return !slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.ID == id })
+	}), ", ")
+	if isOpen {
+		both = "principals in any account"
 	}
-	if who == "" {
-		return ok(subject, "it grants pull on all repositories to nobody on the lists")
+	if both == "" {
+		return ok(subject, "the registry policy allows no consumer in the lists to pull from all repositories")
 	}
 	setting, err := d.ECR.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(policyScope)})
 	switch {
 	case err != nil:
-		return warning(subject, "see what its scope is:", "it lets %s pull from all repositories if its scope is V2, which can't be told: %s", who, awsclient.ErrorText(err)).
-			run(d.here("aws ecr get-account-setting --name " + policyScope))
+		return warning(subject, "check the scope:", "if the scope of the registry policy is V2, it allows %s to pull from all repositories; the scope can't be read: %s", both, awsclient.ErrorText(err)).
+			with(d.command("aws ecr get-account-setting --name " + policyScope))
 	case aws.ToString(setting.Value) == "V1":
-		return ok(subject, "its scope is V1: it can't grant pull")
-	case slices.Contains(granted, everybody):
-		return problem(subject, "take the grant to everybody out of it:", "it lets everybody pull from all repositories, whatever the lists say").
-			run(d.here("aws ecr get-registry-policy --query policyText --output text"))
+		return ok(subject, "the scope of the registry policy is V1, so the policy can't grant pull")
+	case isOpen:
+		return problem(subject, "find the statement with this command, and remove it:", "the registry policy allows principals in any account to pull from all repositories, regardless of the lists").
+			with(d.command("aws ecr get-registry-policy --query policyText --output text"))
 	}
-	return warning(subject, "have it in one place: take the grant out of the registry policy, or the consumers off the lists",
-		"it lets %s pull from all repositories already: taking them off a list would take nothing away", who)
+	return warning(subject, "remove the statement from the registry policy, or the consumers from the lists",
+		"the registry policy allows %s to pull from all repositories, even after they are removed from the lists", both)
 }
 
-const (
-	everybody   = "*"
-	policyScope = "REGISTRY_POLICY_SCOPE"
-)
-
-// pullers returns whom a registry policy lets pull from all repositories, as account lists name them.
-func pullers(document string) ([]string, error) {
-	var policy struct{ Statement statements }
-	if err := json.Unmarshal([]byte(document), &policy); err != nil {
+// pullers returns the consumers that a registry policy allows to pull from all repositories. Deny statements aren't
+// subtracted.
+func (d *Doctor) pullers(document string) ([]iampolicy.Consumer, error) {
+	statements, err := iampolicy.Read(document)
+	if err != nil {
 		return nil, err
 	}
-	var named []string
-	for _, s := range policy.Statement {
-		if s.Effect != "Allow" || !slices.ContainsFunc(s.Action, letsPull) || !slices.ContainsFunc(s.Resource, isAllRepositories) {
-			continue
-		}
-		for _, principal := range s.Principal {
-			account, isRoot := strings.CutSuffix(principal, ":root")
-			switch {
-			case isRoot:
-				named = append(named, account[strings.LastIndex(account, ":")+1:])
-			case principal != everybody || len(s.Condition) == 0:
-				named = append(named, principal)
-			}
-		}
-		for _, byKey := range s.Condition {
-			for _, values := range byKey {
-				named = append(named, values...)
-			}
+	// A pattern that covers all repositories matches this text. So does a NotResource element that excludes only some.
+	allRepositories := "arn:" + d.Registry.Partition + ":ecr:" + d.Registry.Region + ":" + d.Registry.AccountID + ":repository/*"
+	var pullers []iampolicy.Consumer
+	for _, s := range statements {
+		switch {
+		case s.Err != nil:
+			return nil, s.Err
+		case s.Effect == iampolicy.Allow && s.CoversAction("ecr:BatchGetImage") && s.CoversResource(allRepositories):
+			pullers = append(pullers, s.AppliesTo()...)
 		}
 	}
-	return named, nil
-}
-
-// letsPull tells whether an action of a policy, which may have wildcards at its end, takes in that of a pull.
-func letsPull(action string) bool {
-	prefix, isPrefix := strings.CutSuffix(strings.ToLower(action), "*")
-	const pull = "ecr:batchgetimage"
-	return isPrefix && strings.HasPrefix(pull, prefix) || prefix == pull
-}
-
-func isAllRepositories(resource string) bool {
-	return resource == everybody || strings.HasSuffix(resource, ":*") || strings.HasSuffix(resource, ":repository/*")
-}
-
-type registryStatement struct {
-	Effect    string
-	Principal principals
-	Action    texts
-	Resource  texts
-	Condition map[string]map[string]texts
-}
-
-// statements are written as a list, or as one alone.
-type statements []registryStatement
-
-func (s *statements) UnmarshalJSON(data []byte) error {
-	if data[0] == '[' {
-		return json.Unmarshal(data, (*[]registryStatement)(s))
-	}
-	*s = make(statements, 1)
-	return json.Unmarshal(data, &(*s)[0])
-}
-
-// texts are written as a list, or as one alone.
-type texts []string
-
-func (t *texts) UnmarshalJSON(data []byte) error {
-	if data[0] == '[' {
-		return json.Unmarshal(data, (*[]string)(t))
-	}
-	*t = make(texts, 1)
-	return json.Unmarshal(data, &(*t)[0])
-}
-
-// principals are written by their kinds, or as "*" for everybody. The kind doesn't matter here.
-type principals []string
-
-func (p *principals) UnmarshalJSON(data []byte) error {
-	if data[0] == '"' {
-		return json.Unmarshal(data, (*texts)(p))
-	}
-	var byKind map[string]texts
-	if err := json.Unmarshal(data, &byKind); err != nil {
-		return err
-	}
-	for _, named := range byKind {
-		*p = append(*p, named...)
-	}
-	return nil
+	return pullers, nil
 }

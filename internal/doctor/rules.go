@@ -10,12 +10,12 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
-// RuleAPI is what the doctor needs of EventBridge.
+// RuleAPI has the EventBridge operations that the checks use.
 type RuleAPI interface {
 	DescribeRule(context.Context, *eventbridge.DescribeRuleInput, ...func(*eventbridge.Options)) (*eventbridge.DescribeRuleOutput, error)
 }
 
-// rules looks whether the rules that bring the events are enabled.
+// rules checks whether the rules that send events to the functions and the queue are enabled.
 func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 	const subject = "rules"
 	if !p.known {
@@ -26,35 +26,35 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 	for _, logicalID := range rules() {
 		name := p.ids[logicalID]
 		if name == "" {
-			continue // the resources say so
+			continue // complete reports it
 		}
 		rule, err := d.EventBridge.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name})
 		switch {
 		case hasCode(err, "ResourceNotFoundException"):
-			findings = append(findings, problem(subject, redeploy, "the rule %s (%s) does not exist", logicalID, name))
+			findings = append(findings, problem(subject, redeploy, "the rule %s (%s) doesn't exist", logicalID, name))
 		case isDenied(err), awsclient.Unanswered(err):
-			return append(findings, unknown(subject, "events:DescribeRule", err)) // all others would say the same
+			return append(findings, unknown(subject, "events:DescribeRule", err)) // the other calls would fail in the same way
 		case err != nil:
 			findings = append(findings, unknown(subject, "events:DescribeRule", err))
 		case rule.State == types.RuleStateDisabled && !p.pushEvents && isPushRule(logicalID):
 		case rule.State == types.RuleStateDisabled:
-			findings = append(findings, problem(subject, "enable it:", "the rule %s is disabled", logicalID).
-				run(d.here("aws events enable-rule --name "+quote(name))))
+			findings = append(findings, problem(subject, "enable the rule:", "the rule %s is disabled", logicalID).
+				with(d.command("aws events enable-rule --name "+quote(name))))
 		default:
 			enabled++
 		}
 	}
 	if len(findings) == 0 && enabled > 0 {
-		said := fmt.Sprintf("%d rules are enabled", enabled)
+		message := fmt.Sprintf("%d rules are enabled", enabled)
 		if !p.pushEvents {
-			said += "; those for image pushes are off, as the stack says"
+			message += "; the parameter PushEvents disables those for image pushes"
 		}
-		findings = append(findings, ok(subject, "%s", said))
+		findings = append(findings, ok(subject, "%s", message))
 	}
 	return findings
 }
 
-// isPushRule reports whether the parameter PushEvents turns a rule off.
+// isPushRule reports whether the parameter PushEvents can disable a rule.
 func isPushRule(logicalID string) bool {
 	switch logicalID {
 	case "OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged":

@@ -8,34 +8,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// SourceAPI is what the doctor needs of Lambda.
+// SourceAPI has the Lambda operations that the checks use.
 type SourceAPI interface {
 	GetEventSourceMapping(context.Context, *lambda.GetEventSourceMappingInput, ...func(*lambda.Options)) (*lambda.GetEventSourceMappingOutput, error)
 }
 
-// source looks whether onrepo takes the requests out of their queue.
-//
+// source checks whether onrepo receives requests from the request queue:
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html
 func (d *Doctor) source(ctx context.Context, p parts) []Finding {
 	const subject = "queue"
 	uuid := p.ids[requestSource]
 	if uuid == "" {
-		return nil // the resources say so, if they are known
+		return nil // complete reports it
 	}
 	mapping, err := d.Lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &uuid})
 	switch {
 	case hasCode(err, "ResourceNotFoundException"):
-		return []Finding{problem(subject, redeploy, "nothing takes requests out of the request queue: the event source mapping %s does not exist", uuid)}
+		return []Finding{problem(subject, redeploy, "onrepo receives no requests from the request queue: the event source mapping %s doesn't exist", uuid)}
 	case err != nil:
 		return []Finding{unknown(subject, "lambda:GetEventSourceMapping", err)}
 	}
 	switch state := aws.ToString(mapping.State); state {
 	case "Enabled":
-		return []Finding{ok(subject, "onrepo takes requests out of the request queue")}
+		return []Finding{ok(subject, "onrepo receives requests from the request queue")}
 	case "Creating", "Enabling", "Updating":
-		return []Finding{warning(subject, "wait, and look again", "onrepo's event source mapping is %s", strings.ToLower(state))}
+		return []Finding{warning(subject, "wait a minute, then run doctor again", "onrepo's event source mapping is %s", strings.ToLower(state))}
 	default:
-		return []Finding{problem(subject, "enable it:", "nothing takes requests out of the request queue: onrepo's event source mapping is %s",
-			strings.ToLower(state)).run(d.here("aws lambda update-event-source-mapping --enabled --uuid " + uuid))}
+		return []Finding{problem(subject, "enable the event source mapping:", "onrepo receives no requests from the request queue: its event source mapping is %s",
+			strings.ToLower(state)).with(d.command("aws lambda update-event-source-mapping --enabled --uuid " + uuid))}
 	}
 }

@@ -10,20 +10,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// StackAPI is what the doctor needs of CloudFormation.
+// StackAPI has the CloudFormation operations that the checks use.
 type StackAPI interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 	ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
 }
 
-// parts are what a stack is made of, as far as it is known.
+// parts are the resources and settings of a stack, as far as they are known.
 type parts struct {
 	known      bool
 	pushEvents bool
-	ids        map[string]string // physical by logical ID
+	ids        map[string]string // physical IDs by logical ID
 }
 
-// The logical IDs in template.yaml of what the main job can't do without.
+// The logical IDs in template.yaml of the resources that the application requires.
 
 func functions() []string { return []string{"OnRepoFunction", "OnAccountFunction"} }
 
@@ -42,26 +42,28 @@ func queues() []string {
 const (
 	requestQueue  = "RequestQueue"
 	requestSource = "OnRepoFunctionRequests" // the event source mapping of the request queue
+
+	principalCheckRepository = "PrincipalCheckRepository"
 )
 
-// stack looks whether the stack is there and complete.
+// stack checks whether the stack exists and is complete.
 func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
 	const subject = "stack"
 	described, err := d.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.Stack})
 	switch {
-	case hasCode(err, "ValidationError"): // which is how CloudFormation says that there is none
-		return []Finding{problem(subject, "name another with --stack, or deploy it:", "there is no stack %s in %s", d.Stack, d.Registry.Region).run(d.deploy())}, parts{}
+	case hasCode(err, "ValidationError"): // CloudFormation's error for a stack that doesn't exist
+		return []Finding{d.noStack()}, parts{}
 	case err != nil:
 		return []Finding{unknown(subject, "cloudformation:DescribeStacks", err)}, parts{}
 	case len(described.Stacks) == 0:
-		return []Finding{problem(subject, "deploy it:", "there is no stack %s", d.Stack).run(d.deploy())}, parts{}
+		return []Finding{d.noStack()}, parts{}
 	}
 	stack := described.Stacks[0]
 	findings := []Finding{d.status(stack)}
 	p := parts{pushEvents: parameter(stack, "PushEvents") != "off"}
 	if parameter(stack, "Mode") == "observe" {
-		findings = append(findings, warning("mode", "deploy with Mode=enforce when you like what this says:", "the stack observes: it writes no policy").
-			run(d.here("ecr-pull-policy plan --stack "+quote(d.Stack))))
+		findings = append(findings, warning("mode", "check the changes with this command, then deploy with Mode=enforce:", "the mode of the stack is observe, so it writes no policies").
+			with(d.command("ecr-pull-policy plan --stack "+quote(d.Stack))))
 	}
 	if p.ids, err = d.resources(ctx); err != nil {
 		return append(findings, unknown("resources", "cloudformation:ListStackResources", err)), p
@@ -70,21 +72,27 @@ func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
 	return append(findings, d.complete(p)), p
 }
 
-// status says what the stack's status means. A stack that is being made or removed has none of the endings.
+func (d *Doctor) noStack() Finding {
+	return problem("stack", "specify another stack with --stack, or deploy this one:", "the stack %s doesn't exist in %s", d.Stack, d.Registry.Region).
+		with(d.deployCommand())
+}
+
+// status returns the finding for the stack's status. The status of a running operation ends with IN_PROGRESS.
 func (d *Doctor) status(stack types.Stack) Finding {
 	const subject = "stack"
 	status := string(stack.StackStatus)
 	switch {
 	case strings.HasPrefix(status, "DELETE"):
-		return problem(subject, "deploy it:", "%s is %s", d.Stack, status).run(d.deploy())
+		return problem(subject, "check that the stack is deleted, then deploy it again:", "the status of %s is %s", d.Stack, status).with(d.deployCommand())
 	case status == "UPDATE_ROLLBACK_COMPLETE":
-		return warning(subject, "see why in the stack's events, and deploy again", "%s works, but its last update failed: %s", d.Stack, status)
+		return warning(subject, "find the cause in the stack's events, then deploy again", "%s works, but its last update failed: the status is %s", d.Stack, status)
 	case strings.Contains(status, "ROLLBACK"), strings.HasSuffix(status, "FAILED"):
-		return problem(subject, "see why in the stack's events, and deploy again", "%s is %s: %s", d.Stack, status, aws.ToString(stack.StackStatusReason))
+		return problem(subject, "find the cause in the stack's events, then deploy again", "the status of %s is %s", d.Stack,
+			strings.TrimSuffix(status+": "+aws.ToString(stack.StackStatusReason), ": "))
 	case strings.HasSuffix(status, "_COMPLETE"):
-		return ok(subject, "%s is %s", d.Stack, status)
+		return ok(subject, "the status of %s is %s", d.Stack, status)
 	}
-	return warning(subject, "wait, and look again", "%s is %s", d.Stack, status)
+	return warning(subject, "wait until the operation ends, then run doctor again", "the status of %s is %s", d.Stack, status)
 }
 
 func parameter(stack types.Stack, key string) string {
@@ -113,15 +121,16 @@ func (d *Doctor) resources(ctx context.Context) (map[string]string, error) {
 	return ids, nil
 }
 
+// complete checks whether the stack contains all required resources.
 func (d *Doctor) complete(p parts) Finding {
 	var missing []string
-	for _, logicalID := range slices.Concat(functions(), rules(), queues(), []string{requestSource}) {
+	for _, logicalID := range slices.Concat(functions(), rules(), queues(), []string{requestSource, principalCheckRepository}) {
 		if p.ids[logicalID] == "" {
 			missing = append(missing, logicalID)
 		}
 	}
 	if len(missing) > 0 {
-		return problem("resources", "is it another application's stack? Otherwise deploy it:", "the stack has no %s", strings.Join(missing, ", ")).run(d.deploy())
+		return problem("resources", "check whether --stack names a stack of ecr-pull-policy, then deploy it:", "the stack doesn't contain %s", strings.Join(missing, ", ")).with(d.deployCommand())
 	}
-	return ok("resources", "both functions, the rules and the queues are in the stack")
+	return ok("resources", "the stack contains all required resources")
 }

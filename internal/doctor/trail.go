@@ -13,15 +13,14 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
-// TrailAPI is what the doctor needs of CloudTrail.
+// TrailAPI has the CloudTrail operations that the checks use.
 type TrailAPI interface {
 	DescribeTrails(context.Context, *cloudtrail.DescribeTrailsInput, ...func(*cloudtrail.Options)) (*cloudtrail.DescribeTrailsOutput, error)
 	GetTrailStatus(context.Context, *cloudtrail.GetTrailStatusInput, ...func(*cloudtrail.Options)) (*cloudtrail.GetTrailStatusOutput, error)
 	GetEventSelectors(context.Context, *cloudtrail.GetEventSelectorsInput, ...func(*cloudtrail.Options)) (*cloudtrail.GetEventSelectorsOutput, error)
 }
 
-// trail looks for a trail that logs calls to ECR in this Region: without one EventBridge hears of none.
-//
+// trail checks for a trail that logs ECR calls in this Region. Without one, EventBridge receives no events about them:
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 	const subject = "trail"
@@ -30,7 +29,7 @@ func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 		return unknown(subject, "cloudtrail:DescribeTrails", err)
 	}
 	var reasons []string
-	var unseen error
+	var unchecked error
 	for _, trail := range described.TrailList {
 		name := aws.ToString(trail.Name)
 		if aws.ToString(trail.HomeRegion) != d.Registry.Region && !aws.ToBool(trail.IsMultiRegionTrail) {
@@ -40,52 +39,51 @@ func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 		switch {
 		case awsclient.Unanswered(err):
 			return unknown(subject, "cloudtrail:GetTrailStatus and cloudtrail:GetEventSelectors", err)
-		case err != nil: // the trail of an organization is not for all its members to see
-			unseen = err
-			reasons = append(reasons, fmt.Sprintf("%s can't be seen into", name))
+		case err != nil: // member accounts of an organization can't always read its trail
+			unchecked = err
+			reasons = append(reasons, fmt.Sprintf("%s can't be checked", name))
 		case reason != "":
 			reasons = append(reasons, name+" "+reason)
 		default:
 			return ok(subject, "%s logs management events in %s", name, d.Registry.Region)
 		}
 	}
-	says := fmt.Sprintf("no trail logs management events in %s, so new repositories and changed policies are not heard of", d.Registry.Region)
+	message := fmt.Sprintf("no trail logs management events in %s, so the stack receives no events about new repositories and changed policies", d.Registry.Region)
 	if len(reasons) > 0 {
-		says += ": " + strings.Join(reasons, "; ")
+		message += " (" + strings.Join(reasons, "; ") + ")"
 	}
-	const do = "have a trail log management events (write or all): https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-create-and-update-a-trail.html"
+	const remedy = "configure a trail to log management events (write or all): https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-create-and-update-a-trail.html"
 	switch {
-	case unseen != nil:
-		return warning(subject, "ask the owner of the trail, or look with credentials that may call cloudtrail:GetTrailStatus and cloudtrail:GetEventSelectors",
-			"no trail is known to log management events in %s: %s (%v)", d.Registry.Region, strings.Join(reasons, "; "), unseen)
+	case unchecked != nil:
+		return warning(subject, "ask the owner of the trail, or use credentials that allow cloudtrail:GetTrailStatus and cloudtrail:GetEventSelectors",
+			"no trail is known to log management events in %s: %s (%s)", d.Registry.Region, strings.Join(reasons, "; "), awsclient.ErrorText(unchecked))
 	case p.known && p.pushEvents:
-		return warning(subject, do, "%s; the first push and the schedule still serve", says)
+		return warning(subject, remedy, "%s; image pushes and the schedule still start checks", message)
 	}
-	return problem(subject, do, "%s", says)
+	return problem(subject, remedy, "%s", message)
 }
 
-// whyNot says why a trail doesn't log calls that write to ECR; "" if it does.
+// whyNot returns the reason why a trail doesn't log write calls to ECR, or "" if it does.
 func (d *Doctor) whyNot(ctx context.Context, trail types.Trail) (string, error) {
 	status, err := d.CloudTrail.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: trail.TrailARN})
 	if err != nil {
 		return "", err
 	}
 	if !aws.ToBool(status.IsLogging) {
-		return "is stopped", nil
+		return "isn't logging", nil
 	}
 	selectors, err := d.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: trail.TrailARN})
 	if err != nil {
 		return "", err
 	}
 	if !logsWrites(selectors) {
-		return "leaves them out", nil
+		return "doesn't include write calls to ECR", nil
 	}
 	return "", nil
 }
 
-// logsWrites tells whether the selectors of a trail take calls that write to ECR. A trail without selectors logs all
-// management events.
-//
+// logsWrites reports whether the selectors of a trail include write calls to ECR. A trail without selectors logs all
+// management events:
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html
 func logsWrites(selectors *cloudtrail.GetEventSelectorsOutput) bool {
 	if len(selectors.EventSelectors) == 0 && len(selectors.AdvancedEventSelectors) == 0 {
@@ -94,25 +92,26 @@ func logsWrites(selectors *cloudtrail.GetEventSelectorsOutput) bool {
 	return slices.ContainsFunc(selectors.EventSelectors, func(s types.EventSelector) bool {
 		includes := s.IncludeManagementEvents == nil || *s.IncludeManagementEvents
 		return includes && s.ReadWriteType != types.ReadWriteTypeReadOnly
-	}) || slices.ContainsFunc(selectors.AdvancedEventSelectors, takesWrites)
+	}) || slices.ContainsFunc(selectors.AdvancedEventSelectors, includesWrites)
 }
 
-func takesWrites(s types.AdvancedEventSelector) bool {
+// includesWrites reports whether an advanced selector includes write calls to ECR.
+func includesWrites(s types.AdvancedEventSelector) bool {
 	isManagement := false
 	for _, f := range s.FieldSelectors {
 		switch aws.ToString(f.Field) {
 		case "eventCategory":
-			isManagement = takes(f, "Management")
+			isManagement = includes(f, "Management")
 		case "readOnly":
-			if !takes(f, "false") {
+			if !includes(f, "false") {
 				return false
 			}
 		case "eventSource":
-			if !takes(f, "ecr.amazonaws.com") {
+			if !includes(f, "ecr.amazonaws.com") {
 				return false
 			}
 		case "eventName":
-			if !takes(f, "CreateRepository") {
+			if !includes(f, "CreateRepository") {
 				return false
 			}
 		}
@@ -120,8 +119,9 @@ func takesWrites(s types.AdvancedEventSelector) bool {
 	return isManagement
 }
 
-// takes tells whether a field selector takes a value: it matches one of what is to match, and none of what is not to.
-func takes(f types.AdvancedFieldSelector, value string) bool {
+// includes reports whether a field selector includes a value: the value matches one of the positive conditions, if there
+// are any, and none of the negative ones.
+func includes(f types.AdvancedFieldSelector, value string) bool {
 	is := func(v string) bool { return v == value }
 	starts := func(v string) bool { return strings.HasPrefix(value, v) }
 	ends := func(v string) bool { return strings.HasSuffix(value, v) }
