@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -136,7 +137,7 @@ func describe(kind, consumer string) string {
 		return "all principals"
 	case kind == "Lambda" && !strings.Contains(consumer, "."):
 		return "functions of account " + consumer
-	case len(consumer) == 12 && strings.Trim(consumer, "0123456789") == "":
+	case iampolicy.IsAccountID(consumer):
 		return "account " + consumer
 	case strings.Contains(consumer, ":role/"):
 		return "role " + consumer
