@@ -16,8 +16,8 @@ func (d *Doctor) deployCommand() string {
 	return "sam build && " + d.command("sam deploy --stack-name "+quote(d.Stack))
 }
 
-// listCommands returns the commands that check a file with a list and write the list. The operator writes the file first:
-// an example account in a command could get access if an operator pastes the command without changing it.
+// listCommands returns the commands that check a file with a list and write the list. The operator writes the file
+// first: an example account in a command would get access if an operator pasted the command without changing it.
 func (d *Doctor) listCommands(option, name string) []string {
 	const file = "accounts.txt"
 	return []string{

@@ -301,7 +301,7 @@ func TestFindings(t *testing.T) {
 		"pull in the middle of a pattern": {func(p *installation) { p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*Get*Image"`, all, "") },
 			"warning registry policy: the registry policy allows 111111111111"},
 		"unreadable statement": {func(p *installation) { p.registry = `{"Statement":[{"Effect":"Maybe"}]}` },
-			`warning registry policy: can't check the registry policy: Effect must be Allow or Deny, found "Maybe"`},
+			`warning registry policy: can't check the registry policy: the Effect element must be Allow or Deny, found "Maybe"`},
 		"one repository": {func(p *installation) {
 			p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/a"`, "")
 		}, "ok registry policy"},

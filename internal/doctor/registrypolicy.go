@@ -21,8 +21,9 @@ type RegistryAPI interface {
 // policyScope is the account setting with the scope of registry policies. Only those of scope V2 can grant pull.
 const policyScope = "REGISTRY_POLICY_SCOPE"
 
-// registryPolicy checks whether the registry policy allows the same as the lists, because consumers that are removed from
-// a list then keep their access. The scope is read only if it matters, because not every registry supports the setting:
+// registryPolicy checks whether the registry policy allows the same as the lists, because consumers that are removed
+// from a list then keep their access. The scope is read only if it matters, because not every registry supports the
+// setting:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
 func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding {
 	const subject = "registry policy"

@@ -81,7 +81,7 @@ func Read(text string) ([]Statement, error) {
 	elements := []json.RawMessage{document.Statement}
 	if !bytes.HasPrefix(document.Statement, []byte("{")) {
 		if err := json.Unmarshal(document.Statement, &elements); err != nil {
-			return nil, errors.New("Statement must be an object or an array of objects")
+			return nil, errors.New("the Statement element must be an object or an array of objects")
 		}
 	}
 	statements := []Statement{}
@@ -111,7 +111,7 @@ func readStatement(element json.RawMessage) Statement {
 		return s
 	}
 	if written == nil {
-		s.Err = errors.New("statement must be an object, found null")
+		s.Err = errors.New("a statement must be an object, found null")
 		return s
 	}
 	s.Sid = written.Sid
@@ -121,7 +121,7 @@ func readStatement(element json.RawMessage) Statement {
 	case strings.EqualFold(written.Effect, string(Deny)):
 		s.Effect = Deny
 	default:
-		s.Err = fmt.Errorf("Effect must be Allow or Deny, found %q", written.Effect)
+		s.Err = fmt.Errorf("the Effect element must be Allow or Deny, found %q", written.Effect)
 		return s
 	}
 	s.Principals = slices.Concat(s.Principals, written.Principal, written.NotPrincipal)

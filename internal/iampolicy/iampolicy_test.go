@@ -62,17 +62,17 @@ func TestReadErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"Statement":`:     "unexpected end of JSON input",
 		`[]`:                "cannot unmarshal array",
-		`{}`:                "Statement must be an object or an array of objects",
-		`{"Statement":"x"}`: "Statement must be an object or an array of objects",
+		`{}`:                "the Statement element must be an object or an array of objects",
+		`{"Statement":"x"}`: "the Statement element must be an object or an array of objects",
 	} {
 		if _, err := iampolicy.Read(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
 	for text, want := range map[string]string{
-		`null`:                                "statement must be an object, found null",
+		`null`:                                "a statement must be an object, found null",
 		`7`:                                   "cannot unmarshal number",
-		`{"Effect":"Maybe"}`:                  `Effect must be Allow or Deny, found "Maybe"`,
+		`{"Effect":"Maybe"}`:                  `the Effect element must be Allow or Deny, found "Maybe"`,
 		`{"Effect":"Allow","Principal":null}`: "expected a string or a list of strings, found null",
 		`{"Effect":"Allow","Principal":{"AWS":{}}}`:         "expected a string or a list of strings, found {}",
 		`{"Effect":"Allow","Principal":"*","Action":[[1]]}`: "expected a string or a list of strings, found [1]",
