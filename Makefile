@@ -33,20 +33,21 @@ local-aws: tools ## run simulated AWS services with sample data, for sam local i
 test: tools ## run all tests, and print the coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
 	go test -count=1 ./test/simulate # ten times as many histories without the race detector
+	go -C bench test -count=1 ./...
 	@go run ./test/coverage coverage.out pkg/policy=98
 
 simulate: ## simulate SEEDS (100000) random histories; a failure prints how to replay it
 	go test ./test/simulate -run TestSimulate -count=1 -timeout 0 -v -seeds $(SEEDS)
 
 bench: tools ## measure and compare with other tools; BENCH='-only start' runs a part, BENCH=-h lists the options
-	@mkdir -p .local && go build -o .local/bench ./test/bench
+	@mkdir -p .local && go -C bench build -o ../.local/bench .
 	@exec .local/bench $(BENCH)
 
 check: tools ## check formatting, code, and template, and build the functions
 	@test -z "$$(gofmt -l .)" || { echo "not formatted; run: gofmt -w $$(gofmt -l . | tr '\n' ' ')"; exit 1; }
-	go vet ./...
+	go vet ./... && go -C bench vet ./...
 	go tool staticcheck ./...
-	go mod tidy -diff
+	go mod tidy -diff && go -C bench mod tidy -diff
 	AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
 	.venv/bin/cfn-lint template.yaml
 	$(MAKE) --no-print-directory build

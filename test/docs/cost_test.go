@@ -45,6 +45,6 @@ func TestCost(t *testing.T) {
 	if !slices.ContainsFunc(bill, func(row []string) bool {
 		return row[0] == "CloudWatch: metrics of alarms" && row[1] == fmt.Sprint(metrics)
 	}) {
-		t.Errorf("the template's alarms are on %d metrics, in the bill on another number; test/bench/cost counts them too", metrics)
+		t.Errorf("the template's alarms are on %d metrics, in the bill on another number; bench/cost counts them too", metrics)
 	}
 }

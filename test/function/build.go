@@ -2,10 +2,7 @@ package function
 
 import (
 	"context"
-	"fmt"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
@@ -17,7 +14,7 @@ type Binaries struct {
 
 // Build compiles the functions into a directory, with the flags that ship.
 func Build(ctx context.Context, dir string) (Binaries, error) {
-	root, err := Root(ctx)
+	root, err := localaws.Root(".")
 	if err != nil {
 		return Binaries{}, err
 	}
@@ -28,13 +25,4 @@ func Build(ctx context.Context, dir string) (Binaries, error) {
 		OnRepo:    filepath.Join(dir, localaws.OnRepo, "bootstrap"),
 		OnAccount: filepath.Join(dir, localaws.OnAccount, "bootstrap"),
 	}, nil
-}
-
-// Root returns the directory of the module, wherever in it this process runs.
-func Root(ctx context.Context) (string, error) {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("find the module: %w", err)
-	}
-	return strings.TrimSpace(string(root)), nil
 }

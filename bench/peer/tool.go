@@ -18,7 +18,7 @@ import (
 
 const (
 	venvDir      = ".local/bench-peer-venv"
-	requirements = "test/bench/peer/requirements.txt"
+	requirements = "bench/peer/requirements.txt"
 )
 
 // tool is a program that gives every repository its policy.

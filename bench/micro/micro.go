@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
 const (
@@ -18,13 +20,16 @@ const (
 
 // Run measures and writes a table.
 func Run(ctx context.Context, w io.Writer) error {
+	root, err := localaws.Root(".")
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "micro")
 	if err != nil {
 		return fmt.Errorf("make a directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	const target = "github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
-	measured, err := goTool(ctx, "test", "-run", "^$", "-bench", ".", "-benchtime", time, "-count", count, target)
+	measured, err := goTool(ctx, root, "test", "-run", "^$", "-bench", ".", "-benchtime", time, "-count", count, "./pkg/policy")
 	if err != nil {
 		return fmt.Errorf("run benchmarks: %w", err)
 	}
@@ -33,7 +38,7 @@ func Run(ctx context.Context, w io.Writer) error {
 	if err := os.WriteFile(file, measured, 0o600); err != nil {
 		return fmt.Errorf("keep benchmarks: %w", err)
 	}
-	text, err := goTool(ctx, "tool", "benchstat", "now="+file)
+	text, err := goTool(ctx, filepath.Join(root, "bench"), "tool", "benchstat", "now="+file)
 	if err != nil {
 		return fmt.Errorf("make a table of benchmarks: %w", err)
 	}
@@ -41,8 +46,9 @@ func Run(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-func goTool(ctx context.Context, arguments ...string) ([]byte, error) {
+func goTool(ctx context.Context, dir string, arguments ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, "go", arguments...)
+	command.Dir = dir
 	command.Stderr = os.Stderr
 	return command.Output()
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/calls"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/calls"
 )
 
 // Run counts the calls, and writes what registries of three sizes cost in a month.

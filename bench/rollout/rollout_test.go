@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/rollout"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 

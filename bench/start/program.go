@@ -24,16 +24,16 @@ type program struct {
 
 const (
 	blogVenv         = ".local/bench-start-venv"
-	blogRequirements = "test/bench/start/blog/requirements.txt"
+	blogRequirements = "bench/start/blog/requirements.txt"
 )
 
 //go:embed blog/handler.py
 var blogHandler []byte
 
-// compiled returns a program made from a package of this module.
-func compiled(ctx context.Context, root, dir, name, source string, works bool) (program, error) {
+// compiled returns a program made from a package of the module in a directory.
+func compiled(ctx context.Context, module, dir, name, source string, works bool) (program, error) {
 	path := filepath.Join(dir, filepath.Base(source))
-	if err := localaws.BuildFunction(ctx, root, source, path); err != nil {
+	if err := localaws.BuildFunction(ctx, module, source, path); err != nil {
 		return program{}, err
 	}
 	return binary(name, path, works)

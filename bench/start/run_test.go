@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/start"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/start"
 )
 
 // The Python function needs an environment of its own, which takes a minute to make.

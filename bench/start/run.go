@@ -71,7 +71,7 @@ func (o Options) programs(ctx context.Context, root, dir string) ([]program, err
 	if err != nil {
 		return nil, err
 	}
-	nothing, err := compiled(ctx, root, dir, "a Go function that does nothing", "./test/bench/start/nothing", false)
+	nothing, err := compiled(ctx, filepath.Join(root, "bench"), dir, "a Go function that does nothing", "./start/nothing", false)
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,12 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/calls"
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/cost"
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/micro"
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/peer"
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/rollout"
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/start"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/calls"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/cost"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/micro"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/peer"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/rollout"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/start"
 )
 
 func main() {

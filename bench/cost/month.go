@@ -4,7 +4,7 @@ package cost
 import (
 	"fmt"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/calls"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/calls"
 )
 
 // What a month is taken to bring. docs/cost.md says so too.

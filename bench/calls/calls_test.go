@@ -3,7 +3,7 @@ package calls_test
 import (
 	"testing"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/bench/calls"
+	"github.com/ecr-pull-policy/ecr-pull-policy/bench/calls"
 )
 
 // An unchanged repository takes one call to ECR, a changed one two. The lists are read with at most two calls: before, and

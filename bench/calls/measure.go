@@ -68,7 +68,7 @@ type stack struct {
 }
 
 func start(ctx context.Context, dir string) (*stack, error) {
-	root, err := function.Root(ctx)
+	root, err := localaws.Root(".")
 	if err != nil {
 		return nil, err
 	}
