@@ -160,7 +160,7 @@ func (b *bench) run(ctx context.Context, t tool) (sample, error) {
 func (b *bench) reset(ctx context.Context) error {
 	for _, name := range b.names {
 		_, err := b.ECR.DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &name})
-		if none := (*ecrtypes.RepositoryPolicyNotFoundException)(nil); err != nil && !errors.As(err, &none) {
+		if _, ok := errors.AsType[*ecrtypes.RepositoryPolicyNotFoundException](err); err != nil && !ok {
 			return fmt.Errorf("delete the policy of %s: %w", name, err)
 		}
 	}

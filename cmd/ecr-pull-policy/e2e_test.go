@@ -77,7 +77,7 @@ func (w world) runWith(status int, input string, args ...string) (out, errOut st
 	started := time.Now()
 	err := c.Run()
 	w.t.Logf("%s took %.1f s", strings.Join(args, " "), time.Since(started).Seconds())
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		w.t.Fatal(err)
 	}
 	if got := c.ProcessState.ExitCode(); got != status {

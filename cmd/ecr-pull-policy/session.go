@@ -124,7 +124,7 @@ func isRejection(err error) bool {
 // noCredentials returns the error for missing credentials. The last source that the SDK tries is the metadata of an EC2
 // instance. If that failed, no credentials are configured.
 func (f *flags) noCredentials(err error) error {
-	if call := (*smithy.OperationError)(nil); errors.As(err, &call) && call.ServiceID == "ec2imds" {
+	if call, ok := errors.AsType[*smithy.OperationError](err); ok && call.ServiceID == "ec2imds" {
 		return errors.New("no AWS credentials found; " + f.signIn())
 	}
 	return fmt.Errorf("get AWS credentials: %w; %s", err, f.signIn())

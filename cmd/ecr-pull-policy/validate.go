@@ -186,7 +186,7 @@ func (f *flags) defaultsNote(set *pflag.FlagSet, standard policy.Standard, regio
 // validate checks a list, and shows the resulting policy.
 func validate(out, errOut io.Writer, file, text string, standard policy.Standard) (policy.List, error) {
 	list, err := policy.ParseList(text, standard.Registry)
-	if invalid := (*policy.ListError)(nil); errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*policy.ListError](err); ok {
 		return list, reportProblems(errOut, file, invalid.Problems)
 	}
 	if err != nil {

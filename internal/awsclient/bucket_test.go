@@ -162,7 +162,7 @@ func (r *run) call(ctx context.Context) (exhausted int64) {
 						time.Sleep(before + r.interruption.lasts - since)
 					}
 					_, _, err := attempts.HandleFinalize(ctx, middleware.FinalizeInput{}, middleware.FinalizeHandlerFunc(aws))
-					if exceeded := (*retry.MaxAttemptsError)(nil); errors.As(err, &exceeded) {
+					if _, ok := errors.AsType[*retry.MaxAttemptsError](err); ok {
 						n.Add(1)
 					}
 				}

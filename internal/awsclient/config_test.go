@@ -33,7 +33,7 @@ func setEnvironment(t *testing.T, changes map[string]string) {
 }
 
 func TestFromEnvironment(t *testing.T) {
-	setEnvironment(t, nil)
+	setEnvironment(t, map[string]string{"AWS_SDK_UA_APP_ID": "pipelines"})
 	c, err := awsclient.FromEnvironment()
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +48,9 @@ func TestFromEnvironment(t *testing.T) {
 	options := ecr.NewFromConfig(c).Options()
 	if options.Region != "eu-central-1" || options.BaseEndpoint != nil {
 		t.Errorf("Region %q, endpoint %q", options.Region, aws.ToString(options.BaseEndpoint))
+	}
+	if options.AppID != "pipelines" {
+		t.Errorf("the application ID in the user agent is %q", options.AppID)
 	}
 	if client, ok := options.HTTPClient.(*awshttp.BuildableClient); !ok || client.GetTimeout() <= 0 {
 		t.Errorf("%T has no timeout", options.HTTPClient)

@@ -17,8 +17,8 @@ import (
 // that AWS returned, or the service and address that didn't respond, and why. It leaves out details of a single call
 // (request IDs, attempts, local ports), so that the same cause has the same text.
 func ErrorText(err error) string {
-	var call *smithy.OperationError
-	if !errors.As(err, &call) {
+	call, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok {
 		return err.Error()
 	}
 	return strings.Replace(err.Error(), call.Error(), cause(call), 1)
@@ -27,9 +27,9 @@ func ErrorText(err error) string {
 // Unanswered reports whether a call failed because there was no response: the address accepts no connections, the
 // connection was closed, or the call timed out.
 func Unanswered(err error) bool {
-	var sending *smithyhttp.RequestSendError
-	var receiving net.Error
-	return errors.As(err, &sending) || errors.As(err, &receiving) || errors.Is(err, io.ErrUnexpectedEOF)
+	_, sending := errors.AsType[*smithyhttp.RequestSendError](err)
+	_, receiving := errors.AsType[net.Error](err)
+	return sending || receiving || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func cause(call *smithy.OperationError) string {
@@ -37,8 +37,7 @@ func cause(call *smithy.OperationError) string {
 	if Unanswered(call) {
 		return noResponse(call)
 	}
-	var answer smithy.APIError
-	if errors.As(call, &answer) && answer.ErrorCode() != undecoded {
+	if answer, ok := errors.AsType[smithy.APIError](call); ok && answer.ErrorCode() != undecoded {
 		return answer.ErrorCode() + ": " + answer.ErrorMessage()
 	}
 	if response := responseTo(call); response != nil && response.HTTPStatusCode() >= http.StatusMultipleChoices {
@@ -71,8 +70,7 @@ func server(call *smithy.OperationError) string {
 
 // addressOf returns the address that a call was sent to, or nil if it isn't known.
 func addressOf(call *smithy.OperationError) *url.URL {
-	var sending *url.Error
-	if errors.As(call, &sending) {
+	if sending, ok := errors.AsType[*url.Error](call); ok {
 		address, err := url.Parse(sending.URL)
 		if err == nil {
 			return address
@@ -86,16 +84,14 @@ func addressOf(call *smithy.OperationError) *url.URL {
 
 // connection returns the text of a connection error. Errors of established connections contain local ports.
 func connection(err error) string {
-	var failure *net.OpError
-	if errors.As(err, &failure) && failure.Op != "read" && failure.Op != "write" {
+	if failure, ok := errors.AsType[*net.OpError](err); ok && failure.Op != "read" && failure.Op != "write" {
 		return failure.Error()
 	}
 	return innermost(err).Error()
 }
 
 func responseTo(call *smithy.OperationError) *smithyhttp.ResponseError {
-	var response *smithyhttp.ResponseError
-	errors.As(call, &response)
+	response, _ := errors.AsType[*smithyhttp.ResponseError](call)
 	return response
 }
 

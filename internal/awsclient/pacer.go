@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	smithytime "github.com/aws/smithy-go/time"
 )
 
 // Rates are in calls per second.
@@ -72,17 +74,15 @@ func (p *pacer) wait(ctx context.Context) (turn, error) {
 	case p.head <- struct{}{}:
 		defer func() { <-p.head }()
 	case <-ctx.Done():
-		return turn{}, context.Cause(ctx)
+		return turn{}, ctx.Err()
 	}
 	for waited := false; ; waited = true {
 		cuts, delay := p.next()
 		if delay <= 0 {
 			return turn{cuts, waited}, nil
 		}
-		select {
-		case <-time.After(min(delay, poll)):
-		case <-ctx.Done():
-			return turn{}, context.Cause(ctx)
+		if err := smithytime.SleepWithContext(ctx, min(delay, poll)); err != nil {
+			return turn{}, err
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
 // Triggers for CloudTrail events are the names of the calls.
@@ -102,23 +104,23 @@ func (d cloudTrailDetail) repository() (name, registry string) {
 // caller returns the ARN of the calling role, or of a user or root user, which have no session.
 func (d cloudTrailDetail) caller() string {
 	const longest = 700 // an IAM role's ARN has a path of up to 512 characters and a name of up to 64
-	arn := cmp.Or(d.UserIdentity.SessionContext.SessionIssuer.ARN, d.UserIdentity.ARN)
-	if len(arn) > longest {
-		arn = strings.ToValidUTF8(arn[:longest], "") + "…"
+	caller := cmp.Or(d.UserIdentity.SessionContext.SessionIssuer.ARN, d.UserIdentity.ARN)
+	if len(caller) > longest {
+		caller = strings.ToValidUTF8(caller[:longest], "") + "…"
 	}
-	return arn
+	return caller
 }
 
-// parseRepositoryARN splits arn:PARTITION:ecr:REGION:REGISTRY:repository/NAME. The name is empty if arn isn't such an
+// parseRepositoryARN returns the name and the registry in the ARN of a repository. Both are empty if text is not such an
 // ARN.
-func parseRepositoryARN(arn string) (name, registry string) {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[2] != "ecr" {
+func parseRepositoryARN(text string) (name, registry string) {
+	parsed, err := arn.Parse(text)
+	if err != nil || parsed.Service != "ecr" {
 		return "", ""
 	}
-	name, ok := strings.CutPrefix(parts[5], "repository/")
+	name, ok := strings.CutPrefix(parsed.Resource, "repository/")
 	if !ok {
 		return "", ""
 	}
-	return name, parts[4]
+	return name, parsed.AccountID
 }

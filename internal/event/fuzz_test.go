@@ -54,7 +54,7 @@ func FuzzEvent(f *testing.F) {
 			got, err := event.ForRepositories(message.Event, account)
 			if err == nil {
 				checkRepositories(t, got)
-			} else if ignored := (*event.Ignored)(nil); errors.As(err, &ignored) && ignored.Reason == "" {
+			} else if ignored, ok := errors.AsType[*event.Ignored](err); ok && ignored.Reason == "" {
 				t.Error("ignored without a reason")
 			}
 			list, err := event.ForLists(message.Event, account)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	smithytime "github.com/aws/smithy-go/time"
 )
 
 // PutEventsAPI is the part of the EventBridge API that the publisher uses.
@@ -125,7 +126,7 @@ func (p *Publisher) put(ctx context.Context) error {
 		}
 		p.entries = failed
 		if len(failed) > 0 {
-			if err := sleep(ctx, backoff); err != nil {
+			if err := smithytime.SleepWithContext(ctx, backoff); err != nil {
 				return fmt.Errorf("publish requests: %w (%d entries still failed: %s)", err, len(failed), reason)
 			}
 			backoff *= 2
@@ -133,15 +134,4 @@ func (p *Publisher) put(ctx context.Context) error {
 	}
 	p.bytes = 0
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -48,7 +48,7 @@ func (h *Handler) Handle(ctx context.Context, message json.RawMessage) (Response
 	report := &report{Handler: h, checkedAt: time.Now()}
 	requested, err := h.run(ctx, message, report)
 	response := Response{Requested: requested, UnusableLists: report.unusable, RejectedPrincipals: report.rejected}
-	if ignored := (*event.Ignored)(nil); errors.As(err, &ignored) {
+	if ignored, ok := errors.AsType[*event.Ignored](err); ok {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
 		return response, nil
 	}

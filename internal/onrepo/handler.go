@@ -65,7 +65,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response
 
 func (h *Handler) message(ctx context.Context, message event.Message, report *report) error {
 	t, err := event.ForRepositories(message.Event, h.Account)
-	if ignored := (*event.Ignored)(nil); errors.As(err, &ignored) {
+	if ignored, ok := errors.AsType[*event.Ignored](err); ok {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
 		return nil
 	}
@@ -77,8 +77,8 @@ func (h *Handler) message(ctx context.Context, message event.Message, report *re
 		report.rejectedName(ctx, t, invalid)
 	}
 	err = h.Reconciler.Run(ctx, t, report.of(t))
-	var unfinished *reconcile.Unfinished
-	if !errors.As(err, &unfinished) || len(unfinished.Repositories) == unfinished.Of {
+	unfinished, ok := errors.AsType[*reconcile.Unfinished](err)
+	if !ok || len(unfinished.Repositories) == unfinished.Of {
 		return err
 	}
 	if others := err != error(unfinished); others && message.Receives > 1 {
@@ -87,7 +87,7 @@ func (h *Handler) message(ctx context.Context, message event.Message, report *re
 	if requestErr := h.requestAgain(ctx, t, unfinished); requestErr != nil {
 		return errors.Join(err, requestErr)
 	}
-	if err == error(unfinished) {
+	if err == error(unfinished) { //nolint:errorlint // errors.Is would also find it among the errors of other repositories
 		return nil
 	}
 	return err // other repositories failed

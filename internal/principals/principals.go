@@ -37,7 +37,7 @@ func (c *Checker) Check(ctx context.Context, arns []string) ([]Group, error) {
 		return nil, nil
 	}
 	document, err := c.Standard.Naming(arns)
-	if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) && len(arns) > 1 {
+	if _, ok := errors.AsType[*policy.SizeError](err); ok && len(arns) > 1 {
 		left, err := c.Check(ctx, arns[:len(arns)/2])
 		if err != nil {
 			return nil, err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	smithytime "github.com/aws/smithy-go/time"
+
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
@@ -57,10 +59,8 @@ func (r *Reconciler) retryUnknown(ctx context.Context, one *repository, try func
 		if result.Outcome != Gone || !one.trigger.Created || attempt == createdAttempts {
 			return result
 		}
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return result.failed(context.Cause(ctx))
+		if err := smithytime.SleepWithContext(ctx, backoff); err != nil {
+			return result.failed(err)
 		}
 		backoff *= 2
 	}

@@ -37,7 +37,7 @@ func NewPolicies(api PolicyAPI) *Policies { return &Policies{api: api} }
 // Policy returns the policy of a repository, or "" if it has none.
 func (p *Policies) Policy(ctx context.Context, repository string) (string, error) {
 	output, err := p.api.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
-	if none := (*types.RepositoryPolicyNotFoundException)(nil); errors.As(err, &none) {
+	if _, ok := errors.AsType[*types.RepositoryPolicyNotFoundException](err); ok {
 		return "", nil
 	}
 	if err != nil {
@@ -55,7 +55,7 @@ func (p *Policies) Policy(ctx context.Context, repository string) (string, error
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
 func (p *Policies) SetPolicy(ctx context.Context, repository, document string) error {
 	_, err := p.api.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RepositoryName: &repository, PolicyText: &document})
-	if invalid := (*types.InvalidParameterException)(nil); errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*types.InvalidParameterException](err); ok {
 		return fmt.Errorf("set policy of %s: %w: %w", repository, ErrRejected, err)
 	}
 	if err != nil {
@@ -67,7 +67,7 @@ func (p *Policies) SetPolicy(ctx context.Context, repository, document string) e
 // DeletePolicy removes the policy of a repository, if it has one.
 func (p *Policies) DeletePolicy(ctx context.Context, repository string) error {
 	_, err := p.api.DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &repository})
-	if none := (*types.RepositoryPolicyNotFoundException)(nil); err != nil && !errors.As(err, &none) {
+	if _, ok := errors.AsType[*types.RepositoryPolicyNotFoundException](err); err != nil && !ok {
 		return fmt.Errorf("delete policy of %s: %w", repository, classify(err))
 	}
 	return nil
@@ -75,10 +75,10 @@ func (p *Policies) DeletePolicy(ctx context.Context, repository string) error {
 
 func classify(err error) error {
 	// ECR rejects a name that isn't valid. Which names are valid has changed over the years.
-	if invalid := (*types.InvalidParameterException)(nil); errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*types.InvalidParameterException](err); ok {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	if gone := (*types.RepositoryNotFoundException)(nil); errors.As(err, &gone) {
+	if _, ok := errors.AsType[*types.RepositoryNotFoundException](err); ok {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return err

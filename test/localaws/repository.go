@@ -13,7 +13,7 @@ import (
 // retries calls.
 func (a *AWS) AddRepository(ctx context.Context, name string) error {
 	_, err := a.ECR.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &name})
-	if there := (*ecrtypes.RepositoryAlreadyExistsException)(nil); err != nil && !errors.As(err, &there) {
+	if _, ok := errors.AsType[*ecrtypes.RepositoryAlreadyExistsException](err); err != nil && !ok {
 		return fmt.Errorf("create repository %s: %w", name, err)
 	}
 	return nil

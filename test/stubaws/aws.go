@@ -147,7 +147,7 @@ func (a *AWS) Do(request *http.Request) (*http.Response, error) {
 		return nil, errors.Join(err, request.Context().Err())
 	}
 	status := http.StatusOK
-	if failed := (*failure)(nil); errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*failure](err); ok {
 		status = failed.status
 		answer = map[string]string{"__type": failed.code, "message": failed.message}
 	} else if err != nil {

@@ -2,8 +2,8 @@ package stubaws
 
 import (
 	"context"
-	"time"
 
+	smithytime "github.com/aws/smithy-go/time"
 	"golang.org/x/time/rate"
 )
 
@@ -34,12 +34,5 @@ func (a *AWS) takeTime(ctx context.Context) error {
 	if a.Latency == 0 {
 		return nil
 	}
-	timer := time.NewTimer(a.Latency)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return smithytime.SleepWithContext(ctx, a.Latency)
 }

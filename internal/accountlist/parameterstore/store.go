@@ -195,7 +195,7 @@ func (s *Store) resolve(ctx context.Context, names []string, parameters map[stri
 		parsed, err := s.parse(p.Type, list.Value)
 		if err != nil {
 			list.Problem = err
-			if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {
+			if _, ok := errors.AsType[*policy.SizeError](err); ok {
 				oversized := parsed.Consumers
 				list.Oversized = &oversized
 			}
@@ -220,7 +220,7 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 	pages := ssm.NewGetParameterHistoryPaginator(s.api, &ssm.GetParameterHistoryInput{Name: current.Name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if notFound := (*types.ParameterNotFound)(nil); errors.As(err, &notFound) {
+		if _, ok := errors.AsType[*types.ParameterNotFound](err); ok {
 			return 0, policy.List{}, errChanged
 		}
 		if err != nil {
