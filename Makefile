@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench check build cli deploy local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo unit test simulate bench check build cli deploy local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -30,6 +30,12 @@ local-aws: tools ## run simulated AWS services with sample data, for sam local i
 	@mkdir -p .local && go build -o .local/local-aws ./test/localaws/serve
 	@exec .local/local-aws
 
+# Of these packages, only TestCommands needs more than Go.
+unit: ## run the tests that need only Go
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/)" >&2; exit 1; }
+	go test -skip '^TestCommands$$' ./cmd/... ./internal/... ./pkg/... ./test/stubaws
+	go test ./test/simulate -seeds 300
+
 test: tools ## run all tests, and print the coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
 	go test -count=1 ./test/simulate # ten times as many histories without the race detector
@@ -46,8 +52,9 @@ bench: tools ## measure and compare with other tools; BENCH='-only start' runs a
 check: tools ## check formatting, code, and template, and build the functions
 	@test -z "$$(gofmt -l .)" || { echo "not formatted; run: gofmt -w $$(gofmt -l . | tr '\n' ' ')"; exit 1; }
 	go vet ./... && go -C bench vet ./...
-	go tool staticcheck ./...
-	go mod tidy -diff && go -C bench mod tidy -diff
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+	go -C bench tool -modfile=../tools/go.mod golangci-lint run ./...
+	for module in . bench; do go -C $$module mod tidy -diff || exit 1; done
 	AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
 	.venv/bin/cfn-lint template.yaml
 	$(MAKE) --no-print-directory build

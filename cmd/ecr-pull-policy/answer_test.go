@@ -153,7 +153,7 @@ func TestSilenceInBetween(t *testing.T) {
 		t.Run(c.args[0]+" "+c.operation, func(t *testing.T) {
 			cloud := newRegistry(t)
 			var calls atomic.Int64
-			cloud.OnCall = func(ctx context.Context, call stubaws.Call) stubaws.Fault {
+			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
 				return stubaws.Fault{Lost: call.Operation == c.operation && calls.Add(1) > successful}
 			}
 			status, out := call(t.Context(), append(c.args, "--stack", "checking")...)

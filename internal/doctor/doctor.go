@@ -17,7 +17,7 @@ import (
 // Severity is the severity of a finding.
 type Severity string
 
-// The severities.
+// The severities, in ascending order.
 const (
 	OK      Severity = "ok"
 	Warning Severity = "warning"

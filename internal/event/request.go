@@ -22,6 +22,7 @@ const (
 // affects how a grant is written, and never which principals it is for.
 type Principals string
 
+// What a rollout can know.
 const (
 	PrincipalsUnknown Principals = ""      // not checked, or ECR rejects at least one
 	PrincipalsExist   Principals = "exist" // ECR accepts all of them

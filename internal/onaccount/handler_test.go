@@ -225,7 +225,7 @@ func (nothing) Flush(context.Context) error       { return nil }
 
 func TestIgnored(t *testing.T) {
 	r := &rollouts{}
-	_, log, err := handle(t, r, "ignored/list-labelled")
+	_, log, err := handle(t, r, "ignored/list-labeled")
 	if err != nil || len(r.asked) != 0 || strings.Count(log, "\n") != 1 || !strings.Contains(log, "event ignored") {
 		t.Errorf("asked for %q, %v, %s", r.asked, err, log)
 	}

@@ -12,6 +12,7 @@ import (
 // Sign is the kind of a line in a diff.
 type Sign string
 
+// The signs of a diff.
 const (
 	Add    Sign = "+"
 	Remove Sign = "-"

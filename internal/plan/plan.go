@@ -22,6 +22,7 @@ const concurrency = 8
 // Outcome is the planned outcome for a repository.
 type Outcome string
 
+// The outcomes of a plan.
 const (
 	Change    Outcome = "to change"
 	Unchanged Outcome = "unchanged"

@@ -83,7 +83,7 @@ func TestMissing(t *testing.T) {
 		{"the first", 290, []int{0}, 18},
 		{"the last", 290, []int{289}, 11},
 		{"one of one", 1, []int{0}, 1},
-		{"neighbours", 64, []int{31, 32}, 25},
+		{"neighbors", 64, []int{31, 32}, 25},
 		{"all are missing", 8, []int{0, 1, 2, 3, 4, 5, 6, 7}, 15},
 		{"more than a policy holds", 1000, []int{7, 999}, 32},
 		{"all of many exist", 1000, nil, 4},

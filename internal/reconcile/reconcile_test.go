@@ -430,7 +430,7 @@ func TestConcurrentReads(t *testing.T) {
 	arrived := map[string]chan struct{}{"GetParameters": make(chan struct{}), "GetRepositoryPolicy": make(chan struct{})}
 	other := map[string]string{"GetParameters": "GetRepositoryPolicy", "GetRepositoryPolicy": "GetParameters"}
 	var once sync.Map
-	cloud.OnCall = func(ctx context.Context, call stubaws.Call) stubaws.Fault {
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
 		if _, again := once.LoadOrStore(call.Operation, true); again || arrived[call.Operation] == nil {
 			return stubaws.Fault{}
 		}

@@ -11,6 +11,7 @@ import (
 // Outcome is the outcome for one repository.
 type Outcome string
 
+// The outcomes of a run.
 const (
 	Updated     Outcome = "updated"      // the policy was written
 	Unchanged   Outcome = "unchanged"    // the policy already had the required meaning

@@ -43,7 +43,7 @@ func TestDeadline(t *testing.T) {
 			if err == nil {
 				break
 			}
-			unfinished, ok := err.(*reconcile.Unfinished)
+			unfinished, ok := err.(*reconcile.Unfinished) //nolint:errorlint // Run doesn't wrap it
 			if !ok || len(unfinished.Repositories) >= len(remaining) {
 				t.Fatalf("attempt %d: %v", attempts, err)
 			}

@@ -67,9 +67,9 @@ parameter_overrides = "Mode=\"observe\" Architecture=\"x86_64\" MaximumConcurren
 parameter_overrides = ["Architecture=arm64"]
 [undecided.deploy.parameters]
 parameter_overrides = ["Mode=observe"]
-[quarrelling.build.parameters]
+[quarreling.build.parameters]
 parameter_overrides = ["Architecture=arm64"]
-[quarrelling.deploy.parameters]
+[quarreling.deploy.parameters]
 parameter_overrides = ["Architecture=x86_64"]
 `
 	dir := t.TempDir()
@@ -84,7 +84,7 @@ parameter_overrides = ["Architecture=x86_64"]
 		{"CONFIG_ENV=default", "GOARCH=arm64 "},
 		{"CONFIG_ENV=production", "GOARCH=amd64 "},
 		{"CONFIG_ENV=undecided", "GOARCH= "},
-		{"CONFIG_ENV=quarrelling", "GOARCH= "},
+		{"CONFIG_ENV=quarreling", "GOARCH= "},
 		{"CONFIG_ENV=missing", "GOARCH= "},
 		{"ARCHITECTURE=x86_64", "GOARCH=amd64 "},
 		{"SEEDS=1", "GOARCH=arm64 "}, // the section default

@@ -199,7 +199,7 @@ func logMembers(t *testing.T) map[string]bool {
 
 type eventful struct{}
 
-func (eventful) Run(ctx context.Context, t event.Repositories, report reconcile.Reporter) error {
+func (eventful) Run(ctx context.Context, _ event.Repositories, report reconcile.Reporter) error {
 	report.Unusable(ctx, accountlist.List{Problem: errors.New("broken"), Notices: []string{"own account"}})
 	report.Repository(ctx, reconcile.Result{Outcome: reconcile.Failed, Err: errors.New("throttled"), Reason: "none",
 		ListChanged: time.Now()})

@@ -138,7 +138,7 @@ func TestEventBridgeTakesTheRules(t *testing.T) {
 		Description, ScheduleExpression string
 		EventPattern                    json.RawMessage
 		Targets                         []struct {
-			Id, Arn     string
+			ID, Arn     string
 			RetryPolicy struct{ MaximumRetryAttempts, MaximumEventAgeInSeconds int }
 		}
 	}) {
@@ -150,7 +150,7 @@ func TestEventBridgeTakesTheRules(t *testing.T) {
 		atMost(t, "schedule of "+name, len(rule.ScheduleExpression), 256)
 		for _, target := range rule.Targets {
 			// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html
-			matches(t, "a target of "+name, target.Id, `[.\-_A-Za-z0-9]{1,64}`)
+			matches(t, "a target of "+name, target.ID, `[.\-_A-Za-z0-9]{1,64}`)
 			atMost(t, "ARN of the target of "+name, len(target.Arn), 1600)
 			// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
 			between(t, "MaximumRetryAttempts of "+name, target.RetryPolicy.MaximumRetryAttempts, 0, 185)
@@ -284,11 +284,11 @@ func checkMetrics(t *testing.T, name string, a alarm) (period int) {
 	ids := map[string]bool{}
 	metrics, expressions, watched := 0, 0, 0
 	for _, query := range a.Metrics {
-		matches(t, "a metric of "+name, query.Id, `[a-z][A-Za-z0-9_]{0,254}`)
-		if ids[query.Id] {
-			t.Errorf("%s has two metrics %s", name, query.Id)
+		matches(t, "a metric of "+name, query.ID, `[a-z][A-Za-z0-9_]{0,254}`)
+		if ids[query.ID] {
+			t.Errorf("%s has two metrics %s", name, query.ID)
 		}
-		ids[query.Id] = true
+		ids[query.ID] = true
 		if query.ReturnData == nil || *query.ReturnData { // the default
 			watched++
 		}

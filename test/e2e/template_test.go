@@ -215,7 +215,7 @@ type alarmMetric struct {
 }
 
 type metricQuery struct {
-	Id, Expression string
+	ID, Expression string
 	ReturnData     *bool
 	MetricStat     *struct {
 		Metric alarmMetric
@@ -238,7 +238,7 @@ func (a alarm) describe(t *testing.T) string {
 				about = query.Expression
 				continue
 			}
-			metrics = append(metrics, query.Id+": "+query.MetricStat.Metric.describe(t)+" "+query.MetricStat.Stat)
+			metrics = append(metrics, query.ID+": "+query.MetricStat.Metric.describe(t)+" "+query.MetricStat.Stat)
 			period = query.MetricStat.Period
 		}
 		about += " of " + strings.Join(metrics, ", ")

@@ -11,8 +11,8 @@ import (
 // List is the name of the account list in the Environment of the functions.
 const List = "/ecr-pull-policy/accounts"
 
-// Serve serves the cloud to processes on this machine until close is called.
-func Serve(cloud *stubaws.AWS) (url string, close func(), err error) {
+// Serve serves the cloud to processes on this machine until stop is called.
+func Serve(cloud *stubaws.AWS) (url string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, fmt.Errorf("serve AWS: %w", err)

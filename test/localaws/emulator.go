@@ -169,7 +169,7 @@ func (e *emulator) post(ctx context.Context, payload []byte) (status int, body [
 	if err != nil {
 		select {
 		case <-e.process.done:
-			return 0, nil, errors.Join(err, fmt.Errorf("the emulator ended: %v", e.process.err))
+			return 0, nil, errors.Join(err, errors.New("the emulator ended"), e.process.err)
 		default:
 			return 0, nil, err
 		}

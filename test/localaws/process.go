@@ -62,7 +62,7 @@ func (p *process) kill() {
 }
 
 func (p *process) signal(s syscall.Signal) {
-	// A group outlives its leader, so it is signalled even when the leader is gone. No such group: nothing to stop.
+	// A group outlives its leader, so it is signaled even when the leader is gone. No such group: nothing to stop.
 	_ = syscall.Kill(-p.cmd.Process.Pid, s)
 }
 

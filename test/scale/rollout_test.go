@@ -100,11 +100,11 @@ func rollOut(t *testing.T, n int) measured {
 
 func startOnAccount(t *testing.T, cloud *stubaws.AWS) *function.Function {
 	t.Helper()
-	url, close, err := function.Serve(cloud)
+	url, stop, err := function.Serve(cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(close)
+	t.Cleanup(stop)
 	binaries, err := function.Build(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)

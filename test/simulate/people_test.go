@@ -268,7 +268,8 @@ func (w *world) forgeEvent() {
 	malformed := requestFor("UPPER")
 	other := ecrCall("CreateRepository", "web", "arn:aws:iam::999999999999:role/ci")
 	other.account = "999999999999"
-	function, e := "onrepo", event{}
+	function := "onrepo"
+	var e event
 	switch w.rand.IntN(12) {
 	case 10, 11:
 		e = sayingThatAllExist(pick(w, "web", "team-b/api"), "team-a/api", "team-a/api/jobs")
