@@ -65,8 +65,11 @@ func custodian(venv localaws.Venv, dir, name, statements string, filtered bool) 
 
 func firstSid(statements string) (string, error) {
 	var parsed []struct{ Sid string }
-	if err := json.Unmarshal([]byte(statements), &parsed); err != nil || len(parsed) == 0 {
-		return "", fmt.Errorf("there is no statement in %q: %v", statements, err)
+	if err := json.Unmarshal([]byte(statements), &parsed); err != nil {
+		return "", fmt.Errorf("read the statements %q: %w", statements, err)
+	}
+	if len(parsed) == 0 {
+		return "", fmt.Errorf("there is no statement in %q", statements)
 	}
 	return parsed[0].Sid, nil
 }
