@@ -68,7 +68,7 @@ func TestText(t *testing.T) {
 		"an answer":      {fmt.Errorf("get policy: %w", get(server.URL, "a/denied")), "get policy: AccessDeniedException: not for you", false},
 		"no JSON":        {get(server.URL, "a/ill"), "unexpected response from ECR at " + server.URL + ": 500 Internal Server Error", false},
 		"no body":        {get(server.URL, "a/empty"), "unexpected response from ECR at " + server.URL + ": 502 Bad Gateway", false},
-		"another's page": {get(server.URL, "a/portal"), "unexpected response from ECR at " + server.URL + ": invalid character '<' looking for beginning of value", false},
+		"another's page": {get(server.URL, "a/portal"), "unexpected response from ECR at " + server.URL + ": unexpected token at offset 0", false},
 		"no URL":         {get("nonsense", "a/api"), "the endpoint of ECR isn't a URL; check AWS_ENDPOINT_URL", true},
 		"closed port": {fmt.Errorf("%w: see above", get(gone.URL, "a/api")),
 			"no response from ECR at " + gone.URL + ": dial tcp " + host + ": connect: connection refused: see above", true},

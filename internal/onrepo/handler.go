@@ -81,13 +81,14 @@ func (h *Handler) message(ctx context.Context, message event.Message, report *re
 	if !ok || len(unfinished.Repositories) == unfinished.Of {
 		return err
 	}
-	if others := err != error(unfinished); others && message.Receives > 1 {
+	onlyUnfinished := err == error(unfinished) //nolint:errorlint // errors.Is would also find it among other failures
+	if !onlyUnfinished && message.Receives > 1 {
 		return err // they were requested at the first receive; at each receive, the requests would multiply
 	}
 	if requestErr := h.requestAgain(ctx, t, unfinished); requestErr != nil {
 		return errors.Join(err, requestErr)
 	}
-	if err == error(unfinished) { //nolint:errorlint // errors.Is would also find it among the errors of other repositories
+	if onlyUnfinished {
 		return nil
 	}
 	return err // other repositories failed
