@@ -434,7 +434,7 @@ func (s statement) covers(who string, other statement) bool {
 	test, value := testFor(who)
 	for name, values := range s.conditions {
 		others := other.conditions[name]
-		if name == test {
+		if name == test && len(other.named) == 0 {
 			others = texts{value}
 		}
 		if len(others) == 0 || slices.ContainsFunc(others, func(v string) bool { return !slices.Contains(values, v) }) {
