@@ -271,20 +271,24 @@ func (w *world) checkEnded(run *invocation) {
 		if !ok || !r.inScope() || run.failed[r] {
 			continue
 		}
-		wrong := ""
-		for _, m := range w.moments[knows.since:] {
-			wrong = w.unlike(knows.document, r, m)
-			if wrong == "" && run.wrote[r] != nil { // what it has read since can be stale
-				wrong = w.unlike(*run.wrote[r], r, m)
-			}
-			if wrong == "" {
-				break
-			}
+		known := []document{knows.document}
+		if run.wrote[r] != nil { // what it has read since can be stale
+			known = append(known, *run.wrote[r])
 		}
-		if wrong != "" {
-			w.breaks(5, "%s ended well, and %s %s", run, name, wrong)
+		for depth, list := range pathOf(name) {
+			if !w.wasRight(known, depth, list, knows.since) {
+				w.breaks(5, "%s ended well, and %s has %s, which %s doesn't want", run, name, known, list)
+			}
 		}
 	}
+}
+
+// wasRight reports whether a list wanted its part of policies as it is at some moment. The lists aren't read all at once:
+// each may have been read at another moment.
+func (w *world) wasRight(policies []document, depth int, list string, since int) bool {
+	return slices.ContainsFunc(w.moments[since:], func(m moment) bool {
+		return m[list] == nil || !slices.ContainsFunc(policies, func(d document) bool { return !m[list].has(d.at(depth), w.standard.Style) })
+	})
 }
 
 // checkConverged checks that every repository has the policy of the newest valid lists. One whose unmanaged statements
