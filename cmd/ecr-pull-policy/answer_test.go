@@ -149,12 +149,17 @@ func TestSilenceInBetween(t *testing.T) {
 		{[]string{"audit"}, "GetRepositoryPolicy", nil},
 		{[]string{"apply", "--yes"}, "GetRepositoryPolicy", []string{"applied: ", "repositories remaining; run apply again to continue"}},
 		{[]string{"apply", "--yes"}, "SetRepositoryPolicy", []string{"applied: 100 updated, 1 out of scope\n", "700 repositories remaining; run apply again to continue"}},
+		{[]string{"apply", "--yes"}, "SetRepositoryPolicy and all later calls", []string{"applied: 100 updated, 1 out of scope\n", "700 repositories remaining; run apply again to continue"}},
 	} {
 		t.Run(c.args[0]+" "+c.operation, func(t *testing.T) {
 			cloud := newRegistry(t)
 			var calls atomic.Int64
+			operation, andLater := strings.CutSuffix(c.operation, " and all later calls")
 			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
-				return stubaws.Fault{Lost: call.Operation == c.operation && calls.Add(1) > successful}
+				if call.Operation == operation {
+					return stubaws.Fault{Lost: calls.Add(1) > successful}
+				}
+				return stubaws.Fault{Lost: andLater && calls.Load() > successful}
 			}
 			status, out := call(t.Context(), append(c.args, "--stack", "checking")...)
 			if status != exitFailed {

@@ -155,10 +155,10 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 		remaining = len(unfinished.Repositories)
 	}
 	switch cause := context.Cause(ctx); {
-	case uninterrupted.err != nil:
-		return uninterrupted.err
 	case awsclient.Unanswered(cause):
 		return fmt.Errorf("%w; %s remaining; run apply again to continue", cause, repositories(remaining))
+	case uninterrupted.err != nil:
+		return uninterrupted.err
 	case remaining > 0:
 		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s remaining (%s); run apply again to continue\n",
 			repositories(remaining), some(unfinished.Repositories))
