@@ -105,7 +105,7 @@ func readAWS(value string) (kind ConsumerKind, id, account string) {
 	switch {
 	case IsAccountID(value):
 		return Account, value, value
-	case isUniqueID(value):
+	case IsUniqueID(value):
 		return DeletedPrincipal, value, ""
 	case account != "" && strings.HasSuffix(value, ":root"):
 		return Account, account, account
@@ -131,10 +131,12 @@ func IsAccountID(s string) bool {
 	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }
 
-// isUniqueID reports whether s is the unique ID of a role or user. When a role or user is deleted, IAM replaces its ARN
-// in policies with this ID: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-func isUniqueID(s string) bool {
-	return (strings.HasPrefix(s, "AROA") || strings.HasPrefix(s, "AIDA")) && len(s) >= 16 &&
+// IsUniqueID reports whether s is the unique ID of a role or user, which has 16 to 128 characters. When a role or user is
+// deleted, IAM replaces its ARN in stored policies with this ID:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html,
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+func IsUniqueID(s string) bool {
+	return (strings.HasPrefix(s, "AROA") || strings.HasPrefix(s, "AIDA")) && 16 <= len(s) && len(s) <= 128 &&
 		strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
 }
 

@@ -2,9 +2,8 @@
 // and resources a statement covers, and which consumers it applies to.
 //
 // It reads leniently: one value or a list, any case of element names, condition operators and condition keys, and
-// numbers and booleans instead of strings. The documents that this application writes are read strictly, by pkg/policy.
-// That package can be imported by other modules, so it doesn't import this one. It has its own pattern matching and its
-// own checks of account IDs and unique IDs, which would otherwise have to be part of its API.
+// numbers and booleans instead of strings. The documents that this application writes are read strictly, by pkg/policy,
+// which uses this package to match patterns and to recognize account IDs and unique IDs.
 package iampolicy
 
 import (

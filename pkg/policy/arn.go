@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // readARN reads an entry that starts with arn:. Only account roots, roles, and
@@ -27,7 +29,7 @@ func readARN(entry, partition string) (consumer, error) {
 		return consumer{}, fmt.Errorf("invalid service %s in the ARN; only IAM roles and users can be listed by ARN", quote(service))
 	case region != "":
 		return consumer{}, fmt.Errorf("invalid Region %s in the ARN; ARNs of IAM have no Region", quote(region))
-	case !isAccountID(account):
+	case !iampolicy.IsAccountID(account):
 		return consumer{}, fmt.Errorf("invalid account ID %s in the ARN; expected 12 digits", quote(account))
 	case service == "sts":
 		return consumer{}, sessionError(partition, account, resource)

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // encode returns a statement with its JSON. Lists are arrays, whatever their
@@ -109,7 +111,7 @@ func decodePrincipals(value json.RawMessage, partition string) ([]principal, boo
 		}
 		if m.name == awsPrincipal {
 			for i, v := range values {
-				if isAccountID(v) {
+				if iampolicy.IsAccountID(v) {
 					values[i] = rootARN(partition, v)
 				}
 			}

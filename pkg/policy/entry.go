@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // consumer is what one valid entry of an account list names.
@@ -40,7 +42,7 @@ func readEntry(entry, partition string) (consumer, error) {
 		return consumer{}, errors.New("all AWS accounts can't be listed; list accounts or an organization")
 	case consistsOf(entry, isDigit):
 		return readAccountID(entry)
-	case isAccountID(strings.ReplaceAll(entry, "-", "")):
+	case iampolicy.IsAccountID(strings.ReplaceAll(entry, "-", "")):
 		return consumer{}, fmt.Errorf("invalid account ID; remove the hyphens: %s", strings.ReplaceAll(entry, "-", ""))
 	case strings.HasPrefix(entry, "arn:"):
 		return readARN(entry, partition)
@@ -78,12 +80,8 @@ func unknownEntry(entry string) error {
 		"an organization ID (o-…), the path of an organizational unit (o-…/r-…/ou-…/*), or none")
 }
 
-func isAccountID(s string) bool {
-	return len(s) == 12 && consistsOf(s, isDigit)
-}
-
 func readAccountID(entry string) (consumer, error) {
-	if !isAccountID(entry) {
+	if !iampolicy.IsAccountID(entry) {
 		return consumer{}, fmt.Errorf("invalid account ID; expected 12 digits, found %d", len(entry))
 	}
 	return consumer{anAccount, entry}, nil

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // The statements of a list that can't be used are kept. They may have been
@@ -88,7 +90,7 @@ func denies(raw json.RawMessage) bool {
 func (s statement) withoutDeleted() (statement, bool) {
 	var principals []principal
 	for _, p := range s.principals {
-		p.values = slices.DeleteFunc(slices.Clone(p.values), isUniqueID)
+		p.values = slices.DeleteFunc(slices.Clone(p.values), iampolicy.IsUniqueID)
 		if len(p.values) > 0 {
 			principals = append(principals, p)
 		}
@@ -111,32 +113,9 @@ func allowedAmong(k kind, patterns []string) []string {
 	}
 	return slices.DeleteFunc(sortedUnique(allowed), func(action string) bool {
 		return !slices.ContainsFunc(patterns, func(pattern string) bool {
-			return matches(strings.ToLower(pattern), strings.ToLower(action))
+			return iampolicy.Match(strings.ToLower(pattern), strings.ToLower(action))
 		})
 	})
-}
-
-// matches reports whether a pattern matches a text, where * matches any number
-// of characters and ? matches one. It backtracks to the last * only, so that
-// the time is bounded by the product of the lengths.
-func matches(pattern, text string) bool {
-	p, t, star, from := 0, 0, -1, 0
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, t
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
-			p++
-			t++
-		case star >= 0:
-			from++
-			p, t = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }
 
 // named returns the consumer that a principal in a statement of a kind is. It
@@ -165,7 +144,7 @@ func (r Registry) tested(k kind, value string) (consumer, bool) {
 func (r Registry) accountOfFunctions(pattern string) (string, bool) {
 	rest, hasPrefix := strings.CutPrefix(pattern, r.functionPrefix())
 	account, hasSuffix := strings.CutSuffix(rest, functionSuffix)
-	return account, hasPrefix && hasSuffix && isAccountID(account)
+	return account, hasPrefix && hasSuffix && iampolicy.IsAccountID(account)
 }
 
 // consumers returns the consumers of a statement of a kind.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // Registry identifies an ECR private registry. An AWS account has one registry
@@ -25,7 +27,7 @@ func (r Registry) validate() error {
 	if r.Region == "" || !consistsOf(r.Region, isLowerOrDigitOrHyphen) {
 		problems = append(problems, fmt.Errorf("invalid Region %s; expected a name such as eu-west-1", quote(r.Region)))
 	}
-	if !isAccountID(r.AccountID) {
+	if !iampolicy.IsAccountID(r.AccountID) {
 		problems = append(problems, fmt.Errorf("invalid account ID %s of the registry; expected 12 digits", quote(r.AccountID)))
 	}
 	return errors.Join(problems...)

@@ -3,7 +3,8 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // UnmanagedPrincipals describes the unmanaged statements that name AWS
@@ -22,7 +23,7 @@ func (d Document) UnmanagedPrincipals() []string {
 		}
 		description := fmt.Sprintf("unmanaged statement %d (Sid %s)", i+1, quote(sid))
 		naming = append(naming, description)
-		if at := slices.IndexFunc(principals, isUniqueID); at >= 0 {
+		if at := slices.IndexFunc(principals, iampolicy.IsUniqueID); at >= 0 {
 			deleted = append(deleted, description+" names "+principals[at]+", the ID of a deleted role or user")
 		}
 	}
@@ -56,14 +57,4 @@ func principalsOf(raw []byte) (sid string, principals []string) {
 		}
 	}
 	return sid, slices.DeleteFunc(principals, func(p string) bool { return p == "*" })
-}
-
-// isUniqueID reports whether s is the unique ID of a role or user. In stored
-// policies, IAM replaces the ARN of a role or user that is deleted with its
-// unique ID, which has 16 to 128 characters:
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html,
-// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
-func isUniqueID(s string) bool {
-	return (strings.HasPrefix(s, "AROA") || strings.HasPrefix(s, "AIDA")) &&
-		16 <= len(s) && len(s) <= 128 && consistsOf(s, isUpperOrDigit)
 }
