@@ -1,5 +1,5 @@
-// Command bench measures the product side by side with others, and prints Markdown tables. Every figure is from the
-// run that prints it.
+// Command bench measures ecr-pull-policy, compares it with other tools, and prints Markdown tables. It prints only
+// figures that it measured in the same run.
 package main
 
 import (

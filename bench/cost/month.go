@@ -1,4 +1,4 @@
-// Package cost works out what a registry costs in a month, from the calls that package calls counts and AWS's prices.
+// Package cost calculates the monthly cost of a registry from the counts of package calls and AWS's prices.
 package cost
 
 import (

@@ -1,4 +1,4 @@
-// Package micro runs the benchmarks of pkg/policy, and has benchstat make a table of them.
+// Package micro runs the benchmarks of pkg/policy and formats the results with benchstat.
 package micro
 
 import (

@@ -1,6 +1,6 @@
-// Package rollout measures how long a changed list takes to reach every repository, and what that is beside the bound that
-// AWS sets by throttling. The real functions run against a stub of AWS, as many instances side by side as the stack's
-// parameter MaximumConcurrency allows.
+// Package rollout measures how long a changed list takes to reach every repository, and compares the time with the minimum
+// that AWS's throttling allows. The real functions run against a stub of AWS, with as many concurrent instances as the
+// stack's parameter MaximumConcurrency allows.
 package rollout
 
 import (

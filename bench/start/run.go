@@ -1,5 +1,5 @@
-// Package start measures how fast the function onrepo is there: the real binary under AWS's Lambda Runtime Interface
-// Emulator against moto, beside a Go function that does nothing and the same job in Python as one finds it in blogs.
+// Package start measures how fast the function onrepo starts: the real binary in AWS's Lambda Runtime Interface Emulator
+// with moto, compared with a Go function that does nothing and with a typical Python implementation.
 package start
 
 import (

@@ -22,7 +22,7 @@ func newApply(f *flags) *cobra.Command {
 	var all, yes bool
 	command := &cobra.Command{
 		Use:   "apply",
-		Short: "Apply the changes that plan shows",
+		Short: "Write the policies that plan shows",
 		Long: `Show the plan, ask for confirmation, and write the policies. With --yes, apply doesn't
 ask: it writes the policies and then shows the changes.
 
@@ -31,7 +31,7 @@ If the Mode of the stack is observe, apply writes nothing unless you pass --mode
 Required permissions: the permissions of plan, ecr:SetRepositoryPolicy, and
 ecr:DeleteRepositoryPolicy.
 
-To stop after the repositories in progress, press Ctrl-C. To stop immediately, press it
+To finish the repositories in progress and stop, press Ctrl-C. To stop immediately, press it
 again. To continue, run apply again.
 
 Exit status:

@@ -26,7 +26,7 @@ func newDoctor(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation and suggest fixes",
-		Long: `Check the stack with its rules and queues, the CloudTrail trail, the account lists, and
+		Long: `Check the stack, its rules and queues, the CloudTrail trail, the account lists, and
 the registry policy, and suggest fixes for problems. doctor writes nothing. If a check
 isn't possible, it shows a warning.
 

@@ -29,11 +29,11 @@ func newFlags(timeout time.Duration) *flags {
 	p := &f.parameters
 	f.all.StringVar(&p.AccountListName, "list-name", p.AccountListName, "SSM parameter that contains the account list")
 	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "grant style: principal (lists accounts, roles and users as principals) or condition (shorter)")
-	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "on to let Lambda functions in the listed accounts use the images, or off")
+	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "whether Lambda functions in the listed accounts can use the images: on or off")
 	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "additional actions to grant, for example ecr:DescribeImages")
 	f.all.StringSliceVar(&p.Include, "include", p.Include, "name patterns of the repositories in scope")
 	f.all.StringSliceVar(&p.Exclude, "exclude", p.Exclude, "name patterns of repositories to exclude from the scope")
-	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce to write policies, or observe to write nothing")
+	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce (writes policies) or observe (writes nothing)")
 	return f
 }
 

@@ -1,8 +1,8 @@
 // Package event decodes the events that start the functions, alone or in SQS messages, into small typed values, and
 // publishes requests to reconcile repositories.
 //
-// An event is a hint: it contains names of repositories and lists, and nothing that is written to a policy. The package
-// checks the names, so that they can be passed to AWS.
+// The functions don't trust events. An event contains names of repositories and lists, and nothing that is written to a
+// policy. The package checks the names, so that they can be passed to AWS.
 package event
 
 import (

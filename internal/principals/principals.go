@@ -1,5 +1,5 @@
 // Package principals finds accounts, roles and users that don't exist. ECR rejects a policy that names one of them
-// without returning which one. To find them, the package writes policies to a repository that is only for this purpose.
+// without reporting which one. To find them, the package writes policies to a repository that has no other purpose.
 // The repository is empty, so a grant on it lets no one pull an image.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html

@@ -3,8 +3,8 @@
 // builds statements, merges them into the policy that a repository has, and
 // reports whether the meaning of the policy changes.
 //
-// The package makes no calls and has no state, no clock, and no dependencies
-// outside the standard library. All its functions can be called concurrently.
+// The package makes no calls and has no state, no clock, and no third-party
+// dependencies. All its functions can be called concurrently.
 // The normal flow is that of the package example:
 //
 //  1. [ParseList] parses an account list. After an error, change nothing.
@@ -17,13 +17,14 @@
 // A statement is managed if its Sid starts with [SidPrefix]. All other
 // statements are unmanaged. The package guarantees the following:
 //
-//   - Unmanaged statements don't change: their JSON stays byte for byte, but
+//   - Unmanaged statements don't change: their JSON stays byte for byte, except
 //     for insignificant white space.
 //   - Managed statements grant only pull actions and the ExtraActions of the
 //     [Standard], only to consumers of the lists.
-//   - A list that can't be used changes no grants. Only a list that is none
-//     revokes all of them.
-//   - A document that already has the meaning of the standard isn't changed.
+//   - A list that can't be used changes no grants. Only the list none revokes
+//     all of them.
+//   - A document that already grants what the standard policy grants isn't
+//     changed.
 //   - A changed document has at most [MaxDocumentCharacters] characters.
 //
 // The APIs are described at

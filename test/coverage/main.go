@@ -1,5 +1,5 @@
-// Command coverage prints the statement coverage of every package in a profile, and fails if that of a named
-// package is below its bound:
+// Command coverage prints the statement coverage of every package in a profile, and fails if the coverage of a
+// package is below the minimum given for it:
 //
 //	coverage coverage.out pkg/policy=95
 package main

@@ -1,5 +1,5 @@
 // Command demo runs ecr-pull-policy with simulated AWS services, and shows how repositories get, keep and lose the
-// standard pull policy.
+// standard policy.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Package scale_test rolls lists out over as many repositories as ECR allows in a Region.
+// Package scale_test runs rollouts for as many repositories as ECR allows in a Region.
 package scale_test
 
 import (

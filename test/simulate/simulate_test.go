@@ -1,16 +1,16 @@
 // Package simulate decides whether the rules of the design hold. It runs the functions' real code, with real SDK
 // clients, against a simulated ECR, SSM, EventBridge, SQS and Lambda, and chooses at every call to AWS which
 // invocation goes on: any interleaving can happen. Meanwhile people edit lists, create and delete repositories, write
-// policies of their own and forge managed statements, accounts and roles disappear and come back, events and calls go
-// wrong in all the ways that AWS documents, reads are stale, code panics, and invocations die.
+// policies of their own and forge managed statements, accounts and roles disappear and come back, events and calls
+// fail in all the ways that AWS documents, reads are stale, code panics, and invocations die.
 //
-// One seed is one such history, and always the same: only the scheduler chooses, with a generator that the seed
-// starts, and time is that of a testing/synctest bubble. A seed that fails is replayed by
+// A seed always produces the same history: the scheduler makes all choices with a generator that the seed initializes,
+// and the clock is that of a testing/synctest bubble. To replay a seed that fails:
 //
 //	go test ./test/simulate -run TestSimulate -seed 4711 -v
 //
-// Where to read on: world_test.go is a history from its beginning to its end, scheduler_test.go chooses its next
-// step, rules_test.go says what every write and the end must be like, sabotage_test.go proves that it can fail.
+// world_test.go runs a history, scheduler_test.go chooses the next step, rules_test.go defines what must hold after every
+// write and at the end, and sabotage_test.go checks that the simulation detects defects.
 package simulate
 
 import (

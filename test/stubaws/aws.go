@@ -1,7 +1,6 @@
-// Package stubaws is a stand-in for ECR, SSM and EventBridge where no local server will do: it pages, throttles,
+// Package stubaws is a stand-in for ECR, SSM and EventBridge where no local server is suitable: it pages, throttles,
 // checks that principals exist, enforces AWS's limits, fails in any way a test asks for, and holds 100,000
-// repositories. It speaks AWS's JSON protocol, so that the real SDK clients are what talks to it, in memory or
-// over HTTP.
+// repositories. It uses AWS's JSON protocol, so that tests use the real SDK clients, in memory or over HTTP.
 package stubaws
 
 import (

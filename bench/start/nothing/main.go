@@ -1,4 +1,4 @@
-// Command nothing is a Lambda function that does nothing: the least that a Go function takes.
+// Command nothing is a Lambda function that does nothing: the baseline for the start of a Go function.
 package main
 
 import "github.com/aws/aws-lambda-go/lambda"

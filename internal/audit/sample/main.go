@@ -1,4 +1,4 @@
-// Sample writes the HTML report of a sample registry with every kind of finding:
+// Command sample writes the HTML report of a sample registry with every kind of finding:
 //
 //	go run ./internal/audit/sample > report.html
 //	go run ./internal/audit/sample -repositories 1000 -accounts 50 > large.html

@@ -1,5 +1,5 @@
 // Command faulty is a Lambda function that fails as its payload specifies: anywhere in it, "faulty": "error", "panic",
-// "exit" or "sleep" makes it do so. Of a batch it reports the messages that have "faulty": "item".
+// "exit" or "sleep" makes it do so. It reports the messages of a batch that have "faulty": "item".
 package main
 
 import (
