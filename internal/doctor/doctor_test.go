@@ -305,6 +305,15 @@ func TestFindings(t *testing.T) {
 		"one repository": {func(p *installation) {
 			p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/a"`, "")
 		}, "ok registry policy"},
+		"one-character names only": {func(p *installation) {
+			p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/?"`, "")
+		}, "ok registry policy: the registry policy allows no consumer in the lists to pull"},
+		"all but one-character names": {func(p *installation) {
+			p.registry = strings.Replace(allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/?"`, ""), "Resource", "NotResource", 1)
+		}, "warning registry policy: the registry policy allows 111111111111"},
+		"names of two and more characters": {func(p *installation) {
+			p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/??*"`, "")
+		}, "warning registry policy: the registry policy allows 111111111111"},
 		"deny": {func(p *installation) { p.registry = strings.Replace(allow(`"*"`, `"*"`, all, ""), "Allow", "Deny", 1) }, "ok registry policy"},
 		"account by its ID": {func(p *installation) { p.registry = allow(`{"AWS":["111111111111"]}`, `"ecr:BatchGetImage"`, all, "") },
 			"warning registry policy: the registry policy allows 111111111111 to pull"},

@@ -70,8 +70,10 @@ func (d *Doctor) pullers(document string) ([]iampolicy.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A pattern that covers all repositories matches this text. So does a NotResource element that excludes only some.
-	allRepositories := "arn:" + d.Registry.Partition + ":ecr:" + d.Registry.Region + ":" + d.Registry.AccountID + ":repository/*"
+	// A pattern that covers all repositories matches this text, which is as long as the longest name, so that ? alone
+	// doesn't match it. A NotResource element that excludes only some repositories covers it, too.
+	const longestName = 256
+	allRepositories := "arn:" + d.Registry.Partition + ":ecr:" + d.Registry.Region + ":" + d.Registry.AccountID + ":repository/" + strings.Repeat("*", longestName)
 	var pullers []iampolicy.Consumer
 	for _, s := range statements {
 		switch {
