@@ -8,9 +8,21 @@ import (
 // CoversAction reports whether the Action or NotAction element of the statement covers an action. As in IAM, case is
 // ignored.
 func (s Statement) CoversAction(action string) bool {
-	return slices.ContainsFunc(s.Actions, func(pattern string) bool {
-		return Match(strings.ToLower(pattern), strings.ToLower(action))
-	}) != s.NotAction
+	return slices.ContainsFunc(s.Actions, func(pattern string) bool { return MatchAction(pattern, action) }) != s.NotAction
+}
+
+// MatchAction reports whether a pattern matches the name of an action, regardless of the case of ASCII letters.
+// strings.ToLower alone would make a k of the Kelvin sign.
+func MatchAction(pattern, action string) bool { return Match(lowerASCII(pattern), lowerASCII(action)) }
+
+func lowerASCII(s string) string {
+	lower := []byte(s)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	return string(lower)
 }
 
 // CoversResource reports whether the Resource or NotResource element of the statement covers a resource. A statement

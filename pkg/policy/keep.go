@@ -112,9 +112,7 @@ func allowedAmong(k kind, patterns []string) []string {
 		allowed = lambdaActions()
 	}
 	return slices.DeleteFunc(sortedUnique(allowed), func(action string) bool {
-		return !slices.ContainsFunc(patterns, func(pattern string) bool {
-			return iampolicy.Match(strings.ToLower(pattern), strings.ToLower(action))
-		})
+		return !slices.ContainsFunc(patterns, func(pattern string) bool { return iampolicy.MatchAction(pattern, action) })
 	})
 }
 
