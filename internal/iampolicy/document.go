@@ -77,6 +77,9 @@ func Read(text string) ([]Statement, error) {
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		return nil, err
 	}
+	if err := checkNames([]byte(text), 1); err != nil {
+		return nil, err
+	}
 	elements := []json.RawMessage{document.Statement}
 	if !bytes.HasPrefix(document.Statement, []byte("{")) {
 		if err := json.Unmarshal(document.Statement, &elements); err != nil {
@@ -114,6 +117,10 @@ func readStatement(element json.RawMessage) Statement {
 		return s
 	}
 	s.Sid = written.Sid
+	const levels = 3 // Statement, Condition, and operators
+	if s.Err = checkNames(element, levels); s.Err != nil {
+		return s
+	}
 	switch {
 	case strings.EqualFold(written.Effect, string(Allow)):
 		s.Effect = Allow
