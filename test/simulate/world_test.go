@@ -121,9 +121,9 @@ func newWorld(seed int, how sabotage) *world {
 	return w
 }
 
-// live lets the history happen: a time of turmoil, then rest and two ticks of the schedule. If no event got lost, every
-// repository that isn't owed something has to be in order before the first tick already; otherwise some invocations of
-// the turmoil may still be under way when it comes.
+// live lets the history happen: a time of turmoil, then rest and two or three ticks of the schedule. If no event got
+// lost, every repository that isn't owed something has to be in order before the first tick already; otherwise some
+// invocations of the turmoil may still be under way when it comes.
 func (w *world) live() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -143,9 +143,18 @@ func (w *world) live() {
 			w.checkConverged(false)
 		}
 	}
+	const rejections = "policies rejected that name principals"
+	rejected := w.counted[rejections]
 	w.tick()
 	w.rest()
 	w.checkConverged(true)
+	if w.counted[rejections] > rejected {
+		// A statement that is kept for a list that can't be used named a principal that doesn't exist. The whole policy
+		// uses conditions now. The next tick brings back the names of the other lists.
+		w.tick()
+		w.rest()
+		w.checkConverged(true)
+	}
 	before := w.writes
 	w.tick()
 	w.rest()
