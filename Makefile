@@ -34,7 +34,7 @@ local-aws: tools ## run simulated AWS services with sample data, for sam local i
 unit: ## run the tests that need only Go
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/)" >&2; exit 1; }
 	go test -skip '^TestCommands$$' ./cmd/... ./internal/... ./pkg/... ./test/stubaws
-	go test ./test/simulate -seeds 300
+	go test ./test/simulate -seeds 150
 
 test: tools ## run all tests, and print the coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
