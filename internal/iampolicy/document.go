@@ -3,7 +3,7 @@
 //
 // It reads leniently: one value or a list, any case of element names, condition operators and condition keys, and
 // numbers and booleans instead of strings. The documents that this application writes are read strictly, by pkg/policy,
-// which uses this package to match patterns and to recognize account IDs and unique IDs.
+// which uses this package to split JSON objects, to match patterns, and to recognize account IDs and unique IDs.
 package iampolicy
 
 import (

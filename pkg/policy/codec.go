@@ -43,7 +43,7 @@ func (s statement) encode(sid string) managedStatement {
 	}
 	raw := writeJSON(encoded)
 	for _, m := range s.rest {
-		raw = slices.Concat(bytes.TrimSuffix(raw, []byte("}")), []byte(","), writeJSON(m.name), []byte(":"), m.value, []byte("}"))
+		raw = slices.Concat(bytes.TrimSuffix(raw, []byte("}")), []byte(","), writeJSON(m.Name), []byte(":"), m.Value, []byte("}"))
 	}
 	return managedStatement{sid: sid, raw: raw, meaning: s, ok: true}
 }
@@ -57,31 +57,31 @@ func (s statement) encode(sid string) managedStatement {
 // actions, operators, and condition keys:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
 func decodeStatement(raw json.RawMessage, partition string) (statement, bool) {
-	members, err := readObject(raw)
+	members, err := iampolicy.ReadObject(raw)
 	if err != nil {
 		return statement{}, false
 	}
 	var s statement
 	seen := map[string]bool{}
 	for _, m := range members {
-		ok := !seen[m.name]
-		seen[m.name] = true
-		switch m.name {
+		ok := !seen[m.Name]
+		seen[m.Name] = true
+		switch m.Name {
 		case "Sid":
 		case "Effect":
-			s.effect, _ = readString(m.value)
+			s.effect, _ = readString(m.Value)
 			ok = ok && (s.effect == allow || s.effect == deny)
 		case "Principal":
 			var readable bool
-			s.principals, readable = decodePrincipals(m.value, partition)
+			s.principals, readable = decodePrincipals(m.Value, partition)
 			ok = ok && readable
 		case "Action":
 			var readable bool
-			s.actions, readable = decodeActions(m.value)
+			s.actions, readable = decodeActions(m.Value)
 			ok = ok && readable
 		case "Condition":
 			var readable bool
-			s.conditions, readable = decodeConditions(m.value)
+			s.conditions, readable = decodeConditions(m.Value)
 			ok = ok && readable
 		case "NotPrincipal", "NotAction":
 			ok = false
@@ -99,24 +99,24 @@ func decodePrincipals(value json.RawMessage, partition string) ([]principal, boo
 	if s, ok := readString(value); ok {
 		return everyone(), s == "*"
 	}
-	members, err := readObject(value)
+	members, err := iampolicy.ReadObject(value)
 	if err != nil {
 		return nil, false
 	}
 	var principals []principal
 	for _, m := range members {
-		values, ok := readStrings(m.value)
-		if !ok || slices.ContainsFunc(principals, func(p principal) bool { return p.kind == m.name }) {
+		values, ok := readStrings(m.Value)
+		if !ok || slices.ContainsFunc(principals, func(p principal) bool { return p.kind == m.Name }) {
 			return nil, false
 		}
-		if m.name == awsPrincipal {
+		if m.Name == awsPrincipal {
 			for i, v := range values {
 				if iampolicy.IsAccountID(v) {
 					values[i] = rootARN(partition, v)
 				}
 			}
 		}
-		principals = append(principals, principal{m.name, sortedUnique(values)})
+		principals = append(principals, principal{m.Name, sortedUnique(values)})
 	}
 	slices.SortFunc(principals, func(a, b principal) int { return cmp.Compare(a.kind, b.kind) })
 	return principals, true
@@ -131,7 +131,7 @@ func decodeActions(value json.RawMessage) ([]string, bool) {
 }
 
 func decodeConditions(value json.RawMessage) ([]condition, bool) {
-	byOperator, err := readObject(value)
+	byOperator, err := iampolicy.ReadObject(value)
 	if err != nil {
 		return nil, false
 	}
@@ -141,20 +141,20 @@ func decodeConditions(value json.RawMessage) ([]condition, bool) {
 	}
 	var conditions []condition
 	for _, operator := range byOperator {
-		byKey, err := readObject(operator.value)
+		byKey, err := iampolicy.ReadObject(operator.Value)
 		if err != nil {
 			return nil, false
 		}
 		for _, key := range byKey {
-			t := test{spelled(operator.name, operators), spelled(key.name, keys)}
+			t := test{spelled(operator.Name, operators), spelled(key.Name, keys)}
 			c := condition{test: t}
 			var ok bool
-			if c.values, ok = readStrings(key.value); !ok {
+			if c.values, ok = readStrings(key.Value); !ok {
 				// IAM takes numbers and booleans, too, but for no test of a managed statement.
 				if slices.ContainsFunc(kinds(), func(k kind) bool { return k.test() == t }) {
 					return nil, false
 				}
-				c.raw = key.value
+				c.raw = key.Value
 			}
 			if slices.ContainsFunc(conditions, func(c condition) bool { return c.test == t }) {
 				return nil, false

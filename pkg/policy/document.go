@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // Document is the policy of a repository, parsed once for any number of merges
@@ -56,7 +58,7 @@ func readDocument(text string, registry Registry) (Document, error) {
 		return Document{}, fmt.Errorf("invalid JSON: %w", err)
 	}
 	compact := buffer.Bytes()
-	members, err := readObject(compact)
+	members, err := iampolicy.ReadObject(compact)
 	if err != nil {
 		return Document{}, err
 	}
@@ -64,15 +66,15 @@ func readDocument(text string, registry Registry) (Document, error) {
 	doc := Document{text: text, registry: registry}
 	found := false
 	for _, m := range members {
-		if m.name != "Statement" {
+		if m.Name != "Statement" {
 			continue
 		}
 		if found {
 			return Document{}, errors.New("two Statement elements; expected one")
 		}
 		found = true
-		doc.before, doc.after = string(compact[:m.end-len(m.value)]), string(compact[m.end:])
-		if err := doc.readStatements(m.value); err != nil {
+		doc.before, doc.after = string(compact[:m.End-len(m.Value)]), string(compact[m.End:])
+		if err := doc.readStatements(m.Value); err != nil {
 			return Document{}, err
 		}
 	}
@@ -113,14 +115,14 @@ func (d *Document) readStatements(value json.RawMessage) error {
 // managedSid returns the Sid of a statement, and reports whether the statement
 // is managed. A statement with two Sids isn't: it is unclear which one applies.
 func managedSid(raw json.RawMessage) (string, bool) {
-	members, err := readObject(raw)
+	members, err := iampolicy.ReadObject(raw)
 	if err != nil {
 		return "", false
 	}
 	var sids []json.RawMessage
 	for _, m := range members {
-		if m.name == "Sid" {
-			sids = append(sids, m.value)
+		if m.Name == "Sid" {
+			sids = append(sids, m.Value)
 		}
 	}
 	if len(sids) != 1 {

@@ -3,39 +3,8 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"slices"
 )
-
-// member is one member of a JSON object. Objects are read member by member to
-// keep what encoding/json loses in structs and maps: the order, duplicates, the
-// case of names, and bytes that aren't UTF-8.
-type member struct {
-	name  string
-	value json.RawMessage
-	end   int // offset of the first byte after the value
-}
-
-// readObject splits a JSON object into its members.
-func readObject(object []byte) ([]member, error) {
-	decoder := json.NewDecoder(bytes.NewReader(object))
-	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	var members []member
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, err
-		}
-		members = append(members, member{name.(string), value, int(decoder.InputOffset())})
-	}
-	return members, nil
-}
 
 // readString reads a JSON string. It reports false for any other value.
 func readString(value json.RawMessage) (string, bool) {

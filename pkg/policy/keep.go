@@ -74,11 +74,11 @@ func (r Registry) trim(k kind, st statement, within func(consumer) bool) (statem
 // denies reports whether a statement that can't be read is a Deny. It grants
 // nothing, and removing it could.
 func denies(raw json.RawMessage) bool {
-	members, _ := readObject(raw)
+	members, _ := iampolicy.ReadObject(raw)
 	var effects []string
 	for _, m := range members {
-		if m.name == "Effect" {
-			effect, _ := readString(m.value)
+		if m.Name == "Effect" {
+			effect, _ := readString(m.Value)
 			effects = append(effects, effect)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
 // statement is the meaning of a managed statement. Names have the spelling of
@@ -13,8 +15,8 @@ type statement struct {
 	effect     string
 	principals []principal // sorted by type
 	actions    []string
-	conditions []condition // sorted by operator and key
-	rest       []member    // elements that the standard doesn't write, such as Resource
+	conditions []condition        // sorted by operator and key
+	rest       []iampolicy.Member // elements that the standard doesn't write, such as Resource
 }
 
 // principal is one member of a Principal element. All principals, "*", are of
@@ -130,5 +132,5 @@ func (s statement) replace(t test, values []string) statement {
 func (s statement) equal(t statement) bool {
 	return s.effect == t.effect && equalPrincipals(s.principals, t.principals) && slices.Equal(s.actions, t.actions) &&
 		slices.EqualFunc(s.conditions, t.conditions, condition.equal) &&
-		slices.EqualFunc(s.rest, t.rest, func(a, b member) bool { return a.name == b.name && bytes.Equal(a.value, b.value) })
+		slices.EqualFunc(s.rest, t.rest, func(a, b iampolicy.Member) bool { return a.Name == b.Name && bytes.Equal(a.Value, b.Value) })
 }

@@ -36,21 +36,21 @@ func (d Document) UnmanagedPrincipals() []string {
 // principalsOf returns the Sid of a statement and the AWS principals that it
 // names, without "*".
 func principalsOf(raw []byte) (sid string, principals []string) {
-	members, err := readObject(raw)
+	members, err := iampolicy.ReadObject(raw)
 	if err != nil {
 		return "", nil
 	}
 	for _, m := range members {
-		switch m.name {
+		switch m.Name {
 		case "Sid":
-			sid, _ = readString(m.value)
+			sid, _ = readString(m.Value)
 		case "Principal", "NotPrincipal":
-			byKind, err := readObject(m.value)
+			byKind, err := iampolicy.ReadObject(m.Value)
 			if err != nil {
 				continue
 			}
 			for _, kind := range byKind {
-				if values, ok := readStrings(kind.value); ok && kind.name == awsPrincipal {
+				if values, ok := readStrings(kind.Value); ok && kind.Name == awsPrincipal {
 					principals = append(principals, values...)
 				}
 			}
