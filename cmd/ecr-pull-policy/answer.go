@@ -43,6 +43,6 @@ func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
 }
 
 func isTimeout(err error) bool {
-	var failure net.Error
-	return errors.As(err, &failure) && failure.Timeout()
+	failure, ok := errors.AsType[net.Error](err)
+	return ok && failure.Timeout()
 }

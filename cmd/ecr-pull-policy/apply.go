@@ -149,9 +149,9 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 	_ = progress.Finish()
 	report(a)
 
-	var unfinished *reconcile.Unfinished
 	remaining := 0
-	if errors.As(err, &unfinished) {
+	unfinished, ok := errors.AsType[*reconcile.Unfinished](err)
+	if ok {
 		remaining = len(unfinished.Repositories)
 	}
 	switch cause := context.Cause(ctx); {

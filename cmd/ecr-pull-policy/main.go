@@ -49,11 +49,11 @@ func (p program) run(ctx context.Context, args []string) int {
 	command.SetOut(p.out)
 	command.SetErr(p.errOut)
 	err := command.ExecuteContext(ctx)
-	var status exit
+	status, isStatus := errors.AsType[exit](err)
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &status):
+	case isStatus:
 		return int(status)
 	case ctx.Err() != nil:
 		fmt.Fprintln(p.errOut, "interrupted")

@@ -159,7 +159,7 @@ func (r *report) failures(failed []failure, all bool) {
 
 // cause returns the part of the error that is the same for all repositories with the same problem.
 func (f failure) cause() string {
-	if tooLarge := (*policy.SizeError)(nil); errors.As(f.err, &tooLarge) {
+	if _, ok := errors.AsType[*policy.SizeError](f.err); ok {
 		return "too large" // the sizes differ
 	}
 	return strings.ReplaceAll(awsclient.ErrorText(f.err), f.repository, "")

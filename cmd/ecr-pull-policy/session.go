@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -115,10 +116,9 @@ func identify(ctx context.Context, f *flags) (*session, error) {
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 func isRejection(err error) bool {
-	const undecoded = "UnknownError" // the SDK's code for such a response
-	var answer smithy.APIError
-	var response *awshttp.ResponseError
-	return errors.As(err, &answer) && answer.ErrorCode() != undecoded && errors.As(err, &response) && response.HTTPStatusCode() == http.StatusForbidden
+	_, returned := awsclient.Returned(err)
+	response, ok := errors.AsType[*awshttp.ResponseError](err)
+	return returned && ok && response.HTTPStatusCode() == http.StatusForbidden
 }
 
 // noCredentials returns the error for missing credentials. The last source that the SDK tries is the metadata of an EC2
@@ -140,8 +140,7 @@ func (f *flags) signIn() string {
 // readStack reads the settings of the stack, and returns its name, or "" if the stack doesn't exist and isn't required.
 func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (name string, err error) {
 	output, err := cloudformation.NewFromConfig(c).DescribeStacks(command.Context(), &cloudformation.DescribeStacksInput{StackName: &f.stack})
-	var answer smithy.APIError
-	if errors.As(err, &answer) && answer.ErrorCode() == "ValidationError" { // CloudFormation's code for a stack that doesn't exist
+	if awsclient.HasCode(err, "ValidationError") { // CloudFormation's code for a stack that doesn't exist
 		if stackNeed == stackRequired || f.given("stack") { // a typo must not change the scope
 			return "", fmt.Errorf("stack %s doesn't exist in %s; specify the stack with --stack and its Region with --region, or pass --stack '' to use the template's defaults and the flags",
 				f.stack, c.Region)

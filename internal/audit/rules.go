@@ -144,9 +144,9 @@ func noPolicy(standard policy.Standard, d Document) mark {
 
 // drift returns the difference between a policy and the standard policy, which is the result of a merge.
 func drift(change policy.Change, err error) (mark, bool) {
-	var tooLarge *policy.SizeError
+	tooLarge, ok := errors.AsType[*policy.SizeError](err)
 	switch {
-	case errors.As(err, &tooLarge):
+	case ok:
 		return mark{Medium, StandardTooLarge, fmt.Sprintf("With the statements of the standard policy, the policy would have %d characters. ECR allows %d.", tooLarge.Characters, tooLarge.Limit)}, true
 	case err != nil:
 		return unreadable("policy", err), true

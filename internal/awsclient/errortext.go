@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -32,18 +33,31 @@ func Unanswered(err error) bool {
 	return sending || receiving || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-func cause(call *smithy.OperationError) string {
+// Returned returns the error that an AWS service returned. It reports false for any other error, such as that of a
+// proxy's response.
+func Returned(err error) (smithy.APIError, bool) {
 	const undecoded = "UnknownError" // the SDK's code for a response that isn't from an AWS service
+	answer, ok := errors.AsType[smithy.APIError](err)
+	return answer, ok && answer.ErrorCode() != undecoded
+}
+
+// HasCode reports whether an AWS service returned an error with one of the codes.
+func HasCode(err error, codes ...string) bool {
+	answer, ok := Returned(err)
+	return ok && slices.Contains(codes, answer.ErrorCode())
+}
+
+func cause(call *smithy.OperationError) string {
 	if Unanswered(call) {
 		return noResponse(call)
 	}
-	if answer, ok := errors.AsType[smithy.APIError](call); ok && answer.ErrorCode() != undecoded {
+	if answer, ok := Returned(call); ok {
 		return answer.ErrorCode() + ": " + answer.ErrorMessage()
 	}
 	if response := responseTo(call); response != nil && response.HTTPStatusCode() >= http.StatusMultipleChoices {
 		return fmt.Sprintf("unexpected response from %s: %d %s", server(call), response.HTTPStatusCode(), http.StatusText(response.HTTPStatusCode()))
 	}
-	if undecodable := (*smithy.DeserializationError)(nil); errors.As(call, &undecodable) { // a captive portal, for example
+	if _, ok := errors.AsType[*smithy.DeserializationError](call); ok { // a captive portal, for example
 		return fmt.Sprintf("unexpected response from %s: %v", server(call), innermost(call))
 	}
 	return innermost(call).Error()

@@ -3,12 +3,9 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
-
-	"github.com/aws/smithy-go"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -100,18 +97,5 @@ func unknown(subject, actions string, err error) Finding {
 
 // isDenied reports whether a service denied access. The services use different error codes for this.
 func isDenied(err error) bool {
-	var answer smithy.APIError
-	if !errors.As(err, &answer) {
-		return false
-	}
-	switch answer.ErrorCode() {
-	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError":
-		return true
-	}
-	return false
-}
-
-func hasCode(err error, code string) bool {
-	var answer smithy.APIError
-	return errors.As(err, &answer) && answer.ErrorCode() == code
+	return awsclient.HasCode(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
 }

@@ -56,7 +56,7 @@ func queue(logicalID string, output *sqs.GetQueueAttributesOutput, err error) Fi
 		subject = "dead letters"
 	}
 	switch {
-	case hasCode(err, "AWS.SimpleQueueService.NonExistentQueue"), hasCode(err, "QueueDoesNotExist"):
+	case awsclient.HasCode(err, "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
 		return problem(subject, redeploy, "the queue %s doesn't exist", logicalID)
 	case err != nil:
 		return unknown(subject, "sqs:GetQueueAttributes", err)

@@ -29,7 +29,7 @@ func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding
 	const subject = "registry policy"
 	output, err := d.ECR.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
 	switch {
-	case hasCode(err, "RegistryPolicyNotFoundException"):
+	case awsclient.HasCode(err, "RegistryPolicyNotFoundException"):
 		return ok(subject, "the registry has no policy")
 	case err != nil:
 		return unknown(subject, "ecr:GetRegistryPolicy", err)

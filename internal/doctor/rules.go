@@ -30,7 +30,7 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 		}
 		rule, err := d.EventBridge.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name})
 		switch {
-		case hasCode(err, "ResourceNotFoundException"):
+		case awsclient.HasCode(err, "ResourceNotFoundException"):
 			findings = append(findings, problem(subject, redeploy, "the rule %s (%s) doesn't exist", logicalID, name))
 		case isDenied(err), awsclient.Unanswered(err):
 			return append(findings, unknown(subject, "events:DescribeRule", err)) // the other calls would fail in the same way

@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // SourceAPI has the Lambda operations that the checks use.
@@ -23,7 +25,7 @@ func (d *Doctor) source(ctx context.Context, p parts) []Finding {
 	}
 	mapping, err := d.Lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &uuid})
 	switch {
-	case hasCode(err, "ResourceNotFoundException"):
+	case awsclient.HasCode(err, "ResourceNotFoundException"):
 		return []Finding{problem(subject, redeploy, "onrepo receives no requests from the request queue: the event source mapping %s doesn't exist", uuid)}
 	case err != nil:
 		return []Finding{unknown(subject, "lambda:GetEventSourceMapping", err)}

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // StackAPI has the CloudFormation operations that the checks use.
@@ -51,7 +53,7 @@ func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
 	const subject = "stack"
 	described, err := d.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.Stack})
 	switch {
-	case hasCode(err, "ValidationError"): // CloudFormation's error for a stack that doesn't exist
+	case awsclient.HasCode(err, "ValidationError"): // CloudFormation's error for a stack that doesn't exist
 		return []Finding{d.noStack()}, parts{}
 	case err != nil:
 		return []Finding{unknown(subject, "cloudformation:DescribeStacks", err)}, parts{}

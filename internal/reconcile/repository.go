@@ -134,7 +134,7 @@ func (r *Reconciler) mergeInto(document policy.Document, one *repository) (polic
 		return r.Standard.Merge(document, one.listed)
 	}
 	change, err := r.Standard.MergeAs(policy.GrantPrincipal, document, one.listed)
-	if tooLarge := (*policy.SizeError)(nil); errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*policy.SizeError](err); ok {
 		return r.Standard.Merge(document, one.listed) // which can stay by condition, and is shorter
 	}
 	return change, err

@@ -361,9 +361,9 @@ func (a *AWS) setPolicyEvent(role, repository, policy string) (Event, error) {
 // Policy returns the policy of a repository, and whether it has one.
 func (a *AWS) Policy(ctx context.Context, repository string) (policy string, found bool, err error) {
 	got, err := a.ECR.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
-	var none *ecrtypes.RepositoryPolicyNotFoundException
+	_, none := errors.AsType[*ecrtypes.RepositoryPolicyNotFoundException](err)
 	switch {
-	case errors.As(err, &none):
+	case none:
 		return "", false, nil
 	case err != nil:
 		return "", false, fmt.Errorf("reading the policy of %s: %w", repository, err)
