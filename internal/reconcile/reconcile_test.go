@@ -224,18 +224,23 @@ func TestNewRepositoryGetsNewestValidList(t *testing.T) {
 	}
 }
 
+// changeListAtFirstWrite writes the list while a run writes its first policy.
+func changeListAtFirstWrite(cloud *stubaws.AWS, text string) {
+	var edit sync.Once
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "SetRepositoryPolicy" {
+			edit.Do(func() { cloud.PutList(list, text) })
+		}
+		return stubaws.Fault{}
+	}
+}
+
 // A slow run writes an outdated list after a fast run has written the new one.
 func TestListChangesDuringRun(t *testing.T) {
 	cloud, r := newReconciler(t)
 	cloud.CreateRepository("api")
 	cloud.PutList(list, "111111111111")
-	var edit sync.Once
-	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
-		if call.Operation == "SetRepositoryPolicy" {
-			edit.Do(func() { cloud.PutList(list, "222222222222") })
-		}
-		return stubaws.Fault{}
-	}
+	changeListAtFirstWrite(cloud, "222222222222")
 	report, err := run(t, r, "api")
 	if err != nil || accounts(t, cloud, "api") != "222222222222" {
 		t.Errorf("%s can pull: %v", accounts(t, cloud, "api"), err)
@@ -458,13 +463,7 @@ func TestStaleRead(t *testing.T) {
 	stale, _ := cloud.Policy("api")
 	r.Policies = stalePolicies{r.Policies, stale}
 	cloud.PutList(list, "222222222222")
-	var edit sync.Once
-	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
-		if call.Operation == "SetRepositoryPolicy" {
-			edit.Do(func() { cloud.PutList(list, "111111111111") })
-		}
-		return stubaws.Fault{}
-	}
+	changeListAtFirstWrite(cloud, "111111111111")
 	report, err := run(t, r, "api")
 	if err != nil || accounts(t, cloud, "api") != "111111111111" || report.outcomes() != "api updated, api updated" {
 		t.Errorf("%s can pull, %q, %v", accounts(t, cloud, "api"), report.outcomes(), err)

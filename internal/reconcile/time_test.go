@@ -13,15 +13,21 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
+// createRepositories creates up to a hundred repositories, and returns their names in order.
+func createRepositories(cloud *stubaws.AWS, n int) []string {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf("r%02d", i))
+	}
+	cloud.CreateRepository(names...)
+	return names
+}
+
 // Repositories that aren't finished before the deadline are returned, and finished by later runs.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, r := newReconciler(t)
-		var repositories []string
-		for i := range 100 {
-			repositories = append(repositories, fmt.Sprintf("r%02d", i))
-		}
-		cloud.CreateRepository(repositories...)
+		repositories := createRepositories(cloud, 100)
 		cloud.PutList(list, "111111111111")
 		cloud.OnCall = func(ctx context.Context, _ stubaws.Call) stubaws.Fault {
 			select {
@@ -67,11 +73,7 @@ func TestDeadline(t *testing.T) {
 func TestThrottling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, r := newReconciler(t)
-		var repositories []string
-		for i := range 50 {
-			repositories = append(repositories, fmt.Sprintf("r%02d", i))
-		}
-		cloud.CreateRepository(repositories...)
+		repositories := createRepositories(cloud, 50)
 		cloud.PutList(list, "111111111111")
 		limit := stubaws.Limit{PerSecond: 30, Burst: 5}
 		cloud.Limits = map[string]stubaws.Limit{"GetRepositoryPolicy": limit, "SetRepositoryPolicy": limit}
