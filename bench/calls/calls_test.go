@@ -6,9 +6,9 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/bench/calls"
 )
 
-// An unchanged repository takes one call to ECR, a changed one two. The lists are read with at most two calls: before, and
-// after a write once more. A list that is invalid takes one more, for its history. A rollout lists and publishes 1,000
-// repositories with a call, and checks the principals with one more.
+// An unchanged repository takes one call to ECR, a changed one two. The lists are read with at most two calls: before,
+// and after a write once more. A list that is invalid takes one more, for its history. A rollout lists and publishes
+// 1,000 repositories with a call, and checks the principals with one more.
 func TestCalls(t *testing.T) {
 	want := map[string]calls.Count{
 		"repository created":                   {Reads: 1, Writes: 1, Parameters: 2, LogLines: 2},

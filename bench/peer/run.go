@@ -1,5 +1,5 @@
-// Package peer compares the command line with Cloud Custodian on the same repositories in the same moto server: once when
-// none has the policy, and once when all have it.
+// Package peer compares the command line with Cloud Custodian on the same repositories in the same moto server: once
+// when none has the policy, and once when all have it.
 package peer
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// interrupt writes how internal/awsclient fares with token buckets, outages and a frozen process. It runs the test of that
-// package, in virtual time: an outage of ten minutes would take ten minutes here.
+// interrupt writes how internal/awsclient fares with token buckets, outages and a frozen process. It runs the test of
+// that package, in virtual time: an outage of ten minutes would take ten minutes here.
 func interrupt(ctx context.Context, w, progress io.Writer) error {
 	const target = "github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	fmt.Fprintln(progress, "interrupting calls in virtual time")

@@ -24,7 +24,8 @@ type Rollout struct {
 	PeakMemory   int           // bytes, of the instance that needed most
 }
 
-// Measure rolls a changed list out over n repositories: onaccount requests them, instances of onrepo handle the requests.
+// Measure rolls a changed list out over n repositories: onaccount requests them, instances of onrepo handle the
+// requests.
 func (s Settings) Measure(ctx context.Context, n int) (Rollout, error) {
 	dir, err := os.MkdirTemp("", "rollout")
 	if err != nil {

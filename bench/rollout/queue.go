@@ -16,8 +16,8 @@ import (
 // maxReceives is the maxReceiveCount of template.yaml.
 const maxReceives = 5
 
-// queue is the request queue: it has what was published to the cloud. A message that fails comes back at once, not after
-// twelve minutes.
+// queue is the request queue: it has what was published to the cloud. A message that fails comes back at once, not
+// after twelve minutes.
 type queue struct {
 	cloud *stubaws.AWS
 

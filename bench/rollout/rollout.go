@@ -1,6 +1,6 @@
-// Package rollout measures how long a changed list takes to reach every repository, and compares the time with the minimum
-// that AWS's throttling allows. The real functions run against a stub of AWS, with as many concurrent instances as the
-// stack's parameter MaximumConcurrency allows.
+// Package rollout measures how long a changed list takes to reach every repository, and compares the time with the
+// minimum that AWS's throttling allows. The real functions run against a stub of AWS, with as many concurrent instances
+// as the stack's parameter MaximumConcurrency allows.
 package rollout
 
 import (
@@ -46,8 +46,8 @@ type Options struct {
 	Progress     io.Writer
 }
 
-// Run measures rollouts by the usual bucket and one by a narrow bucket, how the SDK's own ways of retrying would fare, and
-// what outages cost. It writes a table of each.
+// Run measures rollouts by the usual bucket and one by a narrow bucket, how the SDK's own ways of retrying would fare,
+// and what outages cost. It writes a table of each.
 func Run(ctx context.Context, w io.Writer, o Options) error {
 	t := newTable("repositories", "bucket", "bound", "took", "share of the rate", "throttled calls", "a repository",
 		"messages", "of these failed", "peak memory")

@@ -8,8 +8,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// Throttled from the first call on, every repository gets its policy and no message fails. How long that takes is for the
-// benchmark.
+// Throttled from the first call on, every repository gets its policy and no message fails. How long that takes is for
+// the benchmark.
 func TestThrottledRolloutEnds(t *testing.T) {
 	s := rollout.Settings{
 		Limit:     stubaws.Limit{PerSecond: 100, Burst: 10},

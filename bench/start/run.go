@@ -1,5 +1,5 @@
-// Package start measures how fast the function onrepo starts: the real binary in AWS's Lambda Runtime Interface Emulator
-// with moto, compared with a Go function that does nothing and with a typical Python implementation.
+// Package start measures how fast the function onrepo starts: the real binary in AWS's Lambda Runtime Interface
+// Emulator with moto, compared with a Go function that does nothing and with a typical Python implementation.
 package start
 
 import (

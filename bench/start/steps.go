@@ -21,8 +21,8 @@ func steps() []step {
 	return []step{{name: "before: all of the SDK's configuration", commit: "2f1a143~1"}}
 }
 
-// Steps measures what each step gained: the function as it is, after the last of them, beside earlier ones. They are built
-// from the repository's history.
+// Steps measures what each step gained: the function as it is, after the last of them, beside earlier ones. They are
+// built from the repository's history.
 func Steps(ctx context.Context, w io.Writer, o Options) error {
 	root, err := localaws.Root(".")
 	if err != nil {

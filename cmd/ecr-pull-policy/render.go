@@ -16,8 +16,8 @@ func newRender(f *flags) *cobra.Command {
 		Use:   "render REPOSITORY",
 		Short: "Print the policy of a repository, for example to use it in Terraform",
 		Long: `Print the policy document that the account lists require for a repository. The
-repository doesn't have to exist. If it has a policy, other statements of that policy
-aren't included.
+repository doesn't have to exist. If it has a policy, the unmanaged statements of that
+policy aren't printed.
 
 Exit status:
   0  the policy was printed

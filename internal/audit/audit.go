@@ -1,8 +1,8 @@
 // Package audit reports which consumers can pull from and push to the repositories of a registry, which statements
 // allow this, and the security findings of each policy.
 //
-// It makes no AWS calls: Run evaluates policy texts and account lists, and the writers turn its Report into a table, JSON, CSV or a
-// self-contained HTML page. To see a page with every kind of finding, run:
+// It makes no AWS calls: Run evaluates policy texts and account lists, and the writers turn its Report into a table,
+// JSON, CSV or a self-contained HTML page. To see a page with every kind of finding, run:
 //
 //	go run ./internal/audit/sample > report.html
 package audit

@@ -12,8 +12,8 @@ import (
 // WriteCSV writes a row for every repository, statement and consumer. A repository without statements and a statement
 // without consumers get a row too. The first row contains the names of the columns.
 //
-// Policies can contain text from any author, and spreadsheets evaluate text that looks like a formula. Such a field gets
-// a leading apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
+// Policies can contain text from any author, and spreadsheets evaluate text that looks like a formula. Such a field
+// gets a leading apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
 func WriteCSV(w io.Writer, report Report) error {
 	worst := worstByPlace(report.Findings)
 	rows := [][]string{{

@@ -206,8 +206,8 @@ func (r rules) isListed(c iampolicy.Consumer) bool {
 	})
 }
 
-// couldBelong reports whether a consumer could belong to an organization in a list. The accounts of organizations aren't
-// known here.
+// couldBelong reports whether a consumer could belong to an organization in a list. The accounts of organizations
+// aren't known here.
 func (r rules) couldBelong(c iampolicy.Consumer) bool {
 	return c.Account != "" && slices.ContainsFunc(r.lists, func(listed policy.Listed) bool {
 		list := listed.Consumers

@@ -36,8 +36,8 @@ func phrase(access []Access) string {
 // names lists the first consumers in a sentence, and counts the others.
 func names(consumers []iampolicy.Consumer) string { return few(labels(consumers, few)) }
 
-// labels returns the name of each consumer once. A service has one label for all accounts and organizations that it acts
-// on behalf of, which the given function joins.
+// labels returns the name of each consumer once. A service has one label for all accounts and organizations that it
+// acts on behalf of, which the given function joins.
 func labels(consumers []iampolicy.Consumer, joinAll func([]string) string) []string {
 	var labels []string
 	onBehalf := map[string][]string{}

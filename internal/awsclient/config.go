@@ -32,7 +32,7 @@ type environment struct {
 // FromEnvironment returns the configuration from the environment of a function. Its credentials are valid for as long
 // as the process exists. The error names every missing variable.
 //
-// It replaces config.LoadDefaultConfig, which adds 1 ms to the start (docs/performance.md). It doesn't read:
+// It replaces config.LoadDefaultConfig, which starts more slowly (docs/performance.md). It doesn't read:
 //
 //   - Shared files, profiles, SSO, web identities, and instance metadata: a function has none of them.
 //   - Credentials from AWS_CONTAINER_CREDENTIALS_FULL_URI: Lambda provides them only with SnapStart, which its runtime

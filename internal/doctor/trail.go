@@ -119,8 +119,8 @@ func includesWrites(s types.AdvancedEventSelector) bool {
 	return isManagement
 }
 
-// includes reports whether a field selector includes a value: the value matches one of the positive conditions, if there
-// are any, and none of the negative ones.
+// includes reports whether a field selector includes a value: the value matches one of the positive conditions, if
+// there are any, and none of the negative ones.
 func includes(f types.AdvancedFieldSelector, value string) bool {
 	is := func(v string) bool { return v == value }
 	starts := func(v string) bool { return strings.HasPrefix(value, v) }

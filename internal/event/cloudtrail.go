@@ -111,8 +111,8 @@ func (d cloudTrailDetail) caller() string {
 	return caller
 }
 
-// parseRepositoryARN returns the name and the registry in the ARN of a repository. Both are empty if text is not such an
-// ARN.
+// parseRepositoryARN returns the name and the registry in the ARN of a repository. Both are empty if text is not such
+// an ARN.
 func parseRepositoryARN(text string) (name, registry string) {
 	parsed, err := arn.Parse(text)
 	if err != nil || parsed.Service != "ecr" {

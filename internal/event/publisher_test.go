@@ -214,7 +214,7 @@ func TestAnAnswerThatLacksEntriesIsAnError(t *testing.T) {
 		} {
 			p := event.NewPublisher(&short{output}, "", event.PrincipalsUnknown)
 			if err := publish(t, p, 200, 10); err == nil {
-				t.Errorf("%s: two requests are lost, and nobody is told", name)
+				t.Errorf("%s: two requests are lost without an error", name)
 			}
 		}
 	})

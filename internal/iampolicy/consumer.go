@@ -131,8 +131,8 @@ func IsAccountID(s string) bool {
 	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }
 
-// IsUniqueID reports whether s is the unique ID of a role or user, which has 16 to 128 characters. When a role or user is
-// deleted, IAM replaces its ARN in stored policies with this ID:
+// IsUniqueID reports whether s is the unique ID of a role or user, which has 16 to 128 characters. When a role or user
+// is deleted, IAM replaces its ARN in stored policies with this ID:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html,
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 func IsUniqueID(s string) bool {

@@ -34,8 +34,8 @@ func (s Statement) CoversResource(arn string) bool {
 	return slices.ContainsFunc(s.Resources, func(pattern string) bool { return Match(pattern, arn) }) != s.NotResource
 }
 
-// Match reports whether a pattern matches a text, as in the operator StringLike: * matches any number of characters, and
-// ? matches one. It backtracks to the last star only, so it takes quadratic time at most.
+// Match reports whether a pattern matches a text, as in the operator StringLike: * matches any number of characters,
+// and ? matches one. It backtracks to the last star only, so it takes quadratic time at most.
 func Match(pattern, text string) bool {
 	p, t, star, from := 0, 0, -1, 0
 	for t < len(text) {

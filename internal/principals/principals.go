@@ -66,8 +66,8 @@ func (c *Checker) Missing(ctx context.Context, group Group) ([]string, error) {
 	return c.missing(ctx, group, true)
 }
 
-// missing returns those of the principals that don't exist. rejected reports whether ECR has rejected just these principals,
-// not a larger group.
+// missing returns those of the principals that don't exist. rejected reports whether ECR has rejected just these
+// principals, not a larger group.
 func (c *Checker) missing(ctx context.Context, arns []string, rejected bool) ([]string, error) {
 	if len(arns) == 1 && rejected {
 		return slices.Clone(arns), nil

@@ -135,7 +135,8 @@ func TestInvalidStandard(t *testing.T) {
 	}
 }
 
-// late is a repository for which a principal begins to exist between two calls, as IAM's changes take a while to arrive.
+// late is a repository for which a principal begins to exist between two calls, as IAM's changes take a while to
+// arrive.
 type late struct {
 	checked
 	existsFrom int // the call from which on everything exists

@@ -1,9 +1,9 @@
 // Package reconcile applies the account lists to the policies of repositories.
 //
-// ECR has no compare-and-set, and lists can change at any moment. Every repository still gets the policy of the
-// newest lists, without locks: after a run writes, it checks whether a list has changed in the meantime, and starts over if so. A
-// slow run that wrote an outdated list corrects its own write, and Lambda or SQS retries a run that ends before the
-// check.
+// ECR has no compare-and-set, and lists can change at any moment. Every repository still gets the policy of the newest
+// lists, without locks: after a run writes, it checks whether a list has changed in the meantime, and starts over if
+// so. A slow run that wrote an outdated list corrects its own write, and Lambda or SQS retries a run that ends before
+// the check.
 package reconcile
 
 import (

@@ -19,7 +19,7 @@ type Registry struct {
 
 func (r Registry) validate() error {
 	var problems []error
-	// AWS adds partitions, so there is no list of them: aws, aws-cn, aws-eusc, …
+	// AWS adds partitions, such as aws-eusc, so only the form is checked.
 	if r.Partition != "aws" && (!strings.HasPrefix(r.Partition, "aws-") || !consistsOf(r.Partition, isLowerOrDigitOrHyphen)) {
 		problems = append(problems, fmt.Errorf("invalid partition %s; expected a name such as aws or aws-cn", quote(r.Partition)))
 	}

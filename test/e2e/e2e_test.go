@@ -1,5 +1,5 @@
-// Package e2e_test runs the functions that sam deploy would deploy with simulated AWS services. The template's own event
-// patterns decide which events reach them.
+// Package e2e_test runs the functions that sam deploy would deploy with simulated AWS services. The template's own
+// event patterns decide which events reach them.
 package e2e_test
 
 import (

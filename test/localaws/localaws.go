@@ -1,5 +1,5 @@
-// Package localaws runs the application on this machine, without Docker and without an AWS account. It uses moto for AWS,
-// deploys the template to moto, and runs the functions' real binaries in AWS Lambda Runtime Interface Emulators.
+// Package localaws runs the application on this machine, without Docker and without an AWS account. It uses moto for
+// AWS, deploys the template to moto, and runs the functions' real binaries in AWS Lambda Runtime Interface Emulators.
 //
 // This package simulates what moto lacks: a proxy that rejects what AWS rejects (proxy.go); a router that brings events
 // from the stack's rules to the functions and messages from its queues, with Lambda's retries and partial batch

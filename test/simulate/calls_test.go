@@ -209,7 +209,8 @@ func (w *world) chooseFault(c *call) stubaws.Fault {
 	return fault
 }
 
-// chooseFaultOfPolicies chooses how a call that concerns a repository's policy goes wrong in ways of its own, if it does.
+// chooseFaultOfPolicies chooses how a call that concerns a repository's policy goes wrong in ways of its own, if it
+// does.
 func (w *world) chooseFaultOfPolicies(c *call) (fault stubaws.Fault, ok bool) {
 	r := w.repositories[c.repository]
 	switch {

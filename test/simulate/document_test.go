@@ -429,7 +429,8 @@ func (s statement) hasAction(action string) bool {
 	})
 }
 
-// covers reports whether the statement lets a principal do all that another one does, under the same conditions or less.
+// covers reports whether the statement lets a principal do all that another one does, under the same conditions or
+// less.
 func (s statement) covers(who string, other statement) bool {
 	test, value := testFor(who)
 	for name, values := range s.conditions {

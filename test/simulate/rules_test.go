@@ -286,8 +286,8 @@ func (w *world) checkEnded(run *invocation) {
 	}
 }
 
-// wasRight reports whether a list wanted its part of policies as it is at some moment. The lists aren't read all at once:
-// each may have been read at another moment.
+// wasRight reports whether a list wanted its part of policies as it is at some moment. The lists aren't read all at
+// once: each may have been read at another moment.
 func (w *world) wasRight(policies []document, depth int, list string, since int) bool {
 	return slices.ContainsFunc(w.moments[since:], func(m moment) bool {
 		return m[list] == nil || !slices.ContainsFunc(policies, func(d document) bool { return !m[list].has(d.at(depth), w.standard.Style) })

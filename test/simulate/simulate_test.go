@@ -9,8 +9,8 @@
 //
 //	go test ./test/simulate -run TestSimulate -seed 4711 -v
 //
-// world_test.go runs a history, scheduler_test.go chooses the next step, rules_test.go defines what must hold after every
-// write and at the end, and sabotage_test.go checks that the simulation detects defects.
+// world_test.go runs a history, scheduler_test.go chooses the next step, rules_test.go defines what must hold after
+// every write and at the end, and sabotage_test.go checks that the simulation detects defects.
 package simulate
 
 import (

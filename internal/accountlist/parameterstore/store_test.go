@@ -407,7 +407,7 @@ func TestListsOfOtherNamespacesDoNotMatter(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("an edit starts nobody else over", func(t *testing.T) {
+	t.Run("an edit starts no other run over", func(t *testing.T) {
 		cloud, store, repositories := setUp(0)
 		snapshot := read(t, store, repositories...)
 		cloud.PutList(root+"/team-a", "222222222222")

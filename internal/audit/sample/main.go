@@ -66,7 +66,8 @@ func write(w io.Writer, repositories, accounts int) error {
 	return audit.WriteHTML(w, report)
 }
 
-// documents returns the policies of the registry. They have the standard policy, except in the repositories that differ.
+// documents returns the policies of the registry. They have the standard policy, except in the repositories that
+// differ.
 func (s sample) documents(standard policy.Standard) ([]audit.Document, error) {
 	texts := map[string]string{"data/lake": oversized(s.Registry.AccountID)}
 	for _, name := range s.Standard {
