@@ -16,7 +16,7 @@ func TestCalls(t *testing.T) {
 		"image pushed, policy as it should be": {Reads: 1, Parameters: 1, LogLines: 2},
 		"policy changed by hand":               {Reads: 1, Writes: 1, Parameters: 2, LogLines: 2},
 		"repository out of scope":              {LogLines: 2},
-		"event that is not for us":             {LogLines: 1},
+		"event of another registry":            {LogLines: 1},
 		"request of 100, all to be changed":    {Reads: 100, Writes: 100, Parameters: 4, LogLines: 101},
 		"request of 100, none to be changed":   {Reads: 100, Parameters: 2, LogLines: 101},
 		"list invalid: repository created":     {Reads: 1, Writes: 1, Parameters: 3, LogLines: 3},

@@ -41,7 +41,7 @@ func (s *stack) steps() []step {
 		{ImagePushed, 1, nothing, s.sample(s.onrepo, "image-pushed.json")},
 		{"policy changed by hand", 1, func() { s.cloud.SetPolicy(created, "") }, s.sample(s.onrepo, "set-repository-policy-by-user.json")},
 		{"repository out of scope", 1, nothing, s.request([]string{"scratch-api"})},
-		{"event that is not for us", 1, nothing, s.sample(s.onrepo, "ignored/create-repository-other-registry.json")},
+		{"event of another registry", 1, nothing, s.sample(s.onrepo, "ignored/create-repository-other-registry.json")},
 		{RequestChanged, len(batch), nothing, s.request(batch)},
 		{RequestUnchanged, len(batch), nothing, s.request(batch)},
 		{"list invalid: repository created", 1, func() { list("11111111111")(); s.cloud.SetPolicy(created, "") },
