@@ -36,11 +36,11 @@ unit: ## run the tests that need only Go
 	go test -skip '^TestCommands$$' ./cmd/... ./internal/... ./pkg/... ./test/stubaws
 	go test ./test/simulate -seeds 150
 
-test: tools ## run all tests, and print the coverage
+test: tools ## run all tests, and check their coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
 	go test -count=1 ./test/simulate # ten times as many histories without the race detector
 	go -C bench test -count=1 ./...
-	@go run ./test/coverage coverage.out pkg/policy=98
+	@go tool -modfile=tools/go.mod go-test-coverage --config .testcoverage.yml
 
 simulate: ## simulate SEEDS (100000) random histories; a failure prints how to replay it
 	go test ./test/simulate -run TestSimulate -count=1 -timeout 0 -v -seeds $(SEEDS)

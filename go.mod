@@ -30,7 +30,6 @@ require (
 	github.com/tidwall/pretty v1.2.2
 	golang.org/x/sync v0.24.0
 	golang.org/x/time v0.16.0
-	golang.org/x/tools v0.52.0
 )
 
 require (
