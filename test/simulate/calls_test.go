@@ -78,6 +78,7 @@ func (w *world) done(_ context.Context, made stubaws.Call, err error) {
 		run.mayHaveWritten(r, made)
 	case made.Operation == "GetRepositoryPolicy" && answered:
 		run.read[r] = w.reading(run, r, fault.Stale)
+		run.before[r] = run.wrote[r]
 	case made.Operation == "SetRepositoryPolicy" && code == "InvalidParameterException":
 		w.judge(run, r, readDocument(input.PolicyText))
 		if answered {

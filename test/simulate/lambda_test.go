@@ -179,6 +179,7 @@ type invocation struct {
 	handedBack bool                      // short of time, it requested repositories again
 	read       map[*repository]reading   // the policies that it knows
 	wrote      map[*repository]*document // the policies that it last wrote, or may have
+	before     map[*repository]*document // the same, when it last read the policy
 	refusals   map[*repository]refusals
 	failed     map[*repository]bool // it panicked, or ECR rejects whatever it sends: retrying doesn't help
 	checked    bool                 // whether principals exist
@@ -230,6 +231,7 @@ func (w *world) invoke(function string, payload []byte, e event, why string, the
 		then:        then,
 		read:        map[*repository]reading{},
 		wrote:       map[*repository]*document{},
+		before:      map[*repository]*document{},
 		refusals:    map[*repository]refusals{},
 		failed:      map[*repository]bool{},
 	}

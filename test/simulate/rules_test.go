@@ -60,7 +60,7 @@ func (w *world) wrote(run *invocation, r *repository, d document, answered bool)
 // refused judges a policy that ECR rejects: a run sends only one that names principals, and one that doesn't.
 func (w *world) refused(run *invocation, r *repository, d document) {
 	if wrote := run.wrote[r]; wrote != nil && wrote.form() == d.form() {
-		delete(run.wrote, r) // an attempt before may have written it, but ECR has now rejected it
+		run.wrote[r] = run.before[r] // an earlier attempt may have written it, but ECR has now rejected it
 	}
 	w.note("%s  … was rejected: %s", run, d)
 	count := run.refusals[r]
