@@ -26,7 +26,7 @@ func newApply(f *flags) *cobra.Command {
 		Long: `Show the plan, ask for confirmation, and write the policies. With --yes, apply doesn't
 ask: it writes the policies and then shows the changes.
 
-If the Mode of the stack is observe, apply writes nothing unless you pass --mode enforce.
+If the Mode of the stack is observe, apply fails unless you pass --mode enforce.
 
 Required permissions: the permissions of plan, ecr:SetRepositoryPolicy, and
 ecr:DeleteRepositoryPolicy.
@@ -37,7 +37,8 @@ again. To continue, run apply again.
 Exit status:
     0  the repositories in scope are up to date, or you didn't confirm the changes;
        principals that don't exist are reported but don't change the status
-    1  an error occurred, a repository failed, or an account list can't be used
+    1  an error occurred, a repository couldn't be updated, or an account list can't be
+       used
   130  apply was interrupted`,
 		Example: `  ecr-pull-policy apply
   ecr-pull-policy apply --yes --include 'team-a/**'`,

@@ -24,9 +24,9 @@ func newAudit(f *flags) *cobra.Command {
 	var output string
 	command := &cobra.Command{
 		Use:   "audit",
-		Short: "Show who can pull and push, and security findings",
-		Long: `Show who can pull from and push to each repository, the statements that allow it, and
-security findings. audit writes nothing and requires the same permissions as plan.
+		Short: "List security findings, and show who can pull and push",
+		Long: `List security findings, and show who can pull from and push to each repository and which
+statements allow it. audit writes nothing and requires the same permissions as plan.
 
 Exit status:
   0  there are no critical or high findings
@@ -37,7 +37,7 @@ Exit status:
 		Args: cobra.NoArgs,
 	}
 	f.registerRepositories(command.Flags())
-	command.Flags().StringVar(&output, "output", "table", "format of the output: table, json, csv or html")
+	command.Flags().StringVar(&output, "output", "table", "format of the output: table, json, csv, or html")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		write, err := auditWriter(output)
 		if err != nil {
@@ -77,7 +77,7 @@ func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
 	case "html":
 		return audit.WriteHTML, nil
 	default:
-		return nil, fmt.Errorf("--output %q must be table, json, csv or html", output)
+		return nil, fmt.Errorf("--output %q must be table, json, csv, or html", output)
 	}
 }
 

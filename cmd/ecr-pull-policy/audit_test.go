@@ -19,7 +19,7 @@ func TestAuditOutputs(t *testing.T) {
 		}
 		contains(t, out, parts...)
 	}
-	if status, out := call(t.Context(), "audit", "--output", "xml"); status != exitFailed || out != "ecr-pull-policy: --output \"xml\" must be table, json, csv or html\n" {
+	if status, out := call(t.Context(), "audit", "--output", "xml"); status != exitFailed || out != "ecr-pull-policy: --output \"xml\" must be table, json, csv, or html\n" {
 		t.Errorf("exit status %d: %s", status, out)
 	}
 }

@@ -31,8 +31,8 @@ the registry policy, and suggest fixes for problems. doctor writes nothing. If a
 isn't possible, it shows a warning.
 
 Exit status:
-  0  there are no problems
-  1  there are problems, or an error occurred`,
+  0  no problems were found; warnings don't change the status
+  1  problems were found, or an error occurred`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if f.stack == "" {

@@ -24,16 +24,16 @@ func newFlags(timeout time.Duration) *flags {
 	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), timeout: timeout}
 	f.all.StringVar(&f.profile, "profile", "", "AWS profile to use")
 	f.all.StringVar(&f.region, "region", "", "Region of the registry; overrides AWS_REGION")
-	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "CloudFormation stack to read settings from, or '' to use the template's defaults")
+	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "CloudFormation stack to read settings from; plan, apply, render, and audit accept '' for the template's defaults")
 
 	p := &f.parameters
 	f.all.StringVar(&p.AccountListName, "list-name", p.AccountListName, "SSM parameter that contains the account list")
-	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "grant style: principal (lists accounts, roles and users as principals) or condition (shorter)")
+	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "how the policy grants access: principal (names accounts, roles, and users) or condition (shorter for many accounts)")
 	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "whether Lambda functions in the listed accounts can use the images: on or off")
-	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "additional actions to grant, for example ecr:DescribeImages")
+	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
 	f.all.StringSliceVar(&p.Include, "include", p.Include, "name patterns of the repositories in scope")
 	f.all.StringSliceVar(&p.Exclude, "exclude", p.Exclude, "name patterns of repositories to exclude from the scope")
-	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce (writes policies) or observe (writes nothing)")
+	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce, or observe, with which apply fails; overrides the Mode of the stack")
 	return f
 }
 

@@ -14,10 +14,10 @@ func newRender(f *flags) *cobra.Command {
 	var l listFlags
 	command := &cobra.Command{
 		Use:   "render REPOSITORY",
-		Short: "Print the policy of a repository, for example to use it in Terraform",
+		Short: "Print the policy that the account lists require, for example for Terraform",
 		Long: `Print the policy document that the account lists require for a repository. The
-repository doesn't have to exist. If it has a policy, the unmanaged statements of that
-policy aren't printed.
+repository doesn't have to exist. If it has a policy, the other statements of that
+policy (those whose Sid doesn't start with EcrPullPolicy) aren't printed.
 
 Exit status:
   0  the policy was printed

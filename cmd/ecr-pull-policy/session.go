@@ -46,7 +46,7 @@ type session struct {
 	listSource string // the source of the list to use instead of the account list; "" for none
 }
 
-// writeHeader writes which registry, stack and account list are used.
+// writeHeader writes which registry, stack, and account list are used.
 func (s *session) writeHeader(out io.Writer) {
 	stack, list := "no stack", "list "+s.ListName
 	switch {

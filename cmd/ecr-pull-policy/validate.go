@@ -40,9 +40,10 @@ By default, validate runs offline. If the settings of the stack differ from the
 template's defaults, use flags to specify them.
 
 With --check-principals, the settings come from the stack, and validate also checks that
-the accounts, roles and users in the list exist. To check them, it writes policies to the
-stack's own empty repository, and to no other repository. Required permissions:
-cloudformation:DescribeStacks, and ecr:SetRepositoryPolicy on that repository.
+the accounts, roles, and users in the list exist. To check them, it writes policies to the
+stack's own empty repository, and to no other repository. --profile and --stack require
+--check-principals. Required permissions: cloudformation:DescribeStacks, and
+ecr:SetRepositoryPolicy on that repository.
 
 Exit status:
   0  the list is valid
@@ -108,7 +109,7 @@ func validateOnline(command *cobra.Command, f *flags, file string) error {
 	return s.checkPrincipals(command, file, text, list.Consumers)
 }
 
-// checkPrincipals checks whether the accounts, roles and users of a list exist, in either grant style.
+// checkPrincipals checks whether the accounts, roles, and users of a list exist, in either grant style.
 func (s *session) checkPrincipals(command *cobra.Command, file, text string, consumers policy.Consumers) error {
 	if s.Standard.Style == policy.GrantCondition {
 		fmt.Fprintln(command.ErrOrStderr(), "note: in grant style condition, policies don't name principals, so ECR accepts them even if a principal doesn't exist")
@@ -117,7 +118,7 @@ func (s *session) checkPrincipals(command *cobra.Command, file, text string, con
 	naming.Style = policy.GrantPrincipal
 	named := naming.Principals(consumers)
 	if len(named) == 0 {
-		fmt.Fprintln(command.ErrOrStderr(), "note: the list names no accounts, roles or users, so there are no principals to check")
+		fmt.Fprintln(command.ErrOrStderr(), "note: the list names no accounts, roles, or users, so there are no principals to check")
 		return nil
 	}
 	fmt.Fprintf(command.ErrOrStderr(), "Checking principals by writing policies to repository %s in %s, %s.\n",
