@@ -61,7 +61,7 @@ func TestFailedRepository(t *testing.T) {
 		if status != 1 {
 			t.Errorf("%s: exit status %d", c.args, status)
 		}
-		contains(t, out, "same change in 2 repositories: b/api, c/api", "failed: a/full: make policy of a/full: the policy document would have", c.totals)
+		contains(t, out, "same change in 2 repositories: b/api, c/api", "failed: a/full: build policy of a/full: the policy document would have", c.totals)
 	}
 	for repository, want := range map[string]string{"a/full": full, "b/api": "111111111111", "c/api": "111111111111"} {
 		if got, _ := cloud.Policy(repository); !strings.Contains(got, want) {
@@ -242,7 +242,7 @@ func TestManyFailures(t *testing.T) {
 			t.Errorf("%s: exit status %d", command, status)
 		}
 		contains(t, out, "a/000: AccessDeniedException: stubaws: injected fault\n  same error in 99 more repositories: a/001, a/002,", ", and 93 more (use --all to show each)\n",
-			"failed: b/full: make policy of b/full: the policy document would have", "\n  same error in 1 more repository: c/full\n")
+			"failed: b/full: build policy of b/full: the policy document would have", "\n  same error in 1 more repository: c/full\n")
 		if len(out) > 3000 {
 			t.Errorf("%s: output of %d characters:\n%s", command, len(out), out)
 		}

@@ -46,7 +46,7 @@ Exit status:
 		}
 		change, err := s.Standard.Merge(policy.Document{}, lists.Listed(repository))
 		if err != nil {
-			return fmt.Errorf("make policy of %s: %w", repository, err)
+			return fmt.Errorf("build policy of %s: %w", repository, err)
 		}
 		if change.Document == "" {
 			return fmt.Errorf("the account lists grant nothing on %s, so there is no policy to print", repository)

@@ -206,7 +206,7 @@ func validate(out, errOut io.Writer, file, text string, standard policy.Standard
 		fmt.Fprintln(out, "note:", notice)
 	}
 	if length := utf8.RuneCountInString(text); length > standardTier {
-		fmt.Fprintf(out, "note: the list has %d characters, so its parameter must be of the advanced tier\n", length)
+		fmt.Fprintf(out, "note: the list has %d characters, so the parameter must use the advanced tier\n", length)
 	}
 	return list, showPolicy(out, change.Document, standard)
 }

@@ -1,9 +1,9 @@
-// Command onaccount is the Lambda function that turns a change of an account list, or a scheduled event, into requests
+// Command onaccount is the Lambda function that turns a change to an account list, or a scheduled event, into requests
 // for all affected repositories. It uses these packages, in the order of the steps:
 //
 //	internal/onaccount    handles an invocation
 //	internal/event        decodes the event
-//	internal/rollout      requests the repositories
+//	internal/rollout      publishes requests for the repositories
 //	internal/accountlist  reads the account lists from SSM
 //	internal/principals   finds principals that don't exist
 //	internal/registry     lists the repositories in ECR

@@ -7,7 +7,7 @@
 //	internal/accountlist  reads the account lists from SSM
 //	internal/registry     reads and writes policies in ECR
 //	pkg/policy            parses lists and policies, and merges them
-//	internal/event        requests repositories again if the time runs out
+//	internal/event        publishes requests for unfinished repositories if time runs out
 package main
 
 import (

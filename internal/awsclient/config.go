@@ -41,7 +41,7 @@ type environment struct {
 //   - AWS_CA_BUNDLE: Go itself reads SSL_CERT_FILE.
 //   - AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: leave the endpoint variables empty instead.
 //   - Request compression, account-based endpoints, checksums, and authentication schemes: no operation of ECR, SSM, or
-//     EventBridge that the functions call has a choice of them.
+//     EventBridge that the functions call offers a choice.
 //   - The SDK's own log on stderr: failed calls are in the structured log.
 func FromEnvironment() (aws.Config, error) {
 	e, err := env.ParseAs[environment]()

@@ -26,7 +26,7 @@ const (
 //
 // AWS doesn't publish the rates at which policies can be read and written, so a client has to find them. The SDK's
 // adaptive mode slows down by 30% for every throttled call, even if several were made at the same time, and slows down
-// all operations because of one. Retryer doesn't count calls that were made before it slowed down, and limits every
+// all operations because of one. Retryer ignores the outcome of calls that were made before it slowed down, and limits every
 // operation separately.
 type Retryer struct {
 	*retry.Standard
@@ -54,7 +54,7 @@ func (r *Retryer) GetAttemptToken(ctx context.Context) (func(error) error, error
 	pacer := r.pacer(middleware.GetOperationName(ctx))
 	turn, err := pacer.wait(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("wait for a turn: %w", err)
+		return nil, fmt.Errorf("wait for the rate limiter: %w", err)
 	}
 	release, err := r.Standard.GetAttemptToken(ctx)
 	if err != nil {

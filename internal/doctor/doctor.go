@@ -45,7 +45,7 @@ type Doctor struct {
 	Lists          Lists
 }
 
-// Examine runs all checks. A check that isn't possible is a warning. The services are called concurrently, so several
+// Examine runs all checks. If a check isn't possible, its finding is a warning. The services are called concurrently, so several
 // services that don't respond take no longer than one.
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	findings, parts := d.stack(ctx)

@@ -224,16 +224,16 @@ func TestFindings(t *testing.T) {
 		"push rules disabled by the parameter": {func(p *installation) {
 			p.parameters["PushEvents"] = "off"
 			p.disabled = []string{"OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged"}
-		}, "ok rules: 5 rules are enabled; the parameter PushEvents disables those for image pushes"},
+		}, "ok rules: 5 rules are enabled; the rules for image pushes are disabled, because PushEvents is off"},
 
 		"rollout": {func(p *installation) { p.messages["RequestQueue"], p.processed = "12", "2" },
-			"ok queue: 12 requests are waiting in the request queue, and 2 are being processed or will be retried"},
+			"ok queue: requests in the request queue: 12 waiting, 2 being processed or retried later"},
 		"no request processed": {func(p *installation) { p.messages["RequestQueue"] = "12" },
-			"warning queue: 12 requests are waiting in the request queue, and none is being processed → run doctor again in a minute"},
+			"warning queue: requests waiting in the request queue: 12; none is being processed → run doctor again in a minute"},
 		"stopped": {func(p *installation) { p.mapping = "Disabled" },
-			"problem queue: onrepo receives no requests from the request queue: its event source mapping is disabled → " +
+			"problem queue: onrepo receives no requests from the request queue: the state of its event source mapping is disabled → " +
 				"enable the event source mapping: $ aws lambda update-event-source-mapping --enabled --uuid OnRepoFunctionRequests --region eu-central-1"},
-		"starting":           {func(p *installation) { p.mapping = "Enabling" }, "warning queue: onrepo's event source mapping is enabling → wait"},
+		"starting":           {func(p *installation) { p.mapping = "Enabling" }, "warning queue: the state of onrepo's event source mapping is enabling → wait"},
 		"deleted source":     {func(p *installation) { p.errors["GetEventSourceMapping"] = coded("ResourceNotFoundException") }, "problem queue: onrepo receives no requests"},
 		"source not allowed": {func(p *installation) { p.errors["GetEventSourceMapping"] = denied() }, "warning queue: can't check the queue: api error AccessDeniedException: said AWS → use credentials that allow lambda:GetEventSourceMapping"},
 		"no source": {func(p *installation) {
@@ -258,7 +258,7 @@ func TestFindings(t *testing.T) {
 		}, "ok trail: second logs"},
 
 		"missing list": {func(p *installation) { p.ssm.DeleteParameter(list) }, "problem list: /ecr-pull-policy/accounts doesn't exist, so it grants no access → " +
-			"write the consumers into accounts.txt, check the file, and create the list: " +
+			"save the consumers in accounts.txt, check the file, and create the list: " +
 			"$ ecr-pull-policy validate accounts.txt --account-id 123456789012 --region eu-central-1 " +
 			"$ aws ssm put-parameter --type String --name /ecr-pull-policy/accounts --value file://accounts.txt --region eu-central-1"},
 		"with a profile": {func(p *installation) { p.profile, p.disabled = "it's mine", []string{"RequestRule"} },
@@ -290,7 +290,7 @@ func TestFindings(t *testing.T) {
 			p.registry = allow(`"*"`, `"ecr:Batch*"`, all, `,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`)
 		}, "warning registry policy: the registry policy allows o-a1b2c3d4e5 to pull"},
 		"all principals": {func(p *installation) { p.registry = allow(`"*"`, `"*"`, all, "") }, "problem registry policy: the registry policy allows principals in any account to pull"},
-		"other account":  {func(p *installation) { p.registry = allow(`{"AWS":"333333333333"}`, `"ecr:*"`, all, "") }, "ok registry policy: the registry policy allows no consumer in the lists to pull"},
+		"other account":  {func(p *installation) { p.registry = allow(`{"AWS":"333333333333"}`, `"ecr:*"`, all, "") }, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull"},
 		"replication":    {func(p *installation) { p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:ReplicateImage"`, all, "") }, "ok registry policy"},
 		"all principals, not limited by the condition": {func(p *installation) {
 			p.registry = allow(`"*"`, `"ecr:*"`, all, `,"Condition":{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`)
@@ -307,7 +307,7 @@ func TestFindings(t *testing.T) {
 		}, "ok registry policy"},
 		"one-character names only": {func(p *installation) {
 			p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/?"`, "")
-		}, "ok registry policy: the registry policy allows no consumer in the lists to pull"},
+		}, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull"},
 		"all but one-character names": {func(p *installation) {
 			p.registry = strings.Replace(allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/?"`, ""), "Resource", "NotResource", 1)
 		}, "warning registry policy: the registry policy allows 111111111111"},

@@ -34,11 +34,11 @@ func (d *Doctor) lists(ctx context.Context) (findings []Finding, consumers []str
 func (d *Doctor) list(list accountlist.List) Finding {
 	const (
 		subject = "list"
-		correct = "write a corrected list into accounts.txt, check it, and update the list:"
+		correct = "save a corrected list as accounts.txt, check it, and update the list:"
 	)
 	switch {
 	case accountlist.IsMissing(list.Problem):
-		return problem(subject, "write the consumers into accounts.txt, check the file, and create the list:",
+		return problem(subject, "save the consumers in accounts.txt, check the file, and create the list:",
 			"%s doesn't exist, so it grants no access", list.Name).with(d.listCommands("--type String", list.Name)...)
 	case list.Problem != nil && list.InUse == 0:
 		return problem(subject, correct, "%s is unusable, and so are its earlier versions: %v", list.Name, list.Problem).with(d.listCommands("--overwrite", list.Name)...)

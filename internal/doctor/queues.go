@@ -68,9 +68,9 @@ func queue(logicalID string, output *sqs.GetQueueAttributesOutput, err error) Fi
 		return unknown(subject, "sqs:GetQueueAttributes", err)
 	case logicalID == requestQueue && waiting > 0 && processed == 0:
 		return warning(subject, "run doctor again in a minute; if no request is processed then, check whether onrepo is throttled or has no concurrency left",
-			"%d requests are waiting in the request queue, and none is being processed", waiting)
+			"requests waiting in the request queue: %d; none is being processed", waiting)
 	case logicalID == requestQueue:
-		return ok(subject, "%d requests are waiting in the request queue, and %d are being processed or will be retried", waiting, processed)
+		return ok(subject, "requests in the request queue: %d waiting, %d being processed or retried later", waiting, processed)
 	case waiting > 0:
 		return problem(subject, "see "+strings.TrimSuffix(logicalID, "Queue")+"sAlarm in docs/operations.md for the causes and how to redrive dead letters",
 			"dead letters in %s: %d", logicalID, waiting)

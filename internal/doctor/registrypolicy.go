@@ -46,7 +46,7 @@ func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding
 		both = "principals in any account"
 	}
 	if both == "" {
-		return ok(subject, "the registry policy allows no consumer in the lists to pull from all repositories")
+		return ok(subject, "the registry policy doesn't allow any consumer in the lists to pull from all repositories")
 	}
 	setting, err := d.ECR.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(policyScope)})
 	switch {

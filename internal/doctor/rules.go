@@ -47,7 +47,7 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 	if len(findings) == 0 && enabled > 0 {
 		message := fmt.Sprintf("%d rules are enabled", enabled)
 		if !p.pushEvents {
-			message += "; the parameter PushEvents disables those for image pushes"
+			message += "; the rules for image pushes are disabled, because PushEvents is off"
 		}
 		findings = append(findings, ok(subject, "%s", message))
 	}

@@ -34,9 +34,9 @@ func (d *Doctor) source(ctx context.Context, p parts) []Finding {
 	case "Enabled":
 		return []Finding{ok(subject, "onrepo receives requests from the request queue")}
 	case "Creating", "Enabling", "Updating":
-		return []Finding{warning(subject, "wait a minute, then run doctor again", "onrepo's event source mapping is %s", strings.ToLower(state))}
+		return []Finding{warning(subject, "wait a minute, then run doctor again", "the state of onrepo's event source mapping is %s", strings.ToLower(state))}
 	default:
-		return []Finding{problem(subject, "enable the event source mapping:", "onrepo receives no requests from the request queue: its event source mapping is %s",
+		return []Finding{problem(subject, "enable the event source mapping:", "onrepo receives no requests from the request queue: the state of its event source mapping is %s",
 			strings.ToLower(state)).with(d.command("aws lambda update-event-source-mapping --enabled --uuid " + uuid))}
 	}
 }

@@ -132,7 +132,7 @@ func (d *Doctor) complete(p parts) Finding {
 		}
 	}
 	if len(missing) > 0 {
-		return problem("resources", "check whether --stack names a stack of ecr-pull-policy, then deploy it:", "the stack doesn't contain %s", strings.Join(missing, ", ")).with(d.deployCommand())
+		return problem("resources", "check that --stack names an ecr-pull-policy stack, then deploy that stack:", "the stack doesn't contain %s", strings.Join(missing, ", ")).with(d.deployCommand())
 	}
 	return ok("resources", "the stack contains all required resources")
 }

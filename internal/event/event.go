@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// Repositories is an event that requires repositories to be reconciled.
+// Repositories is an event that starts a check of repositories.
 type Repositories struct {
 	Trigger    string     // what happened, for the log: CreateRepository, ImagePushed, ListChanged, …
 	Names      []string   // at least one; valid repository names
@@ -22,7 +22,7 @@ type Repositories struct {
 	ChangedBy  string     // ARN of the principal that changed the policy, only for the log, because it can be forged
 }
 
-// ChangedPolicy reports whether the trigger is a change of a policy. The rule excludes changes by the stack itself.
+// ChangedPolicy reports whether the trigger is a change to a policy. The rule excludes changes by the stack itself.
 func (t Repositories) ChangedPolicy() bool {
 	return t.Trigger == triggerSetPolicy || t.Trigger == triggerDeletePolicy
 }

@@ -110,7 +110,7 @@ func (p *Publisher) put(ctx context.Context) error {
 			return fmt.Errorf("publish requests: %w", err)
 		}
 		if len(output.Entries) != len(p.entries) { // AWS promises one for each
-			return fmt.Errorf("publish requests: EventBridge answered for %d of %d entries", len(output.Entries), len(p.entries))
+			return fmt.Errorf("publish requests: EventBridge returned results for only %d of %d entries", len(output.Entries), len(p.entries))
 		}
 		var failed []types.PutEventsRequestEntry
 		var reason string

@@ -2,7 +2,7 @@ package event
 
 import "fmt"
 
-// The type of a request to reconcile repositories on the event bus. Anyone with the IAM permission can publish one.
+// The source and detail-type of a request on the event bus. Anyone with the IAM permission can publish one.
 const (
 	RequestSource     = "ecr-pull-policy"
 	RequestDetailType = "Repository Reconcile Requested"
@@ -18,11 +18,11 @@ const (
 	TriggerRequest     = "Request"     // any other request
 )
 
-// Principals is what a rollout knows about the principals in the lists. It is a hint, as everything in an event: it
+// Principals is what a rollout knows about the principals in the lists. It is a hint, like everything in an event: it
 // affects how a grant is written, and never which principals it is for.
 type Principals string
 
-// What a rollout can know.
+// The values of Principals.
 const (
 	PrincipalsUnknown Principals = ""      // not checked, or ECR rejects at least one
 	PrincipalsExist   Principals = "exist" // ECR accepts all of them

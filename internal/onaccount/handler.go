@@ -1,5 +1,5 @@
-// Package onaccount handles the invocations of the onaccount function: it decodes the event, requests the repositories,
-// and writes logs and metrics.
+// Package onaccount implements the onaccount function, which starts a rollout when an account list changes or the
+// schedule runs. It decodes the event, publishes the requests, and writes logs and metrics.
 package onaccount
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 )
 
-// Rollout requests repositories.
+// Rollout publishes requests for repositories.
 type Rollout interface {
 	ListChanged(context.Context, event.ListChanged, rollout.Reporter) (requested int, err error)
 	Scheduled(context.Context, rollout.Reporter) (requested int, err error)
@@ -122,7 +122,8 @@ func (r *report) isNew(ctx context.Context) bool {
 	return r.checkedAt.Sub(created) < graceTime
 }
 
-// Missing logs the principals that don't exist. That there are none is a finding too, unless the check failed.
+// Missing logs the principals that don't exist. It also logs the finding that all principals exist, unless the check
+// failed.
 func (r *report) Missing(ctx context.Context, arns []string, err error) {
 	r.rejected, r.checkFailed = arns, err != nil
 	if err == nil || len(arns) > 0 {

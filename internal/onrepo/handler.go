@@ -1,5 +1,5 @@
-// Package onrepo handles the invocations of the onrepo function: it decodes the events, reconciles their repositories,
-// and writes logs and metrics.
+// Package onrepo implements the onrepo function, which checks the policies of the repositories that an event names. It
+// decodes the events, reconciles the repositories, and writes logs and metrics.
 package onrepo
 
 import (
@@ -38,8 +38,9 @@ type Response struct {
 	BatchItemFailures []events.SQSBatchItemFailure `json:"batchItemFailures,omitempty"`
 }
 
-// Handle handles one event, or the events in the records of an SQS batch. Errors that a retry can fix are returned, or,
-// for a record of a batch, are failures in the response, so that the other records aren't retried.
+// Handle handles one event, or the events in the records of an SQS batch. It returns errors that a
+// retry can fix. For a batch, it reports them as failures in the response instead, so that the other records aren't
+// retried.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response, error) {
 	messages, queued, err := event.Messages(payload)
 	if err != nil {

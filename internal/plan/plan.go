@@ -91,11 +91,11 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	}
 	existing, err := policy.ParseDocument(text, p.Standard.Registry)
 	if err != nil {
-		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("make policy of %s: existing %w", name, err)}
+		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: existing %w", name, err)}
 	}
 	change, err := p.Standard.Merge(existing, lists.Listed(name))
 	if err != nil {
-		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("make policy of %s: %w", name, err)}
+		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: %w", name, err)}
 	}
 	if !change.Changed {
 		return Repository{Name: name, Outcome: Unchanged}
@@ -103,7 +103,7 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	return changed(p.Standard.Registry, name, existing, change)
 }
 
-// Changed returns the outcome for a repository whose existing policy changes, or has changed.
+// Changed returns the outcome for a repository whose policy would change, or has already changed.
 func Changed(registry policy.Registry, name, existing string, change policy.Change) Repository {
 	document, err := policy.ParseDocument(existing, registry)
 	if err != nil {

@@ -77,7 +77,7 @@ type Reporter interface {
 }
 
 // Run reconciles the repositories that a trigger names. It returns the errors that a retry can fix, and only reports
-// those that it can't. The error is an *Unfinished if the time ran out and there was no other error.
+// those that a retry can't fix. The error is an *Unfinished if the time ran out and there was no other error.
 func (r *Reconciler) Run(ctx context.Context, t event.Repositories, report Reporter) error {
 	var inScope []*repository
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(t.Names))) {
@@ -107,7 +107,7 @@ func (r *Reconciler) Run(ctx context.Context, t event.Repositories, report Repor
 			return &Unfinished{Repositories: names(inScope), Of: len(inScope)} // an outdated list was written
 		}
 	}
-	return fmt.Errorf("the account lists changed %d times during the run; try again when they no longer change", maxPasses)
+	return fmt.Errorf("the account lists changed %d times during the run; try again when the lists are stable", maxPasses)
 }
 
 // style returns the grant style that a run begins with.

@@ -81,18 +81,18 @@ func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snap
 	result.ListVersion, result.ListChanged = snapshot.Version(one.name), snapshot.Modified(one.name)
 	switch {
 	case result.ListVersion == "":
-		return result.skipped("no account list can be used; the policy stays as it is until there is one")
+		return result.skipped("no account list can be used; the policy stays unchanged until one can be used")
 	case policyErr != nil:
 		return result.failed(policyErr)
 	}
 	existing, err := policy.ParseDocument(text, r.Standard.Registry)
 	if err != nil {
-		return result.failedPermanently(fmt.Errorf("make policy of %s: existing %w", one.name, err))
+		return result.failedPermanently(fmt.Errorf("build policy of %s: existing %w", one.name, err))
 	}
 	one.existing, one.listed = existing, snapshot.Listed(one.name)
 	change, err := r.merge(one)
 	if err != nil {
-		return result.failedPermanently(fmt.Errorf("make policy of %s: %w", one.name, err))
+		return result.failedPermanently(fmt.Errorf("build policy of %s: %w", one.name, err))
 	}
 	if !change.Changed || r.Observe {
 		return result.merged(existing, change, r.Observe)
@@ -161,7 +161,7 @@ func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, reje
 	one.style = policy.GrantCondition
 	change, err := r.merge(one)
 	if err != nil {
-		return result.failedPermanently(fmt.Errorf("make policy of %s by condition, because ECR rejects a principal: %w", one.name, err))
+		return result.failedPermanently(fmt.Errorf("build policy of %s using conditions, because ECR rejects a principal: %w", one.name, err))
 	}
 	if change.Document == rejected {
 		return result.failedPermanently(rejection(one))
@@ -181,9 +181,9 @@ func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, reje
 func rejection(one *repository) error {
 	statements := one.existing.UnmanagedPrincipals()
 	if len(statements) == 0 {
-		return fmt.Errorf("set policy of %s: %w, but no unmanaged statement names a principal; compare the policy with what ECR accepts",
+		return fmt.Errorf("set policy of %s: %w, but no unmanaged statement names a principal; check the unmanaged statements for elements that ECR doesn't accept",
 			one.name, registry.ErrRejected)
 	}
-	return fmt.Errorf("set policy of %s: %w because of an unmanaged statement: %s; correct or remove it, and the next event or scheduled run updates the policy",
+	return fmt.Errorf("set policy of %s: %w because of an unmanaged statement: %s; correct or remove it, and the next event or scheduled rollout updates the policy",
 		one.name, registry.ErrRejected, strings.Join(statements, "; "))
 }

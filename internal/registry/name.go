@@ -11,7 +11,7 @@ import (
 //	[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
 //
 // so a__b and a--b are valid, while a..b, a___b and a-_b aren't. The older pattern, and perhaps some Regions, allow
-// only one separator. ECR then rejects the name itself.
+// only one separator. In that case, ECR rejects the name.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 func CheckName(name string) error {

@@ -1,4 +1,4 @@
-// Package rollout turns a change of an account list, or a scheduled event, into requests for all affected repositories.
+// Package rollout turns a change to an account list, or a scheduled event, into requests for all affected repositories.
 package rollout
 
 import (
@@ -34,7 +34,7 @@ type Principals interface {
 	Missing(ctx context.Context, group principals.Group) ([]string, error)
 }
 
-// Rollout requests repositories after changes of the lists.
+// Rollout publishes requests after changes to the lists.
 type Rollout struct {
 	Lists      Lists
 	Principals Principals                                          // nil to leave them unchecked
@@ -62,11 +62,11 @@ type Reporter interface {
 	Missing(ctx context.Context, arns []string, err error)
 }
 
-// ListChanged requests the repositories that one list covers. If the newest version of the list can't be used, but an
+// ListChanged publishes requests for the repositories that one list covers. If the newest version of the list can't be used, but an
 // earlier one can, the earlier one is rolled out: when its own event was handled, the newest version may already have
 // existed.
 //
-// It returns the number of repositories that were requested. After an error, some may have been requested.
+// It returns the number of repositories in the requests. After an error, some requests may have been published.
 func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report Reporter) (requested int, err error) {
 	if !r.Lists.Has(t.Name) {
 		return 0, &event.Ignored{Reason: "parameter " + t.Name + " isn't an account list"}
@@ -85,7 +85,7 @@ func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report R
 	return r.request(ctx, lists, event.TriggerListChanged, covered, report)
 }
 
-// Scheduled requests every repository in scope, unless no list can be used. Its results are those of ListChanged.
+// Scheduled publishes requests for every repository in scope, unless no list can be used. Its results are those of ListChanged.
 func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int, err error) {
 	lists, err := r.Lists.ReadAll(ctx)
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 	RestoredPolicies   = "RestoredPolicies"   // policies that were restored after another principal changed managed statements
 	Requested          = "Requested"          // repositories that a rollout requested
 
-	// PropagationSeconds is the time from the change of a list to the last policy that was written because of it.
+	// PropagationSeconds is the time from a list change to the last policy that was written because of it.
 	PropagationSeconds = "PropagationSeconds"
 )
 

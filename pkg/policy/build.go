@@ -69,8 +69,8 @@ func (s Standard) rootARNs(accounts []string) []string {
 	return arns
 }
 
-// Principals returns the ARNs of the principals that the policy for consumers
-// names, sorted: account roots, roles, and users. ECR rejects the policy if one
+// Principals returns the sorted ARNs of the principals in the policy for
+// consumers: account roots, roles, and users. ECR rejects the policy if one
 // of them doesn't exist. In the grant style condition there are none.
 func (s Standard) Principals(c Consumers) []string {
 	if s.Style == GrantCondition {
@@ -80,10 +80,11 @@ func (s Standard) Principals(c Consumers) []string {
 	return named.named()
 }
 
-// Naming returns a policy that names the principals with the given ARNs, such
-// as [Standard.Principals] returns. ECR accepts it only if all of them exist,
-// which it checks: write it only to a repository for that purpose, as it grants
-// pull. Naming fails with a *[SizeError] if the policy would be too large.
+// Naming returns a policy that names the principals with the given ARNs, as
+// returned by [Standard.Principals]. ECR accepts the policy only if all of them
+// exist, so writing it checks this. Because the policy lets the principals
+// pull, write it only to a repository that is used for nothing else. Naming
+// fails with a *[SizeError] if the policy would be too large.
 func (s Standard) Naming(arns []string) (string, error) {
 	named, _ := s.toNamed(arns)
 	text := Document{}.with([]managedStatement{named.encode(accountsKind.sid(0))})

@@ -11,7 +11,7 @@
 //  2. [ParseDocument] parses the policy of a repository.
 //  3. [Standard.Merge] merges the two. After an error, leave the policy as it
 //     is.
-//  4. If the [Change] is Changed, write its document with SetRepositoryPolicy,
+//  4. If Changed is true in the [Change], write its document with SetRepositoryPolicy,
 //     or call DeleteRepositoryPolicy if the document is "".
 //
 // A statement is managed if its Sid starts with [SidPrefix]. All other
@@ -21,8 +21,8 @@
 //     for insignificant white space.
 //   - Managed statements grant only pull actions and the ExtraActions of the
 //     [Standard], only to consumers of the lists.
-//   - A list that can't be used changes no grants. Only the list none revokes
-//     all of them.
+//   - A list that can't be used changes no grants. Only a list with the single
+//     entry none revokes them.
 //   - A document that already grants what the standard policy grants isn't
 //     changed.
 //   - A changed document has at most [MaxDocumentCharacters] characters.

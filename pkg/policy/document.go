@@ -33,8 +33,8 @@ type managedStatement struct {
 // GetRepositoryPolicy returns it; "" if the repository has no policy:
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html
 //
-// It fails for a text that isn't clearly a policy, which nothing must
-// overwrite: the text must be one JSON object with one Statement element, an
+// It fails for a text that isn't clearly a policy and must not be
+// overwritten: the text must be one JSON object with one Statement element, an
 // array or an object. What the statements contain isn't checked, and there is
 // no limit to the size of the text.
 func ParseDocument(text string, registry Registry) (Document, error) {

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// List is a valid account list. Its zero value isn't valid, as that of
-// [Consumers].
+// List is a valid account list. Like that of [Consumers], its zero value
+// isn't valid.
 type List struct {
 	Consumers Consumers
 	Notices   []string // messages for the log, such as about entries that were ignored
@@ -24,7 +24,7 @@ type List struct {
 // entries and duplicates have no effect. The registry's own account is ignored
 // with a notice, because its principals need no repository policy, but its
 // roles and users can be listed. A role or user whose name contains a comma
-// can't.
+// can't be listed.
 //
 // ParseList rejects the whole list if one entry is invalid, if there is no
 // entry, or if the only one is the registry's own account. The error is a

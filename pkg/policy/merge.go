@@ -9,16 +9,17 @@ import (
 )
 
 // Listed is one of the lists on a repository's path. The zero value is a list
-// that can't be used: it keeps the grants that a document has because of it.
+// that can't be used: the document keeps the grants that it already has for
+// the list.
 type Listed struct {
 	// Consumers are those that the list names, or nil if no version of the list
-	// can be used. The statements of the list then stay, without what no standard
-	// grants.
+	// can be used. The statements of the list then stay, except for anything that
+	// no standard policy grants.
 	Consumers *Consumers
 
 	// Oversized are the consumers of the newest version of the list if the policy
 	// for it is too large, and Consumers are therefore those of an earlier
-	// version. A document that grants to some of them keeps its statements: a
+	// version. A document that grants access to some of them keeps its statements: a
 	// setting that makes the list too large must not revoke grants. Nil otherwise.
 	Oversized *Consumers
 }
@@ -31,8 +32,8 @@ type Change struct {
 	// change it is the existing text, of any size.
 	Document string
 
-	// Changed reports whether the document has another meaning than the existing
-	// one. If not, there is nothing to write.
+	// Changed reports whether the document has a different meaning from the
+	// existing one. If not, there is nothing to write.
 	Changed bool
 
 	// Added and Removed are the Sids of the managed statements that are added and
@@ -45,19 +46,19 @@ type Change struct {
 // the namespace list of the first segment of the repository's name, and so on.
 // Without lists the document doesn't change.
 //
-// The statements of a list that is none are removed, and so are managed
+// If a list is the entry none, its statements are removed, and so are managed
 // statements that belong to no list. Unmanaged statements don't change, and
 // come first.
 //
-// In the grant style principal, statements that grant the same using a
-// condition also conform to the standard. If the existing document has such
+// In the grant style principal, statements that grant the same access using
+// a condition also conform to the standard. If the existing document has such
 // statements, changes use that style too, because ECR has rejected a principal
 // in the document before. To return to the style principal, use
 // [Standard.MergeAs].
 //
 // Merge fails, and the policy must stay as it is, if the standard is invalid,
 // if the existing document is that of another registry, if the consumers of a
-// list aren't such as [ParseList] returns, or, with a *[SizeError], if the
+// list aren't in the form that [ParseList] returns, or, with a *[SizeError], if the
 // document to write would exceed [MaxDocumentCharacters].
 func (s Standard) Merge(existing Document, lists []Listed) (Change, error) {
 	return s.merge(existing, lists, "")
@@ -65,7 +66,7 @@ func (s Standard) Merge(existing Document, lists []Listed) (Change, error) {
 
 // MergeAs is like [Standard.Merge], but all grants are in one style. In the
 // style condition the managed statements name no principal that ECR could
-// reject. If the style of the standard is condition, so is that of all grants.
+// reject. If the standard's style is condition, all grants use that style.
 // MergeAs also fails if the style is unknown.
 func (s Standard) MergeAs(style GrantStyle, existing Document, lists []Listed) (Change, error) {
 	if err := style.validate(); err != nil {
@@ -80,7 +81,7 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 		return Change{}, fmt.Errorf("standard policy: %w", err)
 	}
 	if existing.text != "" && existing.registry != s.Registry {
-		return Change{}, errors.New("the policy document was parsed for another registry; parse it for that of the standard")
+		return Change{}, errors.New("the policy document was parsed for another registry; parse it for the standard's registry")
 	}
 	if len(lists) == 0 {
 		return Change{Document: existing.text}, nil

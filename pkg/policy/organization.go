@@ -27,7 +27,7 @@ func readOrganization(entry string) (consumer, error) {
 func checkUnitPath(organization, path string) error {
 	root, units, _ := strings.Cut(path, "/")
 	if namesAll := units == "" || units == "*"; namesAll && (root == "" || root == "*" || isRootID(root)) {
-		return fmt.Errorf("the path is the whole organization; list its ID: %s", organization)
+		return fmt.Errorf("the path covers the whole organization; list its ID: %s", organization)
 	}
 	if !isRootID(root) {
 		return fmt.Errorf("invalid root ID %s; expected r- and 4 to 32 lowercase letters or digits", quote(root))

@@ -40,10 +40,9 @@ func (e *SizeError) Error() string {
 		e.Characters, unmanaged, e.Limit, strings.Join(remedies, ", or "))
 }
 
-// Fits returns nil if ECR accepts the size of the policy for consumers in a
-// repository without other statements, in the standard's style and in the style
-// condition, which is used instead when ECR rejects a principal. Otherwise it
-// returns a *[SizeError]. It fails like [Standard.Merge] if the standard or the
+// Fits returns nil if the policy for consumers fits in a repository without
+// other statements. It checks the standard's style and also the style
+// condition, which is used when ECR rejects a principal. Otherwise it returns a *[SizeError]. It fails like [Standard.Merge] if the standard or the
 // consumers are invalid.
 func (s Standard) Fits(c Consumers) error {
 	for _, style := range []GrantStyle{s.Style, GrantCondition} {

@@ -16,7 +16,7 @@ const (
 	// https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 	GrantPrincipal GrantStyle = "principal"
 
-	// GrantCondition grants to all principals that meet a condition: on
+	// GrantCondition grants access to all principals that meet a condition: on
 	// aws:PrincipalAccount for accounts, on aws:PrincipalArn for roles and users.
 	// It needs half the characters for an account, and ECR accepts principals that
 	// don't exist:

@@ -8,7 +8,7 @@ import (
 )
 
 // UnmanagedPrincipals describes the unmanaged statements that name AWS
-// principals, because ECR rejects a document that names one that doesn't exist:
+// principals, because ECR rejects a document if one of these principals doesn't exist:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 //
 // If statements name the unique ID of a deleted role or user, only those are

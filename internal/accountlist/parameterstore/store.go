@@ -36,7 +36,7 @@ const (
 )
 
 var (
-	errChanged = errors.New("an account list changed while it was read")
+	errChanged = errors.New("a list changed while the lists were read")
 	errSecure  = errors.New("the parameter is a SecureString; delete it and create it as a String")
 )
 
@@ -77,7 +77,7 @@ func (s *Store) read(ctx context.Context, names []string) (accountlist.Snapshot,
 			return snapshot, err
 		}
 	}
-	return accountlist.Snapshot{}, fmt.Errorf("read account lists: %w, %d times", errChanged, maxReads)
+	return accountlist.Snapshot{}, fmt.Errorf("read account lists: %w, in each of %d attempts; try again", errChanged, maxReads)
 }
 
 // Has reports whether a parameter name is that of a list, which need not exist.

@@ -245,7 +245,7 @@ func TestChangeBetweenReads(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
-	if _, err := store.Read(t.Context(), []string{"api"}); err == nil || !strings.Contains(err.Error(), "changed while it was read, 5 times") {
+	if _, err := store.Read(t.Context(), []string{"api"}); err == nil || !strings.Contains(err.Error(), "a list changed while the lists were read, in each of 5 attempts") {
 		t.Errorf("a list that keeps changing: %v", err)
 	}
 }
