@@ -129,6 +129,20 @@ func TestReadForManyRepositoriesCostsNoCallPerRepository(t *testing.T) {
 	}
 }
 
+func TestTheListsThatOneCallCanRead(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} // nine namespace lists, and the account list
+	cloud, store := newStore()
+	read(t, store, names...)
+	if calls := cloud.Calls(); calls["GetParameters"] != 1 || len(calls) != 1 {
+		t.Errorf("calls for 10 lists: %v", calls)
+	}
+	cloud, store = newStore()
+	read(t, store, append(names, "j")...)
+	if calls := cloud.Calls(); calls["GetParametersByPath"] != 1 {
+		t.Errorf("calls for 11 lists: %v", calls)
+	}
+}
+
 func TestTheListAndWhatIsBelowItAreReadSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud, store := newStore()
