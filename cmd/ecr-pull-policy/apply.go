@@ -21,10 +21,11 @@ func newApply(f *flags) *cobra.Command {
 	var l listFlags
 	var all, yes bool
 	command := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [REPOSITORY|PATTERN]...",
 		Short: "Write the policies that plan shows",
 		Long: `Show the plan, ask for confirmation, and write the policies. With --yes, apply doesn't
-ask: it writes the policies and then shows the changes.
+ask: it writes the policies and then shows the changes. Names and patterns select
+repositories as for plan.
 
 If the Mode of the stack is observe, apply fails unless you pass --mode enforce.
 
@@ -41,15 +42,15 @@ Exit status:
        used
   130  apply was interrupted`,
 		Example: `  ecr-pull-policy apply
-  ecr-pull-policy apply --yes --include 'team-a/**'`,
-		Args: cobra.NoArgs,
+  ecr-pull-policy apply --yes team-a/api 'team-b/**'`,
 	}
 	f.registerRepositories(command.Flags())
 	f.register(command.Flags(), "mode")
 	l.register(command)
 	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
-	command.RunE = func(command *cobra.Command, _ []string) error {
+	command.RunE = func(command *cobra.Command, args []string) error {
+		f.repositories = args
 		if !yes && !isTerminal(command.InOrStdin()) {
 			return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
 		}
@@ -72,7 +73,7 @@ Exit status:
 	return command
 }
 
-// applyAll applies the lists to all repositories in scope, and shows the changes.
+// applyAll applies the lists to the selected repositories in scope, and shows the changes.
 func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, all bool) error {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {

@@ -23,22 +23,24 @@ const auditConcurrency = 8
 func newAudit(f *flags) *cobra.Command {
 	var output string
 	command := &cobra.Command{
-		Use:   "audit",
+		Use:   "audit [REPOSITORY|PATTERN]...",
 		Short: "List security findings, and show who can pull and push",
 		Long: `List security findings, and show who can pull from and push to each repository and which
-statements allow it. audit writes nothing and requires the same permissions as plan.
+statements allow it. audit writes nothing and requires the same permissions as plan. It
+includes repositories out of scope. Names and patterns select repositories as for plan.
 
 Exit status:
   0  there are no critical or high findings
   1  an error occurred
   2  there are critical or high findings`,
 		Example: `  ecr-pull-policy audit
+  ecr-pull-policy audit 'team-a/**'
   ecr-pull-policy audit --output html > report.html`,
-		Args: cobra.NoArgs,
 	}
 	f.registerRepositories(command.Flags())
 	command.Flags().StringVar(&output, "output", "table", "format of the output: table, json, csv, or html")
-	command.RunE = func(command *cobra.Command, _ []string) error {
+	command.RunE = func(command *cobra.Command, args []string) error {
+		f.repositories = args
 		write, err := auditWriter(output)
 		if err != nil {
 			return err
@@ -81,7 +83,7 @@ func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
 	}
 }
 
-// documents reads the policies of all repositories, including those out of scope.
+// documents reads the policies of the selected repositories, including those out of scope.
 func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
 	ctx := command.Context()
 	store, err := (&listFlags{}).store(command, s)
@@ -93,15 +95,11 @@ func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
 		return nil, err
 	}
 	warnOfUnusable(command.ErrOrStderr(), lists)
-	client := ecr.NewFromConfig(s.config)
-	var names []string
-	for page, err := range registry.Names(ctx, client) {
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, page...)
+	names, err := s.selected(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return s.readAll(ctx, command.ErrOrStderr(), lists, registry.NewPolicies(client), names)
+	return s.readAll(ctx, command.ErrOrStderr(), lists, registry.NewPolicies(ecr.NewFromConfig(s.config)), names)
 }
 
 func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accountlist.Snapshot, policies *registry.Policies, names []string) ([]audit.Document, error) {

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/aws-sdk-go-base/v2/endpoints"
 	"github.com/spf13/pflag"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 )
 
@@ -17,7 +19,10 @@ type flags struct {
 	profile, region string
 	stack           string
 	parameters      settings.Parameters // of the stack, overridden by flags
-	timeout         time.Duration       // of one attempt to call AWS
+	repositories    []string            // the repositories that the arguments of the command name
+	include         []string            // these narrow the scope of the stack
+	exclude         []string
+	timeout         time.Duration // of one attempt to call AWS
 }
 
 func newFlags(timeout time.Duration) *flags {
@@ -31,8 +36,8 @@ func newFlags(timeout time.Duration) *flags {
 	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "how the policy grants access: principal (names accounts, roles, and users) or condition (shorter for many accounts)")
 	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "whether Lambda functions in the listed accounts can use the images: on or off")
 	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
-	f.all.StringSliceVar(&p.Include, "include", p.Include, "name patterns of the repositories in scope")
-	f.all.StringSliceVar(&p.Exclude, "exclude", p.Exclude, "name patterns of repositories to exclude from the scope")
+	f.all.StringSliceVar(&f.include, "include", nil, "name patterns of repositories; only those in scope that match one are used")
+	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")
 	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce, or observe, with which apply fails; overrides the Mode of the stack")
 	return f
 }
@@ -48,7 +53,7 @@ func (f *flags) registerRegistry(set *pflag.FlagSet) {
 	f.register(set, "profile", "stack", "list-name")
 }
 
-// registerRepositories adds the flags for the scope, and those of registerRegistry.
+// registerRepositories adds the flags that select repositories, and those of registerRegistry.
 func (f *flags) registerRepositories(set *pflag.FlagSet) {
 	f.registerRegistry(set)
 	f.register(set, "include", "exclude")
@@ -63,29 +68,48 @@ func (f *flags) register(set *pflag.FlagSet, names ...string) {
 // given reports whether a flag was passed.
 func (f *flags) given(name string) bool { return f.all.Lookup(name).Changed }
 
-// useStack sets the flags that weren't passed from the parameters of the stack.
+// useStack sets the scope, and the flags that weren't passed, from the parameters of the stack.
 func (f *flags) useStack(parameters map[string]string) error {
-	for flag, parameter := range map[string]string{
-		"list-name":        "AccountListName",
-		"grant-style":      "GrantStyle",
-		"lambda-statement": "LambdaStatement",
-		"extra-actions":    "ExtraActions",
-		"include":          "Include",
-		"exclude":          "Exclude",
-		"mode":             "Mode",
+	patterns := func(target *[]string) func(string) error {
+		return func(value string) error {
+			*target = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+			return nil
+		}
+	}
+	flag := func(name string) func(string) error {
+		if f.given(name) {
+			return func(string) error { return nil }
+		}
+		return f.all.Lookup(name).Value.Set
+	}
+	for parameter, set := range map[string]func(string) error{
+		"AccountListName": flag("list-name"),
+		"GrantStyle":      flag("grant-style"),
+		"LambdaStatement": flag("lambda-statement"),
+		"ExtraActions":    flag("extra-actions"),
+		"Include":         patterns(&f.parameters.Include),
+		"Exclude":         patterns(&f.parameters.Exclude),
+		"Mode":            flag("mode"),
 	} {
 		value, ok := parameters[parameter]
 		if !ok {
 			return fmt.Errorf("stack %s has no parameter %s, so it isn't an ecr-pull-policy stack; specify another one with --stack", f.stack, parameter)
 		}
-		if f.given(flag) {
-			continue
-		}
-		if err := f.all.Lookup(flag).Value.Set(value); err != nil {
+		if err := set(value); err != nil {
 			return fmt.Errorf("parameter %s of stack %s: %w", parameter, f.stack, err)
 		}
 	}
 	return nil
+}
+
+// selection returns the repositories that the command is for.
+func (f *flags) selection() (scope.Selection, error) {
+	for name, patterns := range map[string]*[]string{"include": &f.include, "exclude": &f.exclude} {
+		if f.given(name) && len(*patterns) == 0 {
+			*patterns = []string{""} // pflag makes no pattern of an empty value
+		}
+	}
+	return scope.NewSelection(f.repositories, f.include, f.exclude)
 }
 
 // offlineRegion returns the Region without reading a configuration file, and reports whether it was specified.

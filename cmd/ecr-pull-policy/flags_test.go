@@ -18,7 +18,7 @@ func TestFlagsOverrideTheStack(t *testing.T) {
 	f := newFlags(callTimeout)
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f.registerRepositories(set)
-	if err := set.Parse([]string{"--grant-style", "principal", "--exclude", ""}); err != nil {
+	if err := set.Parse([]string{"--grant-style", "principal", "--include", "**", "--exclude", "team-c/**"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.useStack(stack); err != nil {
@@ -26,7 +26,7 @@ func TestFlagsOverrideTheStack(t *testing.T) {
 	}
 	want := settings.Parameters{
 		AccountListName: "/other", GrantStyle: "principal", LambdaStatement: "off",
-		ExtraActions: []string{}, Include: []string{"team-a/**", "team-b/**"}, Exclude: []string{}, Mode: "observe",
+		ExtraActions: []string{}, Include: []string{"team-a/**", "team-b/**"}, Exclude: []string{"**/scratch"}, Mode: "observe",
 	}
 	if !reflect.DeepEqual(f.parameters, want) {
 		t.Errorf("got  %+v\nwant %+v", f.parameters, want)

@@ -14,11 +14,15 @@ func newPlan(f *flags) *cobra.Command {
 	var l listFlags
 	var all bool
 	command := &cobra.Command{
-		Use:   "plan",
+		Use:   "plan [REPOSITORY|PATTERN]...",
 		Short: "Show what the account lists would change",
 		Long: `Show the consumers (accounts, roles, users, and organizations) and actions that the
 account lists would add to or remove from the policy of each repository. plan writes
 nothing.
+
+To plan only some repositories, pass their names or patterns: * matches within one path
+segment, and ** matches any number of segments. Names, patterns, --include and --exclude
+narrow the scope of the stack and never widen it. Each must match a repository.
 
 Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories,
 ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath, and
@@ -29,14 +33,15 @@ Exit status:
   1  an error occurred, or an account list can't be used
   2  repositories would change`,
 		Example: `  ecr-pull-policy plan
+  ecr-pull-policy plan team-a/api 'team-b/**'
   ecr-pull-policy plan --accounts 111111111111,222222222222
   ecr-pull-policy plan --list accounts.txt --all --region eu-west-1`,
-		Args: cobra.NoArgs,
 	}
 	f.registerRepositories(command.Flags())
 	l.register(command)
 	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
-	command.RunE = func(command *cobra.Command, _ []string) error {
+	command.RunE = func(command *cobra.Command, args []string) error {
+		f.repositories = args
 		s, store, err := l.connect(command, f, stackOptional)
 		if err != nil {
 			return err
@@ -57,7 +62,7 @@ Exit status:
 	return command
 }
 
-// plan plans all repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be
+// plan plans the selected repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be
 // used.
 func (s *session) plan(command *cobra.Command, store *parameterstore.Store, all bool) (planned []plan.Repository, usable bool, err error) {
 	lists, names, outOfScope, err := s.read(command, store)
@@ -75,7 +80,7 @@ func (s *session) plan(command *cobra.Command, store *parameterstore.Store, all 
 	return planned, len(lists.Unusable()) == 0, nil
 }
 
-// read reads the lists, and the names of the repositories in scope.
+// read reads the lists, and the names of the selected repositories in scope.
 func (s *session) read(command *cobra.Command, store *parameterstore.Store) (lists accountlist.Snapshot, names []string, outOfScope int, err error) {
 	if lists, err = readLists(command, store); err != nil {
 		return lists, nil, 0, err

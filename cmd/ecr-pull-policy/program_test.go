@@ -22,17 +22,18 @@ func stacks() map[string]string {
 	parameter := func(name, value string) string {
 		return "<member><ParameterKey>" + name + "</ParameterKey><ParameterValue>" + value + "</ParameterValue></member>"
 	}
-	stack := func(mode, style, outputs string) string {
+	stack := func(mode, style, include, exclude, outputs string) string {
 		return "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Parameters>" +
 			parameter("AccountListName", accountList) + parameter("GrantStyle", style) + parameter("LambdaStatement", "on") +
-			parameter("ExtraActions", "") + parameter("Include", "**") + parameter("Exclude", "") + parameter("Mode", mode) +
+			parameter("ExtraActions", "") + parameter("Include", include) + parameter("Exclude", exclude) + parameter("Mode", mode) +
 			"</Parameters><Outputs>" + outputs + "</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
 	}
 	check := "<member><OutputKey>" + checkOutput + "</OutputKey><OutputValue>" + checkRepository + "</OutputValue></member>"
 	return map[string]string{
-		"observing": stack("observe", "principal", ""),
-		"checking":  stack("enforce", "principal", check),
-		"condition": stack("enforce", "condition", check),
+		"observing": stack("observe", "principal", "**", "", ""),
+		"checking":  stack("enforce", "principal", "**", "", check),
+		"condition": stack("enforce", "condition", "**", "", check),
+		"narrow":    stack("enforce", "principal", "team-a/**,team-b/**", "**/scratch", check),
 	}
 }
 

@@ -26,7 +26,7 @@ Exit status:
   ecr-pull-policy render team-a/api --list accounts.txt > policy.json`,
 		Args: cobra.ExactArgs(1),
 	}
-	f.registerRepositories(command.Flags())
+	f.registerRegistry(command.Flags())
 	l.register(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		repository := args[0]

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -43,7 +44,8 @@ const (
 type session struct {
 	settings.Settings
 	config     aws.Config
-	listSource string // the source of the list to use instead of the account list; "" for none
+	selection  scope.Selection // the repositories that the command is for, in scope or not
+	listSource string          // the source of the list to use instead of the account list; "" for none
 }
 
 // writeHeader writes which registry, stack, and account list are used.
@@ -63,10 +65,15 @@ func (s *session) writeHeader(out io.Writer) {
 
 // connect identifies the registry by the credentials, and reads the settings.
 func connect(command *cobra.Command, f *flags, stackNeed need) (*session, error) {
+	selection, err := f.selection()
+	if err != nil {
+		return nil, err
+	}
 	s, err := identify(command.Context(), f)
 	if err != nil {
 		return nil, err
 	}
+	s.selection = selection
 	stack := ""
 	if f.stack != "" {
 		if stack, err = readStack(command, f, s.config, stackNeed); err != nil {
@@ -165,20 +172,36 @@ func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (
 	return f.stack, f.useStack(parameters)
 }
 
-// repositories returns the sorted names of the repositories in scope, and the number of those out of scope.
-func (s *session) repositories(ctx context.Context) (names []string, outOfScope int, err error) {
+// selected returns the sorted names of the repositories that the command is for, including those out of scope.
+func (s *session) selected(ctx context.Context) ([]string, error) {
+	var names []string
 	for page, err := range registry.Names(ctx, ecr.NewFromConfig(s.config)) {
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		for _, name := range page {
-			if s.Scope.Contains(name) {
-				names = append(names, name)
-			} else {
-				outOfScope++
-			}
-		}
+		names = append(names, page...)
 	}
 	slices.Sort(names)
-	return names, outOfScope, nil
+	return s.selection.From(names)
+}
+
+// repositories returns the sorted names of the selected repositories in scope, and the number of those out of scope. It
+// fails if an argument or a pattern selects only repositories out of scope.
+func (s *session) repositories(ctx context.Context) (names []string, outOfScope int, err error) {
+	selected, err := s.selected(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, name := range selected {
+		if s.Scope.Contains(name) {
+			names = append(names, name)
+		} else {
+			outOfScope++
+		}
+	}
+	var errs []error
+	for _, pattern := range s.selection.Unmatched(names) {
+		errs = append(errs, fmt.Errorf("%q: out of scope, so its policy isn't managed; the parameters Include and Exclude of the stack specify the scope", pattern))
+	}
+	return names, outOfScope, errors.Join(errs...)
 }

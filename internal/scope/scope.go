@@ -17,16 +17,22 @@ type Scope struct{ include, exclude []string }
 // every malformed pattern. include must have a pattern, and none of its patterns can be empty. An empty pattern of
 // exclude matches no repository.
 func New(include, exclude []string) (Scope, error) {
-	var errs []error
+	var empty error
 	if len(include) == 0 || slices.Contains(include, "") {
-		errs = append(errs, errors.New("an include pattern is empty; use ** to include all repositories"))
+		empty = errors.New("an include pattern is empty; use ** to include all repositories")
 	}
-	for _, pattern := range append(include[:len(include):len(include)], exclude...) {
+	return Scope{include: include, exclude: exclude}, errors.Join(empty, validate(slices.Concat(include, exclude)))
+}
+
+// validate returns an error that names every malformed pattern.
+func validate(patterns []string) error {
+	var errs []error
+	for _, pattern := range patterns {
 		if !doublestar.ValidatePattern(pattern) {
 			errs = append(errs, fmt.Errorf("%q: invalid pattern; use *, **, ? and [a-z]", pattern))
 		}
 	}
-	return Scope{include: include, exclude: exclude}, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // Contains reports whether a repository is in scope.

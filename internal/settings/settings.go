@@ -101,13 +101,20 @@ func FromEnvironment() (Settings, error) {
 	return s, nil
 }
 
+// anyCheckRepository matches the names that CloudFormation gives to the repository PrincipalCheckRepository of a stack:
+// that of the stack, the logical ID, and random characters, in lowercase.
+//
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-repository.html
+const anyCheckRepository = "*-principalcheckrepository*"
+
 // check adds the scope to settings, and checks them. The error lists all problems.
 func check(s Settings, include, exclude []string) (Settings, error) {
-	if s.PrincipalCheckRepository != "" {
-		exclude = append(exclude[:len(exclude):len(exclude)], s.PrincipalCheckRepository)
+	checkRepository := s.PrincipalCheckRepository
+	if checkRepository == "" { // there can still be a stack: the command line also runs without its settings
+		checkRepository = anyCheckRepository
 	}
 	var err error
-	s.Scope, err = scope.New(include, exclude)
+	s.Scope, err = scope.New(include, append(exclude[:len(exclude):len(exclude)], checkRepository))
 	if err := errors.Join(checkListName(s.ListName), s.Standard.Validate(), err); err != nil {
 		return Settings{}, err
 	}
