@@ -63,7 +63,7 @@ Exit status:
 			return errors.New("the mode is observe, so apply writes nothing; deploy the stack with Mode=enforce, or pass --mode enforce to override it")
 		}
 		if l.given(command) && s.Stack != "" {
-			fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies the list %s and will undo changes that differ from it\n", s.Stack, s.ListName)
+			fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies the lists in SSM and will undo changes that differ from them\n", s.Stack)
 		}
 		if yes {
 			return s.applyAll(command, store, all)

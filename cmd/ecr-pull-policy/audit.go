@@ -86,7 +86,7 @@ func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
 // documents reads the policies of the selected repositories, including those out of scope.
 func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
 	ctx := command.Context()
-	store, err := (&listFlags{}).store(command, s)
+	store, err := s.store(nil)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,6 @@ func TestErrors(t *testing.T) {
 		"forbidden stack":       {[]string{"plan", "--stack", "secret"}, "pass --stack '' to use the template's defaults"},
 		"no list":               {[]string{"plan"}, "no account list can be used"},
 		"wrong setting":         {[]string{"plan", "--lambda-statement", "maybe"}, `"maybe" is neither on nor off`},
-		"two lists":             {[]string{"plan", "--list", "x", "--accounts", "none"}, "[list accounts]"},
 		"no file":               {[]string{"plan", "--list", "/does/not/exist"}, "read account list"},
 		"no terminal":           {[]string{"apply"}, "pass --yes"},
 		"nothing to render":     {[]string{"render", "a/api", "--accounts", "none"}, "grant nothing on a/api"},

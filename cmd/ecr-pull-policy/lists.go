@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -24,16 +26,16 @@ const (
 	advancedTier = 8192
 )
 
-// listFlags are the flags for a list to use instead of the account list in SSM.
+// listFlags are the flags for lists to use instead of those in SSM.
 type listFlags struct {
-	file     string
+	files    []string // FILE for the account list, NAMESPACE=FILE for a namespace list
 	accounts []string
 }
 
 func (l *listFlags) register(command *cobra.Command) {
-	command.Flags().StringVar(&l.file, "list", "", "file with a list to use instead of the SSM parameter, or - for standard input")
-	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "list entries to use instead of the SSM parameter, separated by commas")
-	command.MarkFlagsMutuallyExclusive("list", "accounts")
+	command.Flags().StringArrayVar(&l.files, "list", nil,
+		"list to use instead of the account list, or of a namespace list, as `[NAMESPACE=]FILE`; - reads standard input; can be repeated")
+	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "list entries to use instead of the account list, separated by commas")
 }
 
 // given reports whether one of the flags was passed.
@@ -47,37 +49,75 @@ func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := l.store(command, s)
+	lists, err := l.read(command, s.ListName)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := s.store(lists)
 	return s, store, err
 }
 
-// store returns the store of the account lists, with the list of the flags instead of the account list. Namespace lists
-// are always those in SSM.
-func (l *listFlags) store(command *cobra.Command, s *session) (*parameterstore.Store, error) {
-	var api parameterstore.API = ssm.NewFromConfig(s.config)
-	if l.given(command) {
-		text, source := strings.Join(l.accounts, "\n"), "--accounts"
-		if command.Flags().Changed("list") {
-			var err error
-			if text, err = readList(command, l.file); err != nil {
-				return nil, err
-			}
-			source = "--list " + l.file
-		}
-		list, err := policy.ParseList(text, s.Standard.Registry)
-		if err != nil {
-			return nil, err
-		}
-		if err := checkLength(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", source, err)
-		}
-		if err := s.Standard.Fits(list.Consumers); err != nil {
-			return nil, fmt.Errorf("account list: %w", err)
-		}
-		api = parameterstore.Override(api, s.ListName, text)
-		s.listSource = source
+// listOverride is a list to use instead of the one in SSM, which need not exist.
+type listOverride struct {
+	name   string // of the parameter
+	source string // the flag, for output
+	text   string
+}
+
+// read reads the lists of the flags. root is the name of the account list.
+func (l *listFlags) read(command *cobra.Command, root string) ([]listOverride, error) {
+	var lists []listOverride
+	if command.Flags().Changed("accounts") {
+		lists = append(lists, listOverride{root, "--accounts", strings.Join(l.accounts, "\n")})
 	}
-	return parameterstore.New(api, s.ListName, s.Standard), nil
+	stdin := false
+	for _, value := range l.files {
+		list := listOverride{name: root, source: "--list " + value}
+		namespace, file, isNamespace := strings.Cut(value, "=")
+		if !isNamespace {
+			file = value
+		} else if list.name += "/" + namespace; !isNamespaceList(root, namespace) {
+			return nil, fmt.Errorf("%s: %q: invalid namespace; must be the first path segments of repository names, such as team-a", list.source, namespace)
+		}
+		if other := slices.IndexFunc(lists, func(other listOverride) bool { return other.name == list.name }); other >= 0 {
+			return nil, fmt.Errorf("%s and %s replace the same list; pass one of them", lists[other].source, list.source)
+		}
+		if file == "-" && stdin {
+			return nil, fmt.Errorf("%s: another list is read from standard input already; pass a file", list.source)
+		}
+		stdin = stdin || file == "-"
+		var err error
+		if list.text, err = readList(command, file); err != nil {
+			return nil, fmt.Errorf("%s: %w", list.source, err)
+		}
+		lists = append(lists, list)
+	}
+	return lists, nil
+}
+
+// isNamespaceList reports whether repositories can have the namespace, and SSM a parameter for it.
+func isNamespaceList(root, namespace string) bool {
+	return registry.CheckName(namespace+"/xx") == nil && slices.Contains(accountlist.Path(root, namespace), root+"/"+namespace)
+}
+
+// store returns the store of the account lists, with the given lists instead of those in SSM.
+func (s *session) store(lists []listOverride) (*parameterstore.Store, error) {
+	values := map[string]string{}
+	for _, list := range lists {
+		parsed, err := policy.ParseList(list.text, s.Standard.Registry)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", list.source, err)
+		}
+		if err := checkLength(list.text); err != nil {
+			return nil, fmt.Errorf("%s: %w", list.source, err)
+		}
+		if err := s.Standard.Fits(parsed.Consumers); err != nil {
+			return nil, fmt.Errorf("%s: %w", list.source, err)
+		}
+		values[list.name] = list.text
+	}
+	s.lists = lists
+	return parameterstore.New(parameterstore.Override(ssm.NewFromConfig(s.config), values), s.ListName, s.Standard), nil
 }
 
 // readList reads a list from a file, or from standard input if the name of the file is -.

@@ -24,6 +24,10 @@ To plan only some repositories, pass their names or patterns: * matches within o
 segment, and ** matches any number of segments. Names, patterns, --include and --exclude
 narrow the scope of the stack and never widen it. Each must match a repository.
 
+To preview a list before you write it to SSM, use --list. For the namespace list
+/ecr-pull-policy/accounts/team-a, pass --list team-a=FILE. All other lists are those in
+SSM.
+
 Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories,
 ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath, and
 ssm:GetParameterHistory.
@@ -35,7 +39,7 @@ Exit status:
 		Example: `  ecr-pull-policy plan
   ecr-pull-policy plan team-a/api 'team-b/**'
   ecr-pull-policy plan --accounts 111111111111,222222222222
-  ecr-pull-policy plan --list accounts.txt --all --region eu-west-1`,
+  ecr-pull-policy plan --list accounts.txt --list team-a=team-a.txt --all`,
 	}
 	f.registerRepositories(command.Flags())
 	l.register(command)

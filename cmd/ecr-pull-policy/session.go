@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -43,24 +44,28 @@ const (
 // session is a registry in AWS and the settings for it.
 type session struct {
 	settings.Settings
-	config     aws.Config
-	selection  scope.Selection // the repositories that the command is for, in scope or not
-	listSource string          // the source of the list to use instead of the account list; "" for none
+	config    aws.Config
+	selection scope.Selection // the repositories that the command is for, in scope or not
+	lists     []listOverride  // used instead of those in SSM
 }
 
-// writeHeader writes which registry, stack, and account list are used.
+// writeHeader writes which registry, stack, and account lists are used.
 func (s *session) writeHeader(out io.Writer) {
-	stack, list := "no stack", "list "+s.ListName
+	stack, lists := "no stack", []string{"list " + s.ListName}
 	switch {
 	case s.Stack != "" && s.Observe:
 		stack = fmt.Sprintf("stack %s (mode observe: it writes nothing)", s.Stack)
 	case s.Stack != "":
 		stack = "stack " + s.Stack
 	}
-	if s.listSource != "" {
-		list = fmt.Sprintf("%s instead of list %s", s.listSource, s.ListName)
+	for _, list := range s.lists {
+		if list.name == s.ListName {
+			lists[0] = fmt.Sprintf("%s instead of list %s", list.source, list.name)
+		} else {
+			lists = append(lists, fmt.Sprintf("%s as list %s", list.source, list.name))
+		}
 	}
-	fmt.Fprintf(out, "registry %s in %s, %s, %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region, stack, list)
+	fmt.Fprintf(out, "registry %s in %s, %s, %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region, stack, strings.Join(lists, ", "))
 }
 
 // connect identifies the registry by the credentials, and reads the settings.
