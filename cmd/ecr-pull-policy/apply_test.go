@@ -241,8 +241,8 @@ func TestManyFailures(t *testing.T) {
 		if status != 1 {
 			t.Errorf("%s: exit status %d", command, status)
 		}
-		contains(t, out, "a/000: AccessDeniedException: stubaws: injected fault\n  same error in 99 more repositories: a/001, a/002,", ", and 93 more (use --all to show each)\n",
-			"failed: b/full: build policy of b/full: the policy document would have", "\n  same error in 1 more repository: c/full\n")
+		contains(t, out, "a/000: AccessDeniedException: stubaws: injected fault\n  same problem in 99 more repositories: a/001, a/002,", ", and 93 more (use --all to show each)\n",
+			"failed: b/full: build policy of b/full: the policy document would have", "\n  same problem in 1 more repository: c/full\n")
 		if len(out) > 3000 {
 			t.Errorf("%s: output of %d characters:\n%s", command, len(out), out)
 		}

@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // For an invalid list, the plan uses the newest valid version and shows a warning.
 func TestVersionUsedInstead(t *testing.T) {
@@ -13,4 +16,21 @@ func TestVersionUsedInstead(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 	contains(t, out, "warning: version 2 of account list /ecr-pull-policy/accounts can't be used, so version 1 is used instead: ", "+ account 111111111111")
+}
+
+// ECR rejects a change of a policy that names a deleted principal, so the plan shows that first.
+func TestWarningOfDeletedPrincipals(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api", "b/api", "c/api", "d/api")
+	for _, name := range []string{"a/api", "b/api"} {
+		cloud.SetPolicy(name, `{"Statement":[{"Sid":"Old","Effect":"Allow","Principal":{"AWS":"AROAEXAMPLEEXAMPLEEX"},"Action":"ecr:PutImage"}]}`)
+	}
+	cloud.SetPolicy("c/api", `{"Statement":[{"Sid":"Team","Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"ecr:PutImage"}]}`)
+	cloud.PutList(accountList, "111111111111")
+	status, out := call(t.Context(), "plan")
+	if status != exitChanges || strings.Contains(out, `Sid "Team"`) {
+		t.Errorf("exit status %d\n%s", status, out)
+	}
+	contains(t, out, "\nwarning: a/api: ECR rejects any change of this policy until this is corrected: unmanaged statement 1 (Sid \"Old\") names AROAEXAMPLEEXAMPLEEX, "+
+		"the ID of a deleted role or user\n  same problem in 1 more repository: b/api\n4 repositories: 4 to change")
 }

@@ -21,23 +21,25 @@ const namesShown = 6
 
 // report writes plans and results as text.
 type report struct {
-	out                   io.Writer
-	bold, green, red, dim *color.Color
+	out                           io.Writer
+	bold, green, yellow, red, dim *color.Color
 }
 
 func newReport(out io.Writer) *report {
 	return &report{
-		out:   out,
-		bold:  color.New(color.Bold),
-		green: color.New(color.FgGreen),
-		red:   color.New(color.FgRed),
-		dim:   color.New(color.Faint),
+		out:    out,
+		bold:   color.New(color.Bold),
+		green:  color.New(color.FgGreen),
+		yellow: color.New(color.FgYellow),
+		red:    color.New(color.FgRed),
+		dim:    color.New(color.Faint),
 	}
 }
 
-// plan writes the changes, the failures and the totals of a plan.
+// plan writes the changes, the warnings, the failures and the totals of a plan.
 func (r *report) plan(planned []plan.Repository, outOfScope int, all bool) {
 	r.changes(planned, all)
+	r.problems(r.yellow.Sprint("warning"), warnings(planned), all)
 	r.failures(failures(planned), all)
 	r.totals(planned, outOfScope)
 }
@@ -58,14 +60,14 @@ func (r *report) changes(planned []plan.Repository, all bool) {
 
 // applied writes the failures, the number of repositories that grant access using conditions, and the totals.
 func (r *report) applied(results map[string]reconcile.Result, outOfScope int, all bool) {
-	var failed []failure
+	var failed []problem
 	byCondition := 0
 	counts := map[reconcile.Outcome]int{}
 	for _, name := range slices.Sorted(maps.Keys(results)) {
 		result := results[name]
 		counts[result.Outcome]++
 		if result.Outcome == reconcile.Failed {
-			failed = append(failed, failure{name, result.Err})
+			failed = append(failed, problem{name, result.Err})
 		}
 		if grants := result.Outcome == reconcile.Updated || result.Outcome == reconcile.Unchanged; grants && result.Reason != "" {
 			byCondition++
@@ -113,39 +115,54 @@ func (r *report) line(line plan.Line) {
 	fmt.Fprintln(r.out, colors[line.Sign].Sprintf("    %s %s", line.Sign, line.Text))
 }
 
-// failure is the reason why a repository couldn't be planned or changed.
-type failure struct {
+// problem is the reason why a repository couldn't be planned or changed, or won't be.
+type problem struct {
 	repository string
 	err        error
 }
 
-func failures(planned []plan.Repository) []failure {
-	var failed []failure
+func failures(planned []plan.Repository) []problem {
+	var failed []problem
 	for _, one := range planned {
 		if one.Outcome == plan.Failed {
-			failed = append(failed, failure{one.Name, one.Err})
+			failed = append(failed, problem{one.Name, one.Err})
 		}
 	}
 	return failed
 }
 
-// failures writes the failures. It groups repositories that failed for the same reason, unless all is set.
-func (r *report) failures(failed []failure, all bool) {
+// warnings returns why ECR will reject changes.
+func warnings(planned []plan.Repository) []problem {
+	var warned []problem
+	for _, one := range planned {
+		if len(one.Deleted) > 0 {
+			warned = append(warned, problem{one.Name, fmt.Errorf("ECR rejects any change of this policy until this is corrected: %s", strings.Join(one.Deleted, "; "))})
+		}
+	}
+	return warned
+}
+
+func (r *report) failures(failed []problem, all bool) {
+	r.problems(r.red.Sprint("failed"), failed, all)
+}
+
+// problems writes problems of repositories. It groups repositories that have the same one, unless all is set.
+func (r *report) problems(label string, found []problem, all bool) {
 	var causes []string // in the order of their first repositories
-	byCause := map[string][]failure{}
-	for _, f := range failed {
-		cause := f.cause()
+	byCause := map[string][]problem{}
+	for _, p := range found {
+		cause := p.cause()
 		if all {
-			cause = f.repository
+			cause = p.repository
 		}
 		if byCause[cause] == nil {
 			causes = append(causes, cause)
 		}
-		byCause[cause] = append(byCause[cause], f)
+		byCause[cause] = append(byCause[cause], p)
 	}
 	for _, cause := range causes {
 		first, others := byCause[cause][0], byCause[cause][1:]
-		fmt.Fprintf(r.out, "%s %s\n", r.red.Sprintf("failed: %s:", first.repository), awsclient.ErrorText(first.err))
+		fmt.Fprintf(r.out, "%s: %s: %s\n", label, first.repository, awsclient.ErrorText(first.err))
 		if len(others) == 0 {
 			continue
 		}
@@ -153,16 +170,16 @@ func (r *report) failures(failed []failure, all bool) {
 		for _, other := range others {
 			names = append(names, other.repository)
 		}
-		fmt.Fprintf(r.out, "  same error in %s: %s\n", more(len(names)), someOfAll(names))
+		fmt.Fprintf(r.out, "  same problem in %s: %s\n", more(len(names)), someOfAll(names))
 	}
 }
 
 // cause returns the part of the error that is the same for all repositories with the same problem.
-func (f failure) cause() string {
-	if _, ok := errors.AsType[*policy.SizeError](f.err); ok {
+func (p problem) cause() string {
+	if _, ok := errors.AsType[*policy.SizeError](p.err); ok {
 		return "too large" // the sizes differ
 	}
-	return strings.ReplaceAll(awsclient.ErrorText(f.err), f.repository, "")
+	return strings.ReplaceAll(awsclient.ErrorText(p.err), p.repository, "")
 }
 
 func (r *report) totals(planned []plan.Repository, outOfScope int) {

@@ -24,12 +24,18 @@ type Outcome string
 
 // The outcomes of a plan.
 const (
-	Change    Outcome = "to change"
+	Change    Outcome = "change"
 	Unchanged Outcome = "unchanged"
-	NoList    Outcome = "without a usable list"
-	Gone      Outcome = "deleted in the meantime"
+	NoList    Outcome = "no-list"
+	Gone      Outcome = "gone"
 	Failed    Outcome = "failed"
 )
+
+// String returns the outcome as a phrase that follows a number of repositories.
+func (o Outcome) String() string {
+	phrases := map[Outcome]string{Change: "to change", NoList: "without a usable list", Gone: "deleted in the meantime"}
+	return cmp.Or(phrases[o], string(o))
+}
 
 // Outcomes returns all outcomes in the order in which they are shown.
 func Outcomes() []Outcome { return []Outcome{Change, Unchanged, NoList, Gone, Failed} }
@@ -38,10 +44,17 @@ func Outcomes() []Outcome { return []Outcome{Change, Unchanged, NoList, Gone, Fa
 type Repository struct {
 	Name    string
 	Outcome Outcome
-	Diff    Diff  // if the outcome is Change
-	Deletes bool  // no statements remain, so the policy is deleted
-	Err     error // why the repository can't be planned
+	Diff    Diff   // if the outcome is Change
+	Before  string // the policy before the change
+	After   string // the policy after the change, or "" if no statements remain, so that the policy is deleted
+	Err     error  // why the repository can't be planned
+
+	// Deleted describes the unmanaged statements that name deleted principals. ECR rejects any change of the policy.
+	Deleted []string
 }
+
+// Deletes reports whether the policy is deleted because no statements remain.
+func (r Repository) Deletes() bool { return r.Outcome == Change && r.After == "" }
 
 // Policies reads repository policies.
 type Policies interface {
@@ -97,10 +110,12 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: %w", name, err)}
 	}
-	if !change.Changed {
-		return Repository{Name: name, Outcome: Unchanged}
+	planned := Repository{Name: name, Outcome: Unchanged}
+	if change.Changed {
+		planned = changed(p.Standard.Registry, name, existing, change)
 	}
-	return changed(p.Standard.Registry, name, existing, change)
+	planned.Deleted = existing.DeletedPrincipals()
+	return planned
 }
 
 // Changed returns the outcome for a repository whose policy would change, or has already changed.
@@ -117,7 +132,7 @@ func changed(registry policy.Registry, name string, existing policy.Document, ch
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("compare policies of %s: %w", name, err)}
 	}
-	return Repository{Name: name, Outcome: Change, Diff: d, Deletes: change.Document == ""}
+	return Repository{Name: name, Outcome: Change, Diff: d, Before: existing.String(), After: change.Document}
 }
 
 // Group is a change that is the same in several repositories.
@@ -139,12 +154,12 @@ func Groups(planned []Repository) []Group {
 		if r.Outcome != Change {
 			continue
 		}
-		key := change{r.Diff.String(), r.Deletes}
+		key := change{r.Diff.String(), r.Deletes()}
 		i, ok := index[key]
 		if !ok {
 			i = len(groups)
 			index[key] = i
-			groups = append(groups, Group{Diff: r.Diff, Deletes: r.Deletes})
+			groups = append(groups, Group{Diff: r.Diff, Deletes: r.Deletes()})
 		}
 		groups[i].Repositories = append(groups[i].Repositories, r.Name)
 	}

@@ -7,15 +7,34 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
+// DeletedPrincipals describes the unmanaged statements that name the unique ID
+// of a deleted role or user, because ECR rejects every document with such a
+// statement:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+//
+// Each description is a phrase for an error message, with the statement's
+// position among the unmanaged statements, from 1, and its Sid.
+func (d Document) DeletedPrincipals() []string {
+	deleted, _ := d.describeUnmanaged()
+	return deleted
+}
+
 // UnmanagedPrincipals describes the unmanaged statements that name AWS
 // principals, because ECR rejects a document if one of these principals doesn't exist:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 //
-// If statements name the unique ID of a deleted role or user, only those are
-// described. Each description is a phrase for an error message, with the
-// statement's position among the unmanaged statements, from 1, and its Sid.
+// If there are deleted principals, it returns [Document.DeletedPrincipals].
 func (d Document) UnmanagedPrincipals() []string {
-	var deleted, naming []string
+	deleted, naming := d.describeUnmanaged()
+	if len(deleted) > 0 {
+		return deleted
+	}
+	return naming
+}
+
+// describeUnmanaged describes the unmanaged statements that name a deleted
+// principal, and those that name any principal.
+func (d Document) describeUnmanaged() (deleted, naming []string) {
 	for i, raw := range d.unmanaged {
 		sid, principals := principalsOf(raw)
 		if len(principals) == 0 {
@@ -27,10 +46,7 @@ func (d Document) UnmanagedPrincipals() []string {
 			deleted = append(deleted, description+" names "+principals[at]+", the ID of a deleted role or user")
 		}
 	}
-	if len(deleted) > 0 {
-		return deleted
-	}
-	return naming
+	return deleted, naming
 }
 
 // principalsOf returns the Sid of a statement and the AWS principals that it
