@@ -92,11 +92,12 @@ func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, 
 
 // applyPlan shows the plan, asks for confirmation, and applies the lists to the repositories that would change.
 func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store, all bool) error {
-	planned, usable, err := s.plan(command, store, all)
+	p, err := s.plan(command, store)
 	if err != nil {
 		return err
 	}
-	if names := changing(planned); len(names) > 0 {
+	newReport(command.OutOrStdout()).plan(p, all)
+	if names := changing(p.repositories); len(names) > 0 {
 		agreed, err := confirm(command, fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?",
 			repositories(len(names)), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
 		switch {
@@ -111,7 +112,7 @@ func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store,
 			return err
 		}
 	}
-	if count(planned)[plan.Failed] > 0 || !usable {
+	if p.incomplete() {
 		return exit(exitFailed)
 	}
 	return nil

@@ -23,6 +23,7 @@ import (
 )
 
 func newDoctor(f *flags) *cobra.Command {
+	var output *format
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation and suggest fixes",
@@ -57,10 +58,19 @@ Exit status:
 			if err := command.Context().Err(); err != nil {
 				return err
 			}
-			s.writeHeader(command.OutOrStdout())
-			return writeFindings(command.OutOrStdout(), findings)
+			if *output == jsonFormat {
+				err = writeJSON(command.OutOrStdout(), s.doctorJSON(findings))
+			} else {
+				s.writeHeader(command.OutOrStdout())
+				writeFindings(command.OutOrStdout(), findings)
+			}
+			if err == nil && countFindings(findings)[doctor.Problem] > 0 {
+				err = exit(exitFailed)
+			}
+			return err
 		},
 	}
+	output = registerFormat(command)
 	f.registerRegistry(command.Flags())
 	return command
 }
@@ -81,17 +91,23 @@ func (s *session) doctor(profile string) *doctor.Doctor {
 	}
 }
 
-func writeFindings(out io.Writer, findings []doctor.Finding) error {
+func countFindings(findings []doctor.Finding) map[doctor.Severity]int {
+	counts := map[doctor.Severity]int{}
+	for _, finding := range findings {
+		counts[finding.Severity]++
+	}
+	return counts
+}
+
+func writeFindings(out io.Writer, findings []doctor.Finding) {
 	const width = 100 // characters
 	colors := map[doctor.Severity]*color.Color{
 		doctor.OK:      color.New(color.FgGreen),
 		doctor.Warning: color.New(color.FgYellow),
 		doctor.Problem: color.New(color.FgRed, color.Bold),
 	}
-	counts := map[doctor.Severity]int{}
 	t := newTable(out)
 	for _, finding := range findings {
-		counts[finding.Severity]++
 		cell := text.WrapSoft(finding.Message, width)
 		if finding.Remedy != "" {
 			cell += "\n" + text.WrapSoft("→ "+finding.Remedy, width)
@@ -102,9 +118,6 @@ func writeFindings(out io.Writer, findings []doctor.Finding) error {
 		t.AppendRow(table.Row{colors[finding.Severity].Sprint(string(finding.Severity)), finding.Subject, cell})
 	}
 	t.Render()
+	counts := countFindings(findings)
 	fmt.Fprintf(out, "\nok: %d, warnings: %d, problems: %d\n", counts[doctor.OK], counts[doctor.Warning], counts[doctor.Problem])
-	if counts[doctor.Problem] > 0 {
-		return exit(exitFailed)
-	}
-	return nil
 }

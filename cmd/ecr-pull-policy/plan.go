@@ -44,19 +44,27 @@ Exit status:
 	f.registerRepositories(command.Flags())
 	l.register(command)
 	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
+	output := registerFormat(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		f.repositories = args
 		s, store, err := l.connect(command, f, stackOptional)
 		if err != nil {
 			return err
 		}
-		s.writeHeader(command.OutOrStdout())
-		planned, usable, err := s.plan(command, store, all)
+		if *output == textFormat {
+			s.writeHeader(command.OutOrStdout())
+		}
+		p, err := s.plan(command, store)
 		if err != nil {
 			return err
 		}
-		switch counts := count(planned); {
-		case counts[plan.Failed] > 0 || !usable:
+		if *output == textFormat {
+			newReport(command.OutOrStdout()).plan(p, all)
+		} else if err := writeJSON(command.OutOrStdout(), s.planJSON(p)); err != nil {
+			return err
+		}
+		switch counts := count(p.repositories); {
+		case p.incomplete():
 			return exit(exitFailed)
 		case counts[plan.Change] > 0:
 			return exit(exitChanges)
@@ -66,22 +74,29 @@ Exit status:
 	return command
 }
 
-// plan plans the selected repositories in scope, and shows the plan. It reports whether the newest versions of all lists can be
-// used.
-func (s *session) plan(command *cobra.Command, store *parameterstore.Store, all bool) (planned []plan.Repository, usable bool, err error) {
+// planned is a plan of the selected repositories.
+type planned struct {
+	lists        accountlist.Snapshot
+	repositories []plan.Repository // in scope
+	outOfScope   int
+}
+
+// incomplete reports whether a repository couldn't be planned, or the newest version of a list can't be used.
+func (p planned) incomplete() bool {
+	return count(p.repositories)[plan.Failed] > 0 || len(p.lists.Unusable()) > 0
+}
+
+// plan plans the selected repositories in scope.
+func (s *session) plan(command *cobra.Command, store *parameterstore.Store) (p planned, err error) {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
-		return nil, false, err
+		return p, err
 	}
 	progress := newProgress(command.ErrOrStderr(), len(names), "reading policies")
 	planner := &plan.Planner{Policies: registry.NewPolicies(ecr.NewFromConfig(s.config)), Standard: s.Standard}
-	planned, err = planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
+	repositories, err := planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
-	if err != nil {
-		return nil, false, err
-	}
-	newReport(command.OutOrStdout()).plan(planned, outOfScope, all)
-	return planned, len(lists.Unusable()) == 0, nil
+	return planned{lists, repositories, outOfScope}, err
 }
 
 // read reads the lists, and the names of the selected repositories in scope.

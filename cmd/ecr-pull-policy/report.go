@@ -37,11 +37,11 @@ func newReport(out io.Writer) *report {
 }
 
 // plan writes the changes, the warnings, the failures and the totals of a plan.
-func (r *report) plan(planned []plan.Repository, outOfScope int, all bool) {
-	r.changes(planned, all)
-	r.problems(r.yellow.Sprint("warning"), warnings(planned), all)
-	r.failures(failures(planned), all)
-	r.totals(planned, outOfScope)
+func (r *report) plan(p planned, all bool) {
+	r.changes(p.repositories, all)
+	r.problems(r.yellow.Sprint("warning"), warnings(p.repositories), all)
+	r.failures(failures(p.repositories), all)
+	r.totals(p.repositories, p.outOfScope)
 }
 
 // changes writes the changes. It groups repositories that change in the same way, unless all is set.

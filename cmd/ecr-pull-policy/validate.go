@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,9 +59,10 @@ Exit status:
 	command.Flags().StringVar(&account, accountID, "000000000000", "ID of the account that owns the registry")
 	command.Flags().BoolVar(&check, checkPrincipals, false, "check that all principals exist, by writing policies to the stack's own empty repository")
 	command.MarkFlagsMutuallyExclusive(accountID, checkPrincipals)
+	output := registerFormat(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		if check {
-			return validateOnline(command, f, args[0])
+			return validateOnline(command, f, args[0], *output)
 		}
 		for _, name := range []string{"profile", "stack"} {
 			if f.given(name) {
@@ -81,14 +83,17 @@ Exit status:
 		if err != nil {
 			return err
 		}
-		_, err = validate(command.OutOrStdout(), command.ErrOrStderr(), args[0], text, s.Standard)
-		return err
+		v, err := validate(args[0], text, s.Standard)
+		if err != nil {
+			return err
+		}
+		return v.write(command, *output)
 	}
 	return command
 }
 
 // validateOnline validates a list with the settings of the stack, and checks whether its principals exist.
-func validateOnline(command *cobra.Command, f *flags, file string) error {
+func validateOnline(command *cobra.Command, f *flags, file string, output format) error {
 	s, err := connect(command, f, stackRequired)
 	switch {
 	case err != nil:
@@ -102,43 +107,52 @@ func validateOnline(command *cobra.Command, f *flags, file string) error {
 	if err != nil {
 		return err
 	}
-	list, err := validate(command.OutOrStdout(), command.ErrOrStderr(), file, text, s.Standard)
+	v, err := validate(file, text, s.Standard)
 	if err != nil {
 		return err
 	}
-	return s.checkPrincipals(command, file, text, list.Consumers)
+	if output == textFormat || len(v.problems) > 0 {
+		if err := v.write(command, output); err != nil {
+			return err
+		}
+	}
+	missing, err := s.checkPrincipals(command, &v)
+	v.problems = policy.Locate(text, s.Standard.Registry, missing, "ECR rejects this principal: it doesn't exist, or its account is closed or hasn't enabled this Region")
+	switch {
+	case output == jsonFormat && err == nil:
+		return v.write(command, output)
+	case len(missing) > 0:
+		writeProblems(command.ErrOrStderr(), file, v.problems)
+		return cmp.Or(err, error(exit(exitFailed))) // after an error, there may be more missing principals
+	case err != nil:
+		return err
+	case v.checked > 0:
+		fmt.Fprintf(command.OutOrStdout(), "all principals exist: %d checked\n", v.checked)
+	}
+	return nil
 }
 
-// checkPrincipals checks whether the accounts, roles, and users of a list exist, in either grant style.
-func (s *session) checkPrincipals(command *cobra.Command, file, text string, consumers policy.Consumers) error {
+// checkPrincipals returns the accounts, roles, and users of a list that don't exist, in either grant style. After an
+// error, it returns those found so far.
+func (s *session) checkPrincipals(command *cobra.Command, v *validation) (missing []string, err error) {
 	if s.Standard.Style == policy.GrantCondition {
 		fmt.Fprintln(command.ErrOrStderr(), "note: in grant style condition, policies don't name principals, so ECR accepts them even if a principal doesn't exist")
 	}
 	naming := s.Standard
 	naming.Style = policy.GrantPrincipal
-	named := naming.Principals(consumers)
+	named := naming.Principals(v.list.Consumers)
 	if len(named) == 0 {
 		fmt.Fprintln(command.ErrOrStderr(), "note: the list names no accounts, roles, or users, so there are no principals to check")
-		return nil
+		return nil, nil
 	}
 	fmt.Fprintf(command.ErrOrStderr(), "Checking principals by writing policies to repository %s in %s, %s.\n",
 		s.PrincipalCheckRepository, naming.Registry.AccountID, naming.Registry.Region)
-	checker := &principals.Checker{
+	v.checked = len(named)
+	return findMissing(command.Context(), &principals.Checker{
 		Policies:   registry.NewPolicies(ecr.NewFromConfig(s.config)),
 		Repository: s.PrincipalCheckRepository,
 		Standard:   naming,
-	}
-	missing, err := findMissing(command.Context(), checker, named)
-	const reason = "ECR rejects this principal: it doesn't exist, or its account is closed or hasn't enabled this Region"
-	rejected := reportProblems(command.ErrOrStderr(), file, policy.Locate(text, naming.Registry, missing, reason))
-	switch {
-	case err != nil:
-		return err // there may be more missing principals
-	case len(missing) > 0:
-		return rejected
-	}
-	fmt.Fprintf(command.OutOrStdout(), "all principals exist: %d checked\n", len(named))
-	return nil
+	}, named)
 }
 
 // findMissing returns the principals that don't exist. After an error, it returns those found so far.
@@ -184,35 +198,68 @@ func (f *flags) defaultsNote(set *pflag.FlagSet, standard policy.Standard, regio
 	return note
 }
 
-// validate checks a list, and shows the resulting policy.
-func validate(out, errOut io.Writer, file, text string, standard policy.Standard) (policy.List, error) {
+// validation is the result of checking a list.
+type validation struct {
+	file     string
+	standard policy.Standard
+	list     policy.List
+	problems []policy.Problem // none if the list is valid
+	notices  []string
+	document string // the resulting policy; "" if there are problems, or the list revokes all grants
+	checked  int    // the number of principals that were checked
+}
+
+// validate checks a list.
+func validate(file, text string, standard policy.Standard) (validation, error) {
+	v := validation{file: file, standard: standard}
 	list, err := policy.ParseList(text, standard.Registry)
 	if invalid, ok := errors.AsType[*policy.ListError](err); ok {
-		return list, reportProblems(errOut, file, invalid.Problems)
+		v.problems = invalid.Problems
+		return v, nil
 	}
 	if err != nil {
-		return list, err
+		return v, err
 	}
 	if err := checkLength(text); err != nil {
-		return list, reportProblems(errOut, file, []policy.Problem{{Reason: err.Error()}})
+		v.problems = []policy.Problem{{Reason: err.Error()}}
+		return v, nil
 	}
 	change, err := standard.Merge(policy.Document{}, []policy.Listed{{Consumers: &list.Consumers}})
 	if err != nil {
-		return list, reportProblems(errOut, file, []policy.Problem{{Reason: err.Error()}})
+		v.problems = []policy.Problem{{Reason: err.Error()}}
+		return v, nil
 	}
-	color.New(color.FgGreen).Fprint(out, "valid: ")
-	fmt.Fprintf(out, "%s names %s\n", file, doctor.Count(list.Consumers))
-	for _, notice := range list.Notices {
-		fmt.Fprintln(out, "note:", notice)
-	}
+	v.list, v.notices, v.document = list, list.Notices, change.Document
 	if length := utf8.RuneCountInString(text); length > standardTier {
-		fmt.Fprintf(out, "note: the list has %d characters, so the parameter must use the advanced tier\n", length)
+		v.notices = append(v.notices, fmt.Sprintf("the list has %d characters, so the parameter must use the advanced tier", length))
 	}
-	return list, showPolicy(out, change.Document, standard)
+	return v, nil
 }
 
-// reportProblems writes the problems of a list, and returns the error for the exit status.
-func reportProblems(errOut io.Writer, file string, problems []policy.Problem) error {
+// write writes the result. It returns the error for the exit status.
+func (v validation) write(command *cobra.Command, output format) error {
+	out := command.OutOrStdout()
+	var err error
+	switch {
+	case output == jsonFormat:
+		err = writeJSON(out, v.json())
+	case len(v.problems) > 0:
+		writeProblems(command.ErrOrStderr(), v.file, v.problems)
+	default:
+		color.New(color.FgGreen).Fprint(out, "valid: ")
+		fmt.Fprintf(out, "%s names %s\n", v.file, doctor.Count(v.list.Consumers))
+		for _, notice := range v.notices {
+			fmt.Fprintln(out, "note:", notice)
+		}
+		err = showPolicy(out, v.document, v.standard)
+	}
+	if err == nil && len(v.problems) > 0 {
+		err = exit(exitFailed)
+	}
+	return err
+}
+
+func writeProblems(errOut io.Writer, file string, problems []policy.Problem) {
 	for _, p := range problems {
 		place := file
 		if p.Line > 0 {
@@ -221,7 +268,6 @@ func reportProblems(errOut io.Writer, file string, problems []policy.Problem) er
 		}
 		fmt.Fprintf(errOut, "%s: %s\n", place, p.Reason)
 	}
-	return exit(exitFailed)
 }
 
 // showPolicy writes the grants of a policy, its size, and the document.
@@ -241,12 +287,14 @@ func showPolicy(out io.Writer, document string, standard policy.Standard) error 
 		t.AppendRow(table.Row{g.Sid, strings.Join(g.Consumers, "\n"), strings.Join(g.Actions, "\n")})
 	}
 	t.Render()
-	size := utf8.RuneCountInString(document)
+	size := characters(document)
 	fmt.Fprintf(out, "policy size in %s: %d of %d characters (%d%%)\n\n", standard.Registry.Region, size, policy.MaxDocumentCharacters,
 		100*size/policy.MaxDocumentCharacters)
 	_, err = out.Write(indent(document))
 	return err
 }
+
+func characters(document string) int { return utf8.RuneCountInString(document) }
 
 // newTable returns a table without a frame.
 func newTable(out io.Writer) table.Writer {

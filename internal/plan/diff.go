@@ -21,15 +21,15 @@ const (
 
 // Line is one change: a consumer or an action that is added or removed, or another way to grant access.
 type Line struct {
-	Sign Sign
-	Text string
+	Sign Sign   `json:"sign"`
+	Text string `json:"text"`
 }
 
 // Statement is how the meaning of one managed statement changes.
 type Statement struct {
-	Sid   string
-	Title string // the consumers of the statement
-	Lines []Line
+	Sid   string `json:"sid"`
+	Title string `json:"title"` // the consumers of the statement
+	Lines []Line `json:"lines"`
 }
 
 // Diff is how the meaning of a policy changes. Unmanaged statements never change.
