@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
@@ -14,18 +13,21 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 func newApply(f *flags) *cobra.Command {
 	var l listFlags
 	var all, yes bool
 	command := &cobra.Command{
-		Use:   "apply [REPOSITORY|PATTERN]...",
+		Use:   "apply [FILE | REPOSITORY|PATTERN...]",
 		Short: "Write the policies that plan shows",
 		Long: `Show the plan, ask for confirmation, and write the policies. With --yes, apply doesn't
 ask: it writes the policies and then shows the changes. Names and patterns select
 repositories as for plan.
+
+If the only argument is a file that plan --out saved, apply writes what that plan shows,
+without asking. If a list, a setting, or one of the policies has changed since, apply
+names the changes and writes nothing. If apply was interrupted, pass the file again.
 
 If the Mode of the stack is observe, apply fails unless you pass --mode enforce.
 
@@ -42,6 +44,7 @@ Exit status:
        used
   130  apply was interrupted`,
 		Example: `  ecr-pull-policy apply
+  ecr-pull-policy apply plan.json
   ecr-pull-policy apply --yes team-a/api 'team-b/**'`,
 	}
 	f.registerRepositories(command.Flags())
@@ -50,6 +53,13 @@ Exit status:
 	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
 	command.RunE = func(command *cobra.Command, args []string) error {
+		saved, isPlan, err := loadPlan(args)
+		switch {
+		case err != nil:
+			return err
+		case isPlan:
+			return applySaved(command, f, args[0], saved, all)
+		}
 		f.repositories = args
 		if !yes && !isTerminal(command.InOrStdin()) {
 			return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
@@ -59,11 +69,8 @@ Exit status:
 			return err
 		}
 		s.writeHeader(command.OutOrStdout())
-		if s.Observe {
-			return errors.New("the mode is observe, so apply writes nothing; deploy the stack with Mode=enforce, or pass --mode enforce to override it")
-		}
-		if l.given(command) && s.Stack != "" {
-			fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies the lists in SSM and will undo changes that differ from them\n", s.Stack)
+		if err := s.checkMode(command); err != nil {
+			return err
 		}
 		if yes {
 			return s.applyAll(command, store, all)
@@ -73,13 +80,24 @@ Exit status:
 	return command
 }
 
+// checkMode returns an error if the mode is observe, and warns if the stack will undo what apply writes.
+func (s *session) checkMode(command *cobra.Command) error {
+	if s.Observe {
+		return errors.New("the mode is observe, so apply writes nothing; deploy the stack with Mode=enforce, or pass --mode enforce to override it")
+	}
+	if len(s.lists) > 0 && s.Stack != "" {
+		fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies the lists in SSM and will undo changes that differ from them\n", s.Stack)
+	}
+	return nil
+}
+
 // applyAll applies the lists to the selected repositories in scope, and shows the changes.
 func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, all bool) error {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
 		return err
 	}
-	err = s.apply(command, &knownLists{Store: store, known: &lists}, names, func(a *application) {
+	err = s.apply(command, &knownLists{Store: store, known: &lists}, s.policies(), names, func(a *application) {
 		r := newReport(command.OutOrStdout())
 		r.changes(a.planned(), all)
 		r.applied(a.results, outOfScope, all)
@@ -104,7 +122,7 @@ func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store,
 		case err != nil:
 			return err
 		case agreed:
-			err = s.apply(command, store, names, func(a *application) { newReport(command.OutOrStdout()).applied(a.results, 0, all) })
+			err = s.apply(command, store, s.policies(), names, func(a *application) { newReport(command.OutOrStdout()).applied(a.results, 0, all) })
 		default:
 			fmt.Fprintln(command.ErrOrStderr(), "Apply canceled. Nothing was written.")
 		}
@@ -130,7 +148,7 @@ func changing(planned []plan.Repository) []string {
 
 // apply applies the lists to the repositories, and reports the results. If it is interrupted or AWS doesn't respond, it
 // finishes the repositories in progress.
-func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []string, report func(*application)) error {
+func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies reconcile.Policies, names []string, report func(*application)) error {
 	ctx, stop := context.WithCancelCause(command.Context())
 	defer stop(nil)
 	defer context.AfterFunc(command.Context(), func() {
@@ -142,7 +160,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, names []s
 	err := (&reconcile.Reconciler{
 		Lists: uninterrupted,
 		Policies: &uninterruptedPolicies{
-			policies:   registry.NewPolicies(ecr.NewFromConfig(s.config)),
+			policies:   policies,
 			read:       func() { _ = progress.Add(1) },
 			unanswered: stop,
 		},

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -99,7 +98,7 @@ func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.readAll(ctx, command.ErrOrStderr(), lists, registry.NewPolicies(ecr.NewFromConfig(s.config)), names)
+	return s.readAll(ctx, command.ErrOrStderr(), lists, s.policies(), names)
 }
 
 func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accountlist.Snapshot, policies *registry.Policies, names []string) ([]audit.Document, error) {

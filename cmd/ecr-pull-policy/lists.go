@@ -38,11 +38,6 @@ func (l *listFlags) register(command *cobra.Command) {
 	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "list entries to use instead of the account list, separated by commas")
 }
 
-// given reports whether one of the flags was passed.
-func (l *listFlags) given(command *cobra.Command) bool {
-	return command.Flags().Changed("list") || command.Flags().Changed("accounts")
-}
-
 // connect connects to the registry, and returns the store of its account lists.
 func (l *listFlags) connect(command *cobra.Command, f *flags, stackNeed need) (*session, *parameterstore.Store, error) {
 	s, err := connect(command, f, stackNeed)

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 func newPlan(f *flags) *cobra.Command {
 	var l listFlags
 	var all bool
+	var file string
 	command := &cobra.Command{
 		Use:   "plan [REPOSITORY|PATTERN]...",
 		Short: "Show what the account lists would change",
@@ -21,8 +20,11 @@ account lists would add to or remove from the policy of each repository. plan wr
 nothing.
 
 To plan only some repositories, pass their names or patterns: * matches within one path
-segment, and ** matches any number of segments. Names, patterns, --include and --exclude
-narrow the scope of the stack and never widen it. Each must match a repository.
+segment, and ** matches any number of segments. Names, patterns, --include, and
+--exclude narrow the scope of the stack and never widen it. Each must match a repository.
+
+With --out, plan also saves the plan to a file that only you can read. apply FILE writes
+what the plan shows, or nothing if a list, a setting, or one of the policies has changed.
 
 To preview a list before you write it to SSM, use --list. For the namespace list
 /ecr-pull-policy/accounts/team-a, pass --list team-a=FILE. All other lists are those in
@@ -39,15 +41,21 @@ Exit status:
 		Example: `  ecr-pull-policy plan
   ecr-pull-policy plan team-a/api 'team-b/**'
   ecr-pull-policy plan --accounts 111111111111,222222222222
-  ecr-pull-policy plan --list accounts.txt --list team-a=team-a.txt --all`,
+  ecr-pull-policy plan --list accounts.txt --list team-a=team-a.txt --all
+  ecr-pull-policy plan --out plan.json`,
 	}
 	f.registerRepositories(command.Flags())
 	l.register(command)
 	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
+	command.Flags().StringVar(&file, "out", "", "`FILE` to save the plan to, so that apply FILE applies it")
 	output := registerFormat(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		f.repositories = args
-		s, store, err := l.connect(command, f, stackOptional)
+		stackNeed := stackOptional
+		if command.Flags().Changed("out") {
+			stackNeed = stackRequired
+		}
+		s, store, err := l.connect(command, f, stackNeed)
 		if err != nil {
 			return err
 		}
@@ -62,6 +70,11 @@ Exit status:
 			newReport(command.OutOrStdout()).plan(p, all)
 		} else if err := writeJSON(command.OutOrStdout(), s.planJSON(p)); err != nil {
 			return err
+		}
+		if command.Flags().Changed("out") {
+			if err := s.save(command, f, file, p); err != nil {
+				return err
+			}
 		}
 		switch counts := count(p.repositories); {
 		case p.incomplete():
@@ -92,11 +105,18 @@ func (s *session) plan(command *cobra.Command, store *parameterstore.Store) (p p
 	if err != nil {
 		return p, err
 	}
+	p, err = s.planOf(command, lists, names)
+	p.outOfScope = outOfScope
+	return p, err
+}
+
+// planOf plans repositories.
+func (s *session) planOf(command *cobra.Command, lists accountlist.Snapshot, names []string) (planned, error) {
 	progress := newProgress(command.ErrOrStderr(), len(names), "reading policies")
-	planner := &plan.Planner{Policies: registry.NewPolicies(ecr.NewFromConfig(s.config)), Standard: s.Standard}
+	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard}
 	repositories, err := planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
-	return planned{lists, repositories, outOfScope}, err
+	return planned{lists: lists, repositories: repositories}, err
 }
 
 // read reads the lists, and the names of the selected repositories in scope.

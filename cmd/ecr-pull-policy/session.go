@@ -177,6 +177,11 @@ func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (
 	return f.stack, f.useStack(parameters)
 }
 
+// policies returns the repository policies of the registry.
+func (s *session) policies() *registry.Policies {
+	return registry.NewPolicies(ecr.NewFromConfig(s.config))
+}
+
 // selected returns the sorted names of the repositories that the command is for, including those out of scope.
 func (s *session) selected(ctx context.Context) ([]string, error) {
 	var names []string

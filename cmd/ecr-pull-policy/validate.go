@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -149,7 +147,7 @@ func (s *session) checkPrincipals(command *cobra.Command, v *validation) (missin
 		s.PrincipalCheckRepository, naming.Registry.AccountID, naming.Registry.Region)
 	v.checked = len(named)
 	return findMissing(command.Context(), &principals.Checker{
-		Policies:   registry.NewPolicies(ecr.NewFromConfig(s.config)),
+		Policies:   s.policies(),
 		Repository: s.PrincipalCheckRepository,
 		Standard:   naming,
 	}, named)

@@ -49,6 +49,8 @@ type Repository struct {
 	After   string // the policy after the change, or "" if no statements remain, so that the policy is deleted
 	Err     error  // why the repository can't be planned
 
+	ListVersion string // the versions of the lists that apply to the repository, or "" if none can be used
+
 	// Deleted describes the unmanaged statements that name deleted principals. ECR rejects any change of the policy.
 	Deleted []string
 }
@@ -78,6 +80,7 @@ func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, reposito
 	for i, name := range repositories {
 		group.Go(func() error {
 			planned[i] = p.repository(ctx, lists, name)
+			planned[i].ListVersion = lists.Version(name)
 			done()
 			if awsclient.Unanswered(planned[i].Err) {
 				return planned[i].Err

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+)
+
+// save saves a plan to a file.
+func (s *session) save(command *cobra.Command, f *flags, file string, p planned) error {
+	saved := plan.Saved{
+		Registry:     s.Standard.Registry,
+		Flags:        map[string]string{"stack": f.stack},
+		Settings:     f.settings(),
+		Repositories: plan.SaveRepositories(p.repositories),
+	}
+	for name, value := range saved.Settings {
+		if f.given(name) {
+			saved.Flags[name] = value
+		}
+	}
+	for _, list := range s.lists {
+		saved.Lists = append(saved.Lists, plan.SavedList{Name: list.name, Source: list.source, Text: list.text})
+	}
+	if err := saved.Write(file); err != nil {
+		return err
+	}
+	fmt.Fprintf(command.ErrOrStderr(), "Saved the plan to %[1]s. To apply it, run: %[2]s apply %[1]s\n", file, command.Root().Name())
+	return nil
+}
+
+// settings returns the values of the flags that affect policies, by name.
+func (f *flags) settings() map[string]string {
+	return map[string]string{
+		"list-name":        f.parameters.AccountListName,
+		"grant-style":      f.parameters.GrantStyle,
+		"lambda-statement": f.parameters.LambdaStatement,
+		"extra-actions":    strings.Join(f.parameters.ExtraActions, ","),
+	}
+}
+
+// loadPlan loads the plan that the arguments of apply name, and reports whether they name one rather than repositories.
+func loadPlan(args []string) (saved plan.Saved, isPlan bool, err error) {
+	if len(args) != 1 {
+		return saved, false, nil
+	}
+	saved, err = plan.Load(args[0])
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		if err != nil {
+			err = fmt.Errorf("%w; to select repositories instead, pass --include", err)
+		}
+		return saved, true, err
+	case registry.CheckName(args[0]) != nil && !strings.ContainsAny(args[0], "*?[{"):
+		return saved, false, fmt.Errorf("%q: no such plan file, and not the name of a repository", args[0])
+	}
+	return saved, false, nil
+}
+
+// applySaved applies a saved plan. It writes nothing if anything that the plan depends on has changed.
+func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved, all bool) error {
+	if err := f.replay(command, saved.Flags); err != nil {
+		return err
+	}
+	s, err := connect(command, f, stackRequired)
+	if err != nil {
+		return err
+	}
+	if err := s.checkSettings(f, file, saved); err != nil {
+		return err
+	}
+	var overrides []listOverride
+	for _, list := range saved.Lists {
+		overrides = append(overrides, listOverride{list.Name, list.Source, list.Text})
+	}
+	store, err := s.store(overrides)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	s.writeHeader(command.OutOrStdout())
+	if err := s.checkMode(command); err != nil {
+		return err
+	}
+	lists, err := store.Read(command.Context(), saved.Names())
+	if err != nil {
+		return err
+	}
+	warnOfUnusable(command.ErrOrStderr(), lists)
+	p, err := s.planOf(command, lists, saved.Names())
+	if err != nil {
+		return err
+	}
+	if stale := s.stale(saved, p.repositories); len(stale) > 0 {
+		r := newReport(command.OutOrStdout())
+		r.problems(r.red.Sprint("out of date"), stale, all)
+		return fmt.Errorf("%s is out of date for %s, so nothing was written; run plan again", file, repositories(len(stale)))
+	}
+	names := changing(p.repositories)
+	if len(names) == 0 {
+		fmt.Fprintln(command.OutOrStdout(), "nothing to apply: all changes of the plan are in place")
+		return nil
+	}
+	frozen := &plannedLists{knownLists: knownLists{Store: store, known: &lists}}
+	policies := &plannedPolicies{Policies: s.policies(), before: map[string]string{}}
+	for _, one := range p.repositories {
+		policies.before[one.Name] = one.Before
+	}
+	err = s.apply(command, frozen, policies, names, func(a *application) {
+		r := newReport(command.OutOrStdout())
+		r.changes(a.planned(), all)
+		r.applied(a.results, 0, all)
+	})
+	if frozen.changed {
+		fmt.Fprintln(command.ErrOrStderr(), "warning: an account list changed while the plan was applied, and the policies don't reflect the change; run plan again")
+	}
+	if err == nil && (frozen.changed || len(lists.Unusable()) > 0) {
+		err = exit(exitFailed)
+	}
+	return err
+}
+
+// replay sets the flags of the command line that made a plan. Only flags that don't affect the plan can be passed now.
+func (f *flags) replay(command *cobra.Command, planned map[string]string) error {
+	var err error
+	command.Flags().Visit(func(flag *pflag.Flag) {
+		if !slices.Contains([]string{"profile", "region", "mode", "all", "yes"}, flag.Name) {
+			err = fmt.Errorf("--%s can't be combined with a saved plan; pass it to plan --out", flag.Name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	settings := f.settings()
+	for name, value := range planned {
+		if _, ok := settings[name]; !ok && name != "stack" {
+			return fmt.Errorf("the saved plan has the unknown flag --%s; run plan again", name)
+		}
+		if err := f.all.Set(name, value); err != nil {
+			return fmt.Errorf("set --%s from the saved plan: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// checkSettings returns an error if a saved plan is for another registry, or the settings of the stack have changed.
+func (s *session) checkSettings(f *flags, file string, saved plan.Saved) error {
+	if now := s.Standard.Registry; now != saved.Registry {
+		return fmt.Errorf("%s is for registry %s in %s, but the credentials and the Region are those of %s in %s; pass --profile or --region",
+			file, saved.Registry.AccountID, saved.Registry.Region, now.AccountID, now.Region)
+	}
+	var changed []string
+	now := f.settings()
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if now[name] != saved.Settings[name] {
+			changed = append(changed, fmt.Sprintf("%s was %q and is %q", name, saved.Settings[name], now[name]))
+		}
+	}
+	if len(changed) > 0 {
+		return fmt.Errorf("%s is out of date, because settings of stack %s changed: %s; run plan again", file, s.Stack, strings.Join(changed, ", "))
+	}
+	return nil
+}
+
+// stale returns the repositories that can't be changed as a saved plan says.
+func (s *session) stale(saved plan.Saved, now []plan.Repository) []problem {
+	var stale []problem
+	for i, one := range saved.Repositories {
+		err := one.Check(now[i])
+		if !s.Scope.Contains(one.Name) {
+			err = errors.New("the repository is out of scope")
+		}
+		if err != nil {
+			stale = append(stale, problem{one.Name, err})
+		}
+	}
+	return stale
+}
+
+// plannedLists are the lists of a saved plan. If they change during the run, the plan is still applied as it is.
+type plannedLists struct {
+	knownLists
+	changed bool
+}
+
+func (l *plannedLists) Changed(ctx context.Context, since accountlist.Snapshot) (bool, error) {
+	changed, err := l.Store.Changed(ctx, since)
+	l.changed = cmp.Or(l.changed, changed)
+	return false, err
+}
+
+// plannedPolicies are the policies that a saved plan changes. It is an error if a policy was changed in the meantime.
+type plannedPolicies struct {
+	reconcile.Policies
+	before map[string]string // policies by repository
+}
+
+func (p *plannedPolicies) Policy(ctx context.Context, repository string) (string, error) {
+	document, err := p.Policies.Policy(ctx, repository)
+	if err == nil && document != p.before[repository] {
+		return "", fmt.Errorf("the policy of %s was changed while the plan was applied; run plan again", repository)
+	}
+	return document, err
+}
