@@ -29,7 +29,7 @@ func (c Consumers) validate() error {
 	case isEmpty && !c.None:
 		return errors.New("no consumers; set None to revoke all grants of the list")
 	case !isEmpty && c.None:
-		return errors.New("None and consumers are both set; set only one of them")
+		return errors.New("both None and consumers are set; set only one of them")
 	}
 	return nil
 }

@@ -676,7 +676,7 @@ func TestMergeRejectsConsumersOfNoList(t *testing.T) {
 		"zero value":      {&policy.Consumers{}, "no consumers; set None"},
 		"empty slices":    {&policy.Consumers{Accounts: []string{}}, "no consumers"},
 		"of a list error": {&unread.Consumers, "no consumers"},
-		"none and others": {both, "None and consumers are both set"},
+		"none and others": {both, "both None and consumers are set"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := standard(policy.GrantPrincipal)
@@ -692,7 +692,7 @@ func TestMergeRejectsConsumersOfNoList(t *testing.T) {
 		{Accounts: all().Accounts}, {Principals: all().Principals}, {Organizations: all().Organizations}, {OrganizationalUnits: all().OrganizationalUnits},
 	} {
 		c.None = true
-		mustContain(t, standard(policy.GrantPrincipal).Fits(c), "None and consumers are both set")
+		mustContain(t, standard(policy.GrantPrincipal).Fits(c), "both None and consumers are set")
 	}
 }
 
