@@ -414,6 +414,7 @@ func TestMergeUnusableListWidensNothing(t *testing.T) {
 	for name, existing := range map[string]string{
 		"deny":                     strings.Replace(grant("Accounts", "111111111111"), "Allow", "Deny", 1),
 		"resource":                 strings.TrimSuffix(grant("Accounts", "111111111111"), "}") + `,"Resource":"arn:aws:ecr:eu-west-1:999999999999:repository/x"}`,
+		"resource in another form": strings.Replace(statement("Accounts", `{"AWS":"111111111111"}`, pull, ""), "{", `{"Resource":"arn:aws:ecr:eu-west-1:999999999999:repository/x",`, 1),
 		"condition":                statement("Accounts", root, pull, organizations),
 		"another operator":         statement("Accounts", `"*"`, pull, `{"Null":{"a":["b"]},"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`),
 		"another key":              statement("Accounts", `"*"`, pull, `{"StringEquals":{"a":["b"],"aws:PrincipalAccount":["111111111111"]}}`),
