@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// machine says what the figures were measured on.
+// machine returns a description of the machine and the Go version.
 func machine() string {
 	return fmt.Sprintf("%s, %d cores, %s/%s, %s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
-// processor is the model that Linux names.
+// processor returns the model name in /proc/cpuinfo.
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -26,5 +26,5 @@ func processor() string {
 			return strings.TrimSpace(model)
 		}
 	}
-	return "an unknown processor" // arm64 names none
+	return "an unknown processor" // on arm64, /proc/cpuinfo has no model name
 }

@@ -1,5 +1,5 @@
-// Command bench measures ecr-pull-policy, compares it with other tools, and prints Markdown tables. It prints only
-// figures that it measured in the same run.
+// Command bench measures ecr-pull-policy, compares it with other tools, and prints Markdown tables. All figures that it
+// prints are measured in the same run.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	switch err := run(ctx, os.Stdout, os.Args[1:]); {
-	case ctx.Err() != nil: // every section has ended its processes
+	case ctx.Err() != nil: // the section has already stopped its processes
 		fmt.Fprintln(os.Stderr, "interrupted")
 		os.Exit(130)
 	case errors.Is(err, flag.ErrHelp):
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// section is one measurement.
+// section is a measurement that prints its results under a heading of its own.
 type section struct {
 	name, title string
 	run         func(context.Context, io.Writer) error
@@ -44,31 +44,31 @@ type section struct {
 
 func run(ctx context.Context, w io.Writer, args []string) error {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := set.String("only", "", "run this section alone")
-	starts := set.Int("starts", 30, "starts of each function")
-	repositories := set.Int("peer-repositories", 500, "repositories of the peer section")
+	only := set.String("only", "", "run only this `section`: start, steps, calls, cost, rollout, micro, or peer")
+	starts := set.Int("starts", 30, "`number` of starts of each function in the sections start and steps")
+	repositories := set.Int("peer-repositories", 500, "`number` of repositories in the section peer")
 	rolloutSizes := sizes{1_000, 10_000, 100_000}
-	set.Var(&rolloutSizes, "rollouts", "repositories of each rollout, separated by commas")
-	rounds := set.Int("peer-rounds", 3, "runs of each tool in the peer section")
+	set.Var(&rolloutSizes, "rollouts", "`numbers` of repositories in the rollouts of the section rollout, separated by commas")
+	rounds := set.Int("peer-rounds", 3, "`number` of runs of each tool in the section peer")
 	others := builds{}
-	set.Var(others, "also", "NAME=PATH of another build of onrepo to start beside it; may be given again")
+	set.Var(others, "also", "`NAME=PATH` of another build of onrepo to measure in the section start; can be repeated")
 	if err := set.Parse(args); err != nil {
 		return err
 	}
 	sections := []section{
-		{"start", "Cold start and warm run", func(ctx context.Context, w io.Writer) error {
+		{"start", "Start", func(ctx context.Context, w io.Writer) error {
 			return start.Run(ctx, w, start.Options{Starts: *starts, WithPython: true, Others: others, Progress: os.Stderr})
 		}},
-		{"steps", "What each step of the start gained", func(ctx context.Context, w io.Writer) error {
+		{"steps", "Start, compared with earlier commits", func(ctx context.Context, w io.Writer) error {
 			return start.Steps(ctx, w, start.Options{Starts: *starts, Progress: os.Stderr})
 		}},
 		{"calls", "Calls", calls.Run},
-		{"cost", "Cost of a month", cost.Run},
+		{"cost", "Monthly cost", cost.Run},
 		{"rollout", "Rollout", func(ctx context.Context, w io.Writer) error {
 			return rollout.Run(ctx, w, rollout.Options{Repositories: rolloutSizes, Progress: os.Stderr})
 		}},
 		{"micro", "pkg/policy", micro.Run},
-		{"peer", "Beside Cloud Custodian", func(ctx context.Context, w io.Writer) error {
+		{"peer", "Comparison with Cloud Custodian", func(ctx context.Context, w io.Writer) error {
 			return peer.Run(ctx, w, peer.Options{Repositories: *repositories, Rounds: *rounds, Progress: os.Stderr})
 		}},
 	}
@@ -85,12 +85,12 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("there is no section %q", *only)
+		return fmt.Errorf("unknown section %q; run bench -h to list the sections", *only)
 	}
 	return nil
 }
 
-// sizes are numbers of repositories.
+// sizes is a flag value: numbers of repositories, separated by commas.
 type sizes []int
 
 func (s *sizes) String() string { return strings.Trim(fmt.Sprint([]int(*s)), "[]") }
@@ -100,14 +100,14 @@ func (s *sizes) Set(text string) error {
 	for word := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(word))
 		if err != nil || n < 1 {
-			return fmt.Errorf("%q is no number of repositories", word)
+			return fmt.Errorf("%q isn't a positive number", word)
 		}
 		*s = append(*s, n)
 	}
 	return nil
 }
 
-// builds are binaries by name.
+// builds is a flag value that maps names to the paths of binaries.
 type builds map[string]string
 
 func (b builds) String() string { return "" }

@@ -8,26 +8,27 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// Count is what one invocation, or several, cost.
+// Count is the number of calls, published requests, and log lines of one or more invocations.
 type Count struct {
-	Lists      int // calls of ECR's DescribeRepositories
+	Lists      int // calls of DescribeRepositories
 	Reads      int // calls of GetRepositoryPolicy
 	Writes     int // calls of SetRepositoryPolicy and DeleteRepositoryPolicy
-	Parameters int // calls of SSM
-	Publishes  int // calls of EventBridge's PutEvents
-	Requests   int // events published, each of which becomes a message in the queue
+	Parameters int // calls to SSM
+	Publishes  int // calls of PutEvents
+	Requests   int // published events; each becomes a message in the request queue
 	LogLines   int
-	LogBytes   int // vary by a few: times are written without trailing zeros
+	LogBytes   int // varies by a few bytes, because times are logged without trailing zeros
 }
 
-// counter counts what has happened since it was last asked.
+// counter counts the calls and log lines since the previous call of count.
 type counter struct {
 	cloud   *stubaws.AWS
-	log     *os.File // of all functions
-	calls   map[string]int
-	logRead int
+	log     *os.File       // log of both functions
+	calls   map[string]int // calls without retries, by operation, at the previous call of count
+	logRead int            // length of the log at the previous call of count
 }
 
+// count returns the counts since its previous call. It doesn't count the SDK's retries.
 func (c *counter) count() (Count, error) {
 	calls, retries := c.cloud.Calls(), c.cloud.Retries()
 	since := func(operations ...string) (n int) {

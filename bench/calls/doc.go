@@ -1,3 +1,3 @@
-// Package calls counts the AWS calls, EventBridge entries, and log lines of each trigger. It counts calls at the HTTP
-// layer. The real functions are invoked with the events that they get, and nothing is throttled.
+// Package calls counts the AWS calls, published requests, and log lines that each trigger causes. It invokes the real
+// functions with sample events and counts the calls at the HTTP layer, without throttling.
 package calls

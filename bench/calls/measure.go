@@ -14,24 +14,26 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// Row is what one trigger cost.
+// Row is the count for one trigger.
 type Row struct {
 	Trigger      string
 	Repositories int
 	Count
 }
 
-// registrySize is how many repositories a rollout is measured with: enough to see that it is not one call each.
+// registrySize is the number of repositories in a rollout. It is large enough to show that a rollout doesn't make a
+// call for each repository.
 const registrySize = 10_000
 
-// latency is that of the nearest AWS. Without any the SDK loses answers, as stubaws tells of Retries, and warns of it.
+// latency is the response time of the stub. If the stub responded at once, the SDK would lose some responses and log a
+// warning. The comment on stubaws.AWS.Retries explains why.
 const latency = 5 * time.Millisecond
 
-// Measure invokes the functions, one step after the other, and counts.
+// Measure invokes the functions for each trigger in turn and returns the counts.
 func Measure(ctx context.Context) ([]Row, error) {
 	dir, err := os.MkdirTemp("", "calls")
 	if err != nil {
-		return nil, fmt.Errorf("make a directory: %w", err)
+		return nil, fmt.Errorf("create a temporary directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	s, err := start(ctx, dir)
@@ -58,13 +60,13 @@ func Measure(ctx context.Context) ([]Row, error) {
 	return rows, nil
 }
 
-// stack is the functions with the AWS that they run in.
+// stack is a running instance of each function, with the stub of AWS that they call.
 type stack struct {
 	cloud             *stubaws.AWS
 	onrepo, onaccount *function.Function
-	events            string // directory
+	events            string // directory of the sample events
 	counter           *counter
-	closing           []func()
+	cleanup           []func() // functions that stop calls
 }
 
 func start(ctx context.Context, dir string) (*stack, error) {
@@ -78,63 +80,63 @@ func start(ctx context.Context, dir string) (*stack, error) {
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
-		return nil, fmt.Errorf("make the log: %w", err)
+		return nil, fmt.Errorf("create the log: %w", err)
 	}
-	cloud := stubaws.New(localaws.Account, "eu-central-1") // the account of the events
+	cloud := stubaws.New(localaws.Account, "eu-central-1") // account and Region of the sample events
 	cloud.Latency = latency
 	s := &stack{cloud: cloud, events: filepath.Join(root, "events"), counter: &counter{cloud: cloud, log: log}}
-	s.closing = append(s.closing, func() { _ = log.Close() })
+	s.cleanup = append(s.cleanup, func() { _ = log.Close() })
 	url, closeURL, err := function.Serve(cloud)
 	if err != nil {
 		s.stop()
 		return nil, err
 	}
-	s.closing = append(s.closing, closeURL)
+	s.cleanup = append(s.cleanup, closeURL)
 	environment := function.Environment(cloud, url)
 	environment["EXCLUDE"] = excluded
 	if s.onrepo, err = function.Start(binaries.OnRepo, environment, function.OnRepoTimeout, log); err != nil {
 		s.stop()
 		return nil, err
 	}
-	s.closing = append(s.closing, s.onrepo.Stop)
+	s.cleanup = append(s.cleanup, s.onrepo.Stop)
 	if s.onaccount, err = function.Start(binaries.OnAccount, environment, function.OnAccountTimeout, log); err != nil {
 		s.stop()
 		return nil, err
 	}
-	s.closing = append(s.closing, s.onaccount.Stop)
+	s.cleanup = append(s.cleanup, s.onaccount.Stop)
 	return s, nil
 }
 
 func (s *stack) stop() {
-	for _, close := range s.closing {
-		close()
+	for _, f := range s.cleanup {
+		f()
 	}
 }
 
-// sample invokes a function with a sample event.
+// sample returns a function that invokes f with the sample event in the named file.
 func (s *stack) sample(f *function.Function, name string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		event, err := os.ReadFile(filepath.Join(s.events, name))
 		if err != nil {
-			return fmt.Errorf("read event: %w", err)
+			return fmt.Errorf("read sample event: %w", err)
 		}
 		_, err = f.Invoke(ctx, event)
 		return err
 	}
 }
 
-// request invokes onrepo with a message of the queue.
+// request returns a function that invokes onrepo with a message of the request queue that names the repositories.
 func (s *stack) request(repositories []string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		detail, err := json.Marshal(event.Request{Repositories: repositories})
 		if err != nil {
-			return fmt.Errorf("write request: %w", err)
+			return fmt.Errorf("encode request: %w", err)
 		}
 		message, err := function.Message(s.cloud, "1", stubaws.Event{
 			Source: event.RequestSource, DetailType: event.RequestDetailType, Detail: string(detail),
 		})
 		if err != nil {
-			return fmt.Errorf("write message: %w", err)
+			return fmt.Errorf("encode message: %w", err)
 		}
 		_, err = s.onrepo.Invoke(ctx, message)
 		return err

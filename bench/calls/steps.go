@@ -8,19 +8,20 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/function"
 )
 
-// The triggers that a month's cost is made of.
+// The triggers from which package cost calculates the monthly cost.
 const (
 	RepositoryCreated = "repository created"
-	ImagePushed       = "image pushed, policy as it should be"
-	RequestChanged    = "request of 100, all to be changed"
-	RequestUnchanged  = "request of 100, none to be changed"
+	ImagePushed       = "image pushed, policy up to date"
+	RequestChanged    = "request, all policies out of date"
+	RequestUnchanged  = "request, all policies up to date"
 	ListChanged       = "list changed"
 	Scheduled         = "schedule"
 )
 
-// excluded are repositories that are out of scope.
+// excluded is the pattern of the repositories that are out of scope.
 const excluded = "scratch-*"
 
+// step is the measurement of one trigger.
 type step struct {
 	trigger      string
 	repositories int
@@ -28,9 +29,10 @@ type step struct {
 	invoke       func(context.Context) error
 }
 
-// steps are in an order: each finds what those before it left.
+// steps returns the steps in the order in which they must run. Each step uses the repositories and policies that the
+// previous steps left.
 func (s *stack) steps() []step {
-	const created = "team-a/api" // in events/
+	const created = "team-a/api" // the repository in the sample events
 	list := func(value string) func() { return func() { s.cloud.PutList(function.List, value) } }
 	nothing := func() {}
 	batch := s.create("batch", event.MaxRequestNames)
@@ -39,12 +41,12 @@ func (s *stack) steps() []step {
 			s.sample(s.onrepo, "create-repository.json")},
 		{"the same event again", 1, nothing, s.sample(s.onrepo, "create-repository.json")},
 		{ImagePushed, 1, nothing, s.sample(s.onrepo, "image-pushed.json")},
-		{"policy changed by hand", 1, func() { s.cloud.SetPolicy(created, "") }, s.sample(s.onrepo, "set-repository-policy-by-user.json")},
+		{"policy changed manually", 1, func() { s.cloud.SetPolicy(created, "") }, s.sample(s.onrepo, "set-repository-policy-by-user.json")},
 		{"repository out of scope", 1, nothing, s.request([]string{"scratch-api"})},
-		{"event of another registry", 1, nothing, s.sample(s.onrepo, "ignored/create-repository-other-registry.json")},
+		{"event about another registry", 1, nothing, s.sample(s.onrepo, "ignored/create-repository-other-registry.json")},
 		{RequestChanged, len(batch), nothing, s.request(batch)},
 		{RequestUnchanged, len(batch), nothing, s.request(batch)},
-		{"list invalid: repository created", 1, func() { list("11111111111")(); s.cloud.SetPolicy(created, "") },
+		{"repository created while the list is invalid", 1, func() { list("11111111111")(); s.cloud.SetPolicy(created, "") },
 			s.sample(s.onrepo, "create-repository.json")},
 		{ListChanged, registrySize, func() { list("222222222222")(); s.create("service", registrySize-len(batch)-1) },
 			s.sample(s.onaccount, "list-updated.json")},
@@ -52,6 +54,7 @@ func (s *stack) steps() []step {
 	}
 }
 
+// create creates n repositories and returns their names.
 func (s *stack) create(prefix string, n int) []string {
 	names := make([]string, n)
 	for i := range names {

@@ -8,14 +8,14 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// Run measures and writes a table.
+// Run counts the calls and writes them to w as a table.
 func Run(ctx context.Context, w io.Writer) error {
 	rows, err := Measure(ctx)
 	if err != nil {
 		return fmt.Errorf("count calls: %w", err)
 	}
 	t := table.NewWriter()
-	t.AppendHeader(table.Row{"one invocation", "repositories", "ECR lists", "ECR reads", "ECR writes", "SSM calls",
+	t.AppendHeader(table.Row{"trigger", "repositories", "DescribeRepositories", "policy reads", "policy writes", "SSM calls",
 		"PutEvents", "requests", "log lines", "log bytes"})
 	for _, r := range rows {
 		t.AppendRow(table.Row{r.Trigger, r.Repositories, r.Lists, r.Reads, r.Writes, r.Parameters,

@@ -7,48 +7,47 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/bench/calls"
 )
 
-// What a month is taken to bring. docs/cost.md says so too.
+// The assumptions about a month. docs/cost.md lists them too.
 const (
-	schedules   = 122  // rollouts of the schedule, every six hours
-	listChanges = 4    // rollouts in which every repository changes
-	pushes      = 20   // images pushed to each repository
-	created     = 0.02 // repositories created, as a share of those that there are
+	schedules   = 122  // scheduled rollouts, one every six hours
+	listChanges = 4    // rollouts in which the policy of every repository changes
+	pushes      = 20   // image pushes to each repository
+	created     = 0.02 // new repositories, as a fraction of the existing ones
 
-	// Lambda's own lines in the log, START, END and REPORT, in bytes an invocation.
+	// platformLogBytes is the size of the log lines START, END, and REPORT that Lambda writes for each invocation.
 	platformLogBytes = 400
 
-	// AWS answers a call in so many seconds. Calls are counted as if one came after the other.
+	// secondsPerCall is the duration of a call to AWS. The calls are counted as if they were sequential.
 	secondsPerCall = 0.02
 
-	// Memory of the functions, in GB, as template.yaml has it.
+	// memory is the memory of each function in GB, as in template.yaml.
 	memory = 0.25
 
-	// Lambda asks the queue all the time, with five calls side by side that wait for 20 seconds each.
+	// idlePolls is the number of ReceiveMessage calls that Lambda makes in a month to poll the request queue. Five
+	// calls run concurrently, and each waits for 20 seconds.
 	idlePolls = 5 * 30.4 * 24 * 3600 / 20
 
-	// Calls of SQS that a message takes: it is sent, received and deleted.
+	// callsPerMessage is the number of SQS calls for a message: SendMessage, ReceiveMessage, and DeleteMessage.
 	callsPerMessage = 3
 )
 
-// month is what happens in a month.
+// month is the billed usage of a month.
 type month struct {
 	invocations float64
-	calls       float64 // to ECR, SSM and EventBridge
-	requests    float64 // events published, each of which becomes a message
+	calls       float64 // calls to ECR, SSM, and EventBridge
+	requests    float64 // published events; each becomes a message in the request queue
 	logBytes    float64
 }
 
-// of returns the month of a registry of n repositories.
-func of(n float64, rows []calls.Row) (month, error) {
+// monthFor returns the usage of a registry with n repositories.
+func monthFor(n float64, rows []calls.Row) (month, error) {
 	var m month
-	for trigger, times := range map[string]float64{
-		// of a whole registry
-		calls.Scheduled:   schedules * n,
-		calls.ListChanged: listChanges * n,
-		// of up to a hundred repositories
-		calls.RequestUnchanged: schedules * n,
-		calls.RequestChanged:   listChanges * n,
-		// of one repository
+	// Each value is the number of repositories that the trigger concerns in a month.
+	for trigger, repositories := range map[string]float64{
+		calls.Scheduled:         schedules * n,
+		calls.ListChanged:       listChanges * n,
+		calls.RequestUnchanged:  schedules * n,
+		calls.RequestChanged:    listChanges * n,
 		calls.ImagePushed:       pushes * n,
 		calls.RepositoryCreated: created * n,
 	} {
@@ -56,7 +55,7 @@ func of(n float64, rows []calls.Row) (month, error) {
 		if err != nil {
 			return month{}, err
 		}
-		m.add(row, times/float64(row.Repositories))
+		m.add(row, repositories/float64(row.Repositories))
 	}
 	return m, nil
 }
@@ -70,7 +69,8 @@ func find(rows []calls.Row, trigger string) (calls.Row, error) {
 	return calls.Row{}, fmt.Errorf("%q was not counted", trigger)
 }
 
-// add adds what an invocation cost, so many times; for a part of what was counted, that part of it.
+// add adds the counts of a row, multiplied by times, which needn't be an integer: half of the counted repositories cost
+// half of the counted calls.
 func (m *month) add(row calls.Row, times float64) {
 	m.invocations += times
 	m.calls += times * float64(row.Lists+row.Reads+row.Writes+row.Parameters+row.Publishes)

@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/bench/calls"
 )
 
-// Run counts the calls, and writes what registries of three sizes cost in a month.
+// Run counts the calls and writes the monthly bills of registries of three sizes to w as a table.
 func Run(ctx context.Context, w io.Writer) error {
 	rows, err := calls.Measure(ctx)
 	if err != nil {
@@ -19,11 +19,11 @@ func Run(ctx context.Context, w io.Writer) error {
 	}
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
-	header := table.Row{"a month"}
+	header := table.Row{"per month"}
 	var columns []table.ColumnConfig
 	var bills [][]item
 	for i, repositories := range []int{100, 1_000, 100_000} {
-		m, err := of(float64(repositories), rows)
+		m, err := monthFor(float64(repositories), rows)
 		if err != nil {
 			return err
 		}
@@ -33,9 +33,9 @@ func Run(ctx context.Context, w io.Writer) error {
 	}
 	t.AppendHeader(header)
 	t.SetColumnConfigs(columns)
-	totals := table.Row{"**all**"}
+	totals := table.Row{"**total**"}
 	for line, first := range bills[0] {
-		row := table.Row{first.what}
+		row := table.Row{first.name}
 		for _, bill := range bills {
 			row = append(row, fmt.Sprintf("%.*f", bill[line].digits, bill[line].amount), fmt.Sprintf("%.2f", bill[line].dollars))
 		}
@@ -55,24 +55,24 @@ func Run(ctx context.Context, w io.Writer) error {
 
 // item is a line of a bill.
 type item struct {
-	what    string
+	name    string
 	amount  float64
-	digits  int // of the amount, after the point
+	digits  int // number of decimal places of amount
 	dollars float64
 }
 
 func (m month) bill() []item {
-	seconds := m.calls * secondsPerCall * memory
+	gbSeconds := m.calls * secondsPerCall * memory
 	polls := idlePolls + m.requests*callsPerMessage
 	return []item{
-		{"calls to ECR, SSM, EventBridge", m.calls, 0, 0},
+		{"calls to ECR, SSM, and EventBridge", m.calls, 0, 0},
 		{"Lambda: invocations", m.invocations, 0, m.invocations * perInvocation},
-		{"Lambda: GB-seconds", seconds, 0, seconds * perGBSecond},
+		{"Lambda: GB-seconds", gbSeconds, 0, gbSeconds * perGBSecond},
 		{"EventBridge: requests published", m.requests, 0, m.requests * perEvent},
 		{"SQS: calls", polls, 0, polls * perSQSCall},
-		{"CloudWatch: GB logged", m.logBytes / 1e9, 2, m.logBytes * (perLogByte + months*perKeptByte)},
+		{"CloudWatch: GB logged", m.logBytes / 1e9, 2, m.logBytes * (perLogByte + keptMonths*perKeptByte)},
 		{"CloudWatch: metrics", metrics, 0, metrics * perMetric},
-		{"CloudWatch: metrics of alarms", alarmMetrics, 0, alarmMetrics * perAlarm},
+		{"CloudWatch: metrics used by alarms", alarmMetrics, 0, alarmMetrics * perAlarm},
 		{"CloudWatch: dashboard", dashboards, 0, dashboards * perDashboard},
 	}
 }

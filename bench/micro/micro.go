@@ -13,12 +13,14 @@ import (
 )
 
 const (
-	// What a benchmark takes at least, and how often it is run: six times are what benchstat needs to tell a confidence.
-	time  = "100ms"
+	// benchTime is the minimum duration of each run of a benchmark.
+	benchTime = "100ms"
+
+	// count is the number of runs. benchstat needs six runs to report a confidence interval.
 	count = "6"
 )
 
-// Run measures and writes a table.
+// Run runs the benchmarks and writes their results to w as a table.
 func Run(ctx context.Context, w io.Writer) error {
 	root, err := localaws.Root(".")
 	if err != nil {
@@ -26,21 +28,20 @@ func Run(ctx context.Context, w io.Writer) error {
 	}
 	dir, err := os.MkdirTemp("", "micro")
 	if err != nil {
-		return fmt.Errorf("make a directory: %w", err)
+		return fmt.Errorf("create a temporary directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	measured, err := goTool(ctx, root, "test", "-run", "^$", "-bench", ".", "-benchtime", time, "-count", count, "./pkg/policy")
+	measured, err := goTool(ctx, root, "test", "-run", "^$", "-bench", ".", "-benchtime", benchTime, "-count", count, "./pkg/policy")
 	if err != nil {
 		return fmt.Errorf("run benchmarks: %w", err)
 	}
-	// benchstat heads its columns with the name of the file.
 	file := filepath.Join(dir, "now")
 	if err := os.WriteFile(file, measured, 0o600); err != nil {
-		return fmt.Errorf("keep benchmarks: %w", err)
+		return fmt.Errorf("write the results of the benchmarks: %w", err)
 	}
 	text, err := goTool(ctx, filepath.Join(root, "bench"), "tool", "benchstat", "now="+file)
 	if err != nil {
-		return fmt.Errorf("make a table of benchmarks: %w", err)
+		return fmt.Errorf("format the results of the benchmarks: %w", err)
 	}
 	_, err = fmt.Fprintf(w, "```\n%s```\n", text)
 	return err

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The table is made by benchstat, which go.mod has to name as a tool.
-func TestBenchstatIsThere(t *testing.T) {
+// TestBenchstatIsATool checks that go.mod lists benchstat, which formats the table, as a tool.
+func TestBenchstatIsATool(t *testing.T) {
 	if output, err := exec.CommandContext(t.Context(), "go", "tool", "-n", "benchstat").CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, output)
 	}

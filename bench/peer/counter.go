@@ -13,9 +13,9 @@ import (
 	"sync"
 )
 
-// counter stands between a tool and AWS, and counts the calls.
+// counter is a proxy between a tool and AWS that counts the calls.
 type counter struct {
-	endpoint string
+	endpoint string // URL of the proxy
 	server   *http.Server
 
 	mu    sync.Mutex
@@ -34,7 +34,7 @@ func newCounter(endpoint string) (*counter, error) {
 	c := &counter{endpoint: "http://" + listener.Addr().String(), calls: map[string]int{}}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
-		r.Out.Host = r.In.Host // it is signed
+		r.Out.Host = r.In.Host // the signature covers the host
 	}}
 	c.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		c.count(operation(request))
@@ -52,7 +52,7 @@ func (c *counter) count(operation string) {
 	c.calls[operation]++
 }
 
-// take returns the counts since the last time.
+// take returns the number of calls by operation since the previous call of take.
 func (c *counter) take() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,8 +61,8 @@ func (c *counter) take() map[string]int {
 	return calls
 }
 
-// operation names what a request asks for. ECR and SSM speak AWS's JSON protocol, which has it in a header; STS and
-// CloudFormation speak the query protocol, which has it in the form.
+// operation returns the name of the API operation that a request calls. ECR and SSM use AWS's JSON protocol, in which a
+// header contains the name. STS and CloudFormation use the query protocol, in which the form contains it.
 func operation(request *http.Request) string {
 	if target := request.Header.Get("X-Amz-Target"); target != "" {
 		return target[strings.LastIndex(target, ".")+1:]

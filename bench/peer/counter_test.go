@@ -11,7 +11,7 @@ import (
 
 func TestCounter(t *testing.T) {
 	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		_, _ = io.Copy(w, request.Body) // it must come through whole
+		_, _ = io.Copy(w, request.Body) // the test compares the echo with the request
 	}))
 	defer aws.Close()
 	c, err := newCounter(aws.URL)
@@ -32,7 +32,7 @@ func TestCounter(t *testing.T) {
 		}
 		defer response.Body.Close()
 		if got, err := io.ReadAll(response.Body); err != nil || string(got) != body {
-			t.Errorf("%q came back as %q, %v", body, got, err)
+			t.Errorf("echo of %q: got %q, %v", body, got, err)
 		}
 	}
 	call("AmazonEC2ContainerRegistry_V20150921.GetRepositoryPolicy", `{"repositoryName":"a"}`)
@@ -40,9 +40,9 @@ func TestCounter(t *testing.T) {
 	call("", "Action=GetCallerIdentity&Version=2011-06-15")
 	want := map[string]int{"GetRepositoryPolicy": 2, "GetCallerIdentity": 1}
 	if got := c.take(); !maps.Equal(got, want) {
-		t.Errorf("counted %v, want %v", got, want)
+		t.Errorf("take() = %v, want %v", got, want)
 	}
-	if again := c.take(); len(again) != 0 {
-		t.Errorf("counted %v once more", again)
+	if got := c.take(); len(got) != 0 {
+		t.Errorf("second take() = %v, want no calls", got)
 	}
 }

@@ -1,5 +1,5 @@
-// Package peer compares the command line with Cloud Custodian on the same repositories in the same moto server: once
-// when none has the policy, and once when all have it.
+// Package peer compares the command line with Cloud Custodian. Each tool runs twice on the same repositories in the
+// same moto server: first when no repository has the policy, and then when all have it.
 package peer
 
 import (
@@ -20,25 +20,25 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// list is who may pull.
+// list is the account list.
 const list = "111111111111,222222222222"
 
-// Options say what to measure.
+// Options are the options of Run.
 type Options struct {
 	Repositories int
-	Rounds       int       // of every tool
-	Progress     io.Writer // told what takes time; may be nil
+	Rounds       int       // number of rounds; each tool runs twice in each
+	Progress     io.Writer // receives progress messages; can be nil
 }
 
-// bench is the AWS that the tools work on, and the way there.
+// bench is the environment in which the tools run.
 type bench struct {
 	*localaws.AWS
 	counter *counter
-	ours    tool
-	names   []string
+	product tool
+	names   []string // names of the repositories
 }
 
-// Run measures, and writes a table to w.
+// Run measures the tools and writes the results to w as a table.
 func Run(ctx context.Context, w io.Writer, o Options) error {
 	root, err := localaws.Root(".")
 	if err != nil {
@@ -59,7 +59,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	}
 	defer counter.close()
 	b := &bench{AWS: local, counter: counter}
-	if b.ours, err = build(ctx, root, local.WorkDir); err != nil {
+	if b.product, err = build(ctx, root, local.WorkDir); err != nil {
 		return err
 	}
 	if err := b.fill(ctx, o.Repositories); err != nil {
@@ -72,7 +72,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	results := make([]result, len(tools))
 	for round := range o.Rounds {
 		for i := range tools {
-			at := (i + round) % len(tools) // none always comes after the same
+			at := (i + round) % len(tools) // the order changes from round to round
 			first, second, err := b.measure(ctx, tools[at])
 			if err != nil {
 				return fmt.Errorf("%s: %w", tools[at].name, err)
@@ -86,13 +86,13 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%d repositories, Cloud Custodian %s. Medians of %d runs each, alternating; the calls are those of the last.\n\n",
+	fmt.Fprintf(w, "%d repositories, Cloud Custodian %s. The times are medians of %d alternating runs, and the calls are those of the last run.\n\n",
 		o.Repositories, custodianVersion, o.Rounds)
 	write(w, results)
 	return nil
 }
 
-// fill makes the list and the repositories.
+// fill creates the account list and the repositories.
 func (b *bench) fill(ctx context.Context, repositories int) error {
 	_, err := b.SSM.PutParameter(ctx, &ssm.PutParameterInput{
 		Name:  aws.String(b.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"]),
@@ -112,17 +112,17 @@ func (b *bench) fill(ctx context.Context, repositories int) error {
 	return nil
 }
 
-// tools are what is measured, the product last. What Custodian adds is what the product would.
+// tools returns the tools to measure, the product last. Custodian adds the statements that the product renders.
 func (b *bench) tools(ctx context.Context, venv localaws.Venv) ([]tool, error) {
-	document, _, err := run(ctx, b.Environment(), []string{b.ours.command[0], "render", b.names[0]})
+	document, _, err := run(ctx, b.Environment(), []string{b.product.command[0], "render", b.names[0]})
 	if err != nil {
 		return nil, err
 	}
 	var policy struct{ Statement json.RawMessage }
 	if err := json.Unmarshal(document, &policy); err != nil {
-		return nil, fmt.Errorf("read the policy that render prints: %w", err)
+		return nil, fmt.Errorf("parse the policy that render prints: %w", err)
 	}
-	statements, err := json.Marshal(policy.Statement) // on one line
+	statements, err := json.Marshal(policy.Statement) // without line breaks
 	if err != nil {
 		return nil, err
 	}
@@ -131,10 +131,10 @@ func (b *bench) tools(ctx context.Context, venv localaws.Venv) ([]tool, error) {
 		return nil, err
 	}
 	filtered, err := custodian(venv, b.WorkDir, "Custodian with a filter", string(statements), true)
-	return []tool{plain, filtered, b.ours}, err
+	return []tool{plain, filtered, b.product}, err
 }
 
-// measure runs a tool on repositories without policies, and then once more.
+// measure runs a tool twice: first when the repositories have no policies, and then when they have them.
 func (b *bench) measure(ctx context.Context, t tool) (first, second sample, err error) {
 	if err := b.reset(ctx); err != nil {
 		return sample{}, sample{}, err
@@ -151,12 +151,12 @@ func (b *bench) measure(ctx context.Context, t tool) (first, second sample, err 
 
 func (b *bench) run(ctx context.Context, t tool) (sample, error) {
 	b.counter.take()
-	environment := append(b.Environment(), "AWS_ENDPOINT_URL="+b.counter.endpoint) // the last of a name holds
-	_, took, err := run(ctx, environment, t.command)
-	return sample{took: took, calls: b.counter.take()}, err
+	environment := append(b.Environment(), "AWS_ENDPOINT_URL="+b.counter.endpoint) // the last value counts
+	_, duration, err := run(ctx, environment, t.command)
+	return sample{duration: duration, calls: b.counter.take()}, err
 }
 
-// reset takes all policies away.
+// reset deletes the policies of all repositories.
 func (b *bench) reset(ctx context.Context) error {
 	for _, name := range b.names {
 		_, err := b.ECR.DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &name})
@@ -167,37 +167,38 @@ func (b *bench) reset(ctx context.Context) error {
 	return nil
 }
 
-// check looks whether every repository has the policy: plan, which compares by meaning, has nothing to do.
+// check returns an error if a repository doesn't have the policy, which means that plan finds a change.
 func (b *bench) check(ctx context.Context) error {
-	output, _, err := run(ctx, b.Environment(), []string{b.ours.command[0], "plan"})
+	output, _, err := run(ctx, b.Environment(), []string{b.product.command[0], "plan"})
 	if err != nil {
-		return fmt.Errorf("not every repository has the policy: %w: %s", err, output)
+		return fmt.Errorf("check that all repositories have the policy: %w: %s", err, output)
 	}
 	return nil
 }
 
-// sample is one run of a tool.
+// sample is the measurement of one run of a tool.
 type sample struct {
-	took  time.Duration
-	calls map[string]int
+	duration time.Duration
+	calls    map[string]int // by operation
 }
 
-// samples are the runs of a tool under the same conditions.
+// samples are the measurements of the first, or of the second, runs of a tool.
 type samples struct {
-	took  []time.Duration
-	calls map[string]int // of the last
+	durations []time.Duration
+	calls     map[string]int // calls of the last run, by operation
 }
 
 func (s *samples) add(one sample) {
-	s.took = append(s.took, one.took)
+	s.durations = append(s.durations, one.duration)
 	s.calls = one.calls
 }
 
 func (s *samples) median() time.Duration {
-	sorted := slices.Sorted(slices.Values(s.took))
+	sorted := slices.Sorted(slices.Values(s.durations))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
+// total returns the number of calls of the last run.
 func (s *samples) total() int {
 	total := 0
 	for _, n := range s.calls {

@@ -10,13 +10,14 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// result is what the runs of a tool came to.
+// result is the measurements of a tool.
 type result struct {
 	tool
 	first, second samples
 }
 
-// write writes a column for each tool, and for each but the last, which is the product, its ratio to the product.
+// write writes a table with a column for each tool. The last result is that of the product. For each other tool, a
+// second column has the ratio of the tool's figures to the product's.
 func write(w io.Writer, results []result) {
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
@@ -24,9 +25,9 @@ func write(w io.Writer, results []result) {
 	for _, r := range results {
 		header = append(header, r.name)
 	}
-	ours := results[len(results)-1]
+	product := results[len(results)-1]
 	for _, r := range results[:len(results)-1] {
-		header = append(header, r.name+" ÷ ours")
+		header = append(header, r.name+" ÷ ecr-pull-policy")
 	}
 	t.AppendHeader(header)
 	var configs []table.ColumnConfig
@@ -34,22 +35,23 @@ func write(w io.Writer, results []result) {
 		configs = append(configs, table.ColumnConfig{Number: i + 2, Align: text.AlignRight})
 	}
 	t.SetColumnConfigs(configs)
-	writeRun(t, "nothing there", results, func(r result) samples { return r.first }, ours)
-	writeRun(t, "nothing to change", results, func(r result) samples { return r.second }, ours)
+	writeRun(t, "no policies", results, func(r result) samples { return r.first }, product)
+	writeRun(t, "no changes", results, func(r result) samples { return r.second }, product)
 	t.RenderMarkdown()
 }
 
-func writeRun(t table.Writer, name string, results []result, of func(result) samples, ours result) {
+// writeRun adds the rows for one of the two runs, which of selects.
+func writeRun(t table.Writer, name string, results []result, of func(result) samples, product result) {
 	times, totals := table.Row{name + ": wall time"}, table.Row{name + ": AWS calls"}
 	var timeRatios, totalRatios table.Row
 	operations := map[string]bool{}
 	for i, r := range results {
-		s, product := of(r), of(ours)
+		s, base := of(r), of(product)
 		times = append(times, fmt.Sprintf("%.1f s", s.median().Seconds()))
 		totals = append(totals, s.total())
 		if i < len(results)-1 {
-			timeRatios = append(timeRatios, fmt.Sprintf("%.1f", s.median().Seconds()/product.median().Seconds()))
-			totalRatios = append(totalRatios, fmt.Sprintf("%.1f", float64(s.total())/float64(product.total())))
+			timeRatios = append(timeRatios, fmt.Sprintf("%.1f", s.median().Seconds()/base.median().Seconds()))
+			totalRatios = append(totalRatios, fmt.Sprintf("%.1f", float64(s.total())/float64(base.total())))
 		}
 		for operation := range s.calls {
 			operations[operation] = true

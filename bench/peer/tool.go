@@ -21,13 +21,13 @@ const (
 	requirements = "bench/peer/requirements.txt"
 )
 
-// tool is a program that gives every repository its policy.
+// tool is a program that sets the policies of all repositories.
 type tool struct {
 	name    string
-	command []string
+	command []string // path and arguments
 }
 
-// build compiles the command line as make cli does.
+// build builds the command line with the flags of make cli, and returns the tool that runs apply.
 func build(ctx context.Context, root, dir string) (tool, error) {
 	path := filepath.Join(dir, "ecr-pull-policy")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "./cmd/ecr-pull-policy")
@@ -41,7 +41,8 @@ func build(ctx context.Context, root, dir string) (tool, error) {
 //go:embed custodian.yml
 var custodianPolicy string
 
-// custodian returns Cloud Custodian with a policy that adds statements; filtered, only where they are not yet.
+// custodian returns the tool that runs Cloud Custodian with a policy that adds the statements to all repositories. If
+// filtered is true, the policy skips repositories that already have a statement with the same Sid.
 func custodian(venv localaws.Venv, dir, name, statements string, filtered bool) (tool, error) {
 	path := filepath.Join(dir, fmt.Sprintf("custodian-%t.yml", filtered))
 	sid, err := firstSid(statements)
@@ -53,12 +54,12 @@ func custodian(venv localaws.Venv, dir, name, statements string, filtered bool) 
 		"Statements": statements, "Sid": sid, "Filtered": filtered,
 	})
 	if err != nil {
-		return tool{}, fmt.Errorf("make a Custodian policy: %w", err)
+		return tool{}, fmt.Errorf("write a Custodian policy: %w", err)
 	}
 	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
 		return tool{}, err
 	}
-	// Without its cache, which would keep the second run from looking.
+	// A cache period of 0 turns off the cache. With the cache, the second run wouldn't read the policies.
 	return tool{name: name, command: []string{venv.Tool("custodian"), "run", "--cache-period", "0",
 		"--output-dir", filepath.Join(dir, "custodian"), path}}, nil
 }
@@ -66,25 +67,25 @@ func custodian(venv localaws.Venv, dir, name, statements string, filtered bool) 
 func firstSid(statements string) (string, error) {
 	var parsed []struct{ Sid string }
 	if err := json.Unmarshal([]byte(statements), &parsed); err != nil {
-		return "", fmt.Errorf("read the statements %q: %w", statements, err)
+		return "", fmt.Errorf("parse the statements %q: %w", statements, err)
 	}
 	if len(parsed) == 0 {
-		return "", fmt.Errorf("there is no statement in %q", statements)
+		return "", fmt.Errorf("no statement in %q", statements)
 	}
 	return parsed[0].Sid, nil
 }
 
-// version is what Custodian says that it is.
+// version returns the version of the installed Cloud Custodian.
 func version(ctx context.Context, venv localaws.Venv) (string, error) {
 	text, err := exec.CommandContext(ctx, venv.Tool("custodian"), "version").Output()
 	if err != nil {
-		return "", fmt.Errorf("ask Custodian for its version: %w", err)
+		return "", fmt.Errorf("get the version of Custodian: %w", err)
 	}
 	return string(bytes.TrimSpace(text)), nil
 }
 
-// run runs a command with that environment alone, and returns its standard output and how long it took.
-func run(ctx context.Context, environment, command []string) (output []byte, took time.Duration, err error) {
+// run runs a command with the given environment, and returns its standard output and its duration.
+func run(ctx context.Context, environment, command []string) (output []byte, duration time.Duration, err error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = environment
 	cmd.WaitDelay = time.Second

@@ -13,8 +13,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// interrupt writes how internal/awsclient fares with token buckets, outages and a frozen process. It runs the test of
-// that package, in virtual time: an outage of ten minutes would take ten minutes here.
+// interrupt writes a table of the rates that internal/awsclient reaches with different token buckets, before and after
+// outages and freezes. The figures come from a test of that package, which runs in virtual time, so that an outage of
+// ten minutes doesn't last ten minutes.
 func interrupt(ctx context.Context, w, progress io.Writer) error {
 	const target = "github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	fmt.Fprintln(progress, "interrupting calls in virtual time")
@@ -28,7 +29,7 @@ func interrupt(ctx context.Context, w, progress io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read the results of the test of %s: %w", target, err)
 	}
-	t := newTable("bucket", "clients", "interruption", "share of the rate", "throttled calls", "back at 90 %")
+	t := newTable("bucket", "clients", "interruption", "share of the allowed rate", "throttled calls", "time to 90% of the rate")
 	for _, a := range tests {
 		t.AppendRow(table.Row{a["bucket"], a["clients"], a["interruption"], a["used"], a["wasted"], a["back"]})
 	}
@@ -36,8 +37,8 @@ func interrupt(ctx context.Context, w, progress io.Writer) error {
 	return err
 }
 
-// attributes returns the attributes of every test that has some, in the order in which the tests began. It reads the
-// output of go test -json.
+// attributes parses the output of go test -json. It returns the attributes of each test that sets any, in the order in
+// which the tests set their first attribute.
 func attributes(events []byte) ([]map[string]string, error) {
 	var tests []map[string]string
 	byName := map[string]map[string]string{}
@@ -58,7 +59,7 @@ func attributes(events []byte) ([]map[string]string, error) {
 		byName[event.Test][event.Key] = event.Value
 	}
 	if len(tests) == 0 {
-		return nil, errors.New("no test has attributes")
+		return nil, errors.New("no test sets attributes")
 	}
 	return tests, nil
 }

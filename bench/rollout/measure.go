@@ -12,24 +12,24 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// Rollout is what a rollout took.
+// Rollout is the measurement of a rollout.
 type Rollout struct {
 	Repositories int
-	Took         time.Duration // from the first message to the last
-	Bound        time.Duration // that the bucket sets
-	Calls        int           // reads and writes, throttled ones included
-	Throttled    int           // of these
-	Messages     int           // that onrepo handled, requests that it handed back included
-	Failed       int           // messages that came back
-	PeakMemory   int           // bytes, of the instance that needed most
+	Duration     time.Duration // time from the first receive of a message to the end of the last invocation
+	Bound        time.Duration // minimum duration that the token buckets allow
+	Calls        int           // reads and writes of policies, including throttled calls
+	Throttled    int           // throttled reads and writes
+	Messages     int           // messages processed, including those with onrepo's own requests
+	Failed       int           // messages that failed and were received again
+	PeakMemory   int           // bytes used by the instance with the highest peak
 }
 
-// Measure rolls a changed list out over n repositories: onaccount requests them, instances of onrepo handle the
-// requests.
+// Measure measures the rollout of a changed list to n repositories: onaccount publishes the requests, and instances of
+// onrepo process them.
 func (s Settings) Measure(ctx context.Context, n int) (Rollout, error) {
 	dir, err := os.MkdirTemp("", "rollout")
 	if err != nil {
-		return Rollout{}, fmt.Errorf("make a directory: %w", err)
+		return Rollout{}, fmt.Errorf("create a temporary directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	binaries, err := function.Build(ctx, dir)
@@ -66,7 +66,7 @@ func (s Settings) Measure(ctx context.Context, n int) (Rollout, error) {
 	if err := group.Wait(); err != nil {
 		return Rollout{}, err
 	}
-	took := time.Since(started)
+	duration := time.Since(started)
 	if err := check(cloud, n); err != nil {
 		return Rollout{}, err
 	}
@@ -77,7 +77,7 @@ func (s Settings) Measure(ctx context.Context, n int) (Rollout, error) {
 	calls, throttled := cloud.Calls(), cloud.Throttled()
 	return Rollout{
 		Repositories: n,
-		Took:         took,
+		Duration:     duration,
 		Bound:        s.bound(n),
 		Calls:        calls[read] + calls[write],
 		Throttled:    throttled[read] + throttled[write],
@@ -87,7 +87,7 @@ func (s Settings) Measure(ctx context.Context, n int) (Rollout, error) {
 	}, nil
 }
 
-// request has onaccount request every repository.
+// request invokes onaccount with the event of the schedule, so that it requests all repositories.
 func request(ctx context.Context, binaries function.Binaries, environment map[string]string) error {
 	onaccount, err := function.Start(binaries.OnAccount, environment, function.OnAccountTimeout, nil)
 	if err != nil {
@@ -98,6 +98,7 @@ func request(ctx context.Context, binaries function.Binaries, environment map[st
 	return err
 }
 
+// start starts n instances of onrepo. The caller must call stop, even if start returns an error.
 func start(binaries function.Binaries, environment map[string]string, n int) (instances []*function.Function, stop func(), err error) {
 	stop = func() {
 		for _, instance := range instances {
@@ -114,13 +115,14 @@ func start(binaries function.Binaries, environment map[string]string, n int) (in
 	return instances, stop, nil
 }
 
-func peakMemory(instances []*function.Function) (most int, err error) {
+// peakMemory returns the highest peak of all instances, in bytes.
+func peakMemory(instances []*function.Function) (highest int, err error) {
 	for _, instance := range instances {
 		peak, err := instance.PeakMemory()
 		if err != nil {
 			return 0, err
 		}
-		most = max(most, peak)
+		highest = max(highest, peak)
 	}
-	return most, nil
+	return highest, nil
 }

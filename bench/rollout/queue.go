@@ -13,11 +13,11 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// maxReceives is the maxReceiveCount of template.yaml.
+// maxReceives is the maxReceiveCount of the request queue in template.yaml.
 const maxReceives = 5
 
-// queue is the request queue: it has what was published to the cloud. A message that fails comes back at once, not
-// after twelve minutes.
+// queue simulates the request queue. Each event published to the cloud is a message in the queue. In contrast to SQS, a
+// failed message can be received again at once instead of after twelve minutes.
 type queue struct {
 	cloud *stubaws.AWS
 
@@ -25,37 +25,37 @@ type queue struct {
 	changed  *sync.Cond
 	waiting  []message
 	inFlight int
-	handled  int
-	failed   int
+	handled  int // messages processed, including failed ones
+	failed   int // messages that failed
 }
 
 type message struct {
 	request  stubaws.Event
-	receives int
+	receives int // number of times that the message was received
 }
 
 func newQueue(cloud *stubaws.AWS) *queue {
 	q := &queue{cloud: cloud}
 	q.changed = sync.NewCond(&q.mu)
-	q.receivePublished()
+	q.addPublished()
 	return q
 }
 
-func (q *queue) receivePublished() {
+func (q *queue) addPublished() {
 	for _, request := range q.cloud.Published() {
 		q.waiting = append(q.waiting, message{request: request})
 	}
 }
 
-// poll feeds an instance with one message after the other until there will be no more.
+// poll invokes an instance with one message at a time, until all messages are processed.
 func (q *queue) poll(ctx context.Context, instance *function.Function) error {
 	for ctx.Err() == nil {
-		m, ok := q.take()
+		m, ok := q.receive()
 		if !ok {
 			return nil
 		}
 		failed, err := q.handle(ctx, instance, m)
-		q.giveBack(m, failed)
+		q.finish(m, failed)
 		if err != nil {
 			return err
 		}
@@ -66,8 +66,9 @@ func (q *queue) poll(ctx context.Context, instance *function.Function) error {
 	return context.Cause(ctx)
 }
 
-// take waits for a message. There will be no more if none waits and none is in flight: what is in flight may come back.
-func (q *queue) take() (message, bool) {
+// receive returns the next message. If no message is waiting but some are in flight, it waits, because a message in
+// flight can fail and become available again. It returns false if all messages are processed.
+func (q *queue) receive() (message, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.waiting) == 0 && q.inFlight > 0 {
@@ -83,7 +84,8 @@ func (q *queue) take() (message, bool) {
 	return m, true
 }
 
-func (q *queue) giveBack(m message, failed bool) {
+// finish records the outcome of a message. If the message failed, it becomes available again.
+func (q *queue) finish(m message, failed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.inFlight--
@@ -92,22 +94,23 @@ func (q *queue) giveBack(m message, failed bool) {
 		q.failed++
 		q.waiting = append(q.waiting, m)
 	}
-	q.receivePublished()
+	q.addPublished()
 	q.changed.Broadcast()
 }
 
+// handle invokes an instance with a message, and reports whether the function returned the message as failed.
 func (q *queue) handle(ctx context.Context, instance *function.Function, m message) (failed bool, err error) {
 	event, err := function.Message(q.cloud, strconv.Itoa(m.receives), m.request)
 	if err != nil {
 		return false, err
 	}
-	answer, err := instance.Invoke(ctx, event)
+	output, err := instance.Invoke(ctx, event)
 	if err != nil {
 		return false, err
 	}
 	var response events.SQSEventResponse
-	if err := json.Unmarshal(answer, &response); err != nil {
-		return false, fmt.Errorf("read the function's answer: %w", err)
+	if err := json.Unmarshal(output, &response); err != nil {
+		return false, fmt.Errorf("parse the function's response: %w", err)
 	}
 	return len(response.BatchItemFailures) > 0, nil
 }

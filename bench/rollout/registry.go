@@ -14,7 +14,7 @@ const (
 	region  = "eu-central-1"
 )
 
-// accounts is an account list of ten.
+// accounts returns the ten accounts in the list before the change.
 func accounts() []string {
 	var ids []string
 	for i := range 10 {
@@ -23,8 +23,8 @@ func accounts() []string {
 	return ids
 }
 
-// newcomer is who comes with the list that is rolled out.
-const newcomer = "222222222222"
+// addedAccount is the account that the changed list adds.
+const addedAccount = "222222222222"
 
 func repositoryNames(n int) []string {
 	names := make([]string, n)
@@ -34,7 +34,8 @@ func repositoryNames(n int) []string {
 	return names
 }
 
-// newCloud returns a registry whose n repositories follow the account list, which then gets a newcomer.
+// newCloud returns a stub of AWS with n repositories. The policies grant access to accounts(), and the account list
+// also contains addedAccount.
 func newCloud(n int) (*stubaws.AWS, error) {
 	standard := policy.Standard{
 		Registry: policy.Registry{Partition: "aws", Region: region, AccountID: account},
@@ -43,7 +44,7 @@ func newCloud(n int) (*stubaws.AWS, error) {
 	}
 	before, err := standard.Merge(policy.Document{}, []policy.Listed{{Consumers: &policy.Consumers{Accounts: accounts()}}})
 	if err != nil {
-		return nil, fmt.Errorf("make the policy before the rollout: %w", err)
+		return nil, fmt.Errorf("build the policy before the rollout: %w", err)
 	}
 	cloud := stubaws.New(account, region)
 	names := repositoryNames(n)
@@ -51,15 +52,15 @@ func newCloud(n int) (*stubaws.AWS, error) {
 	for _, name := range names {
 		cloud.SetPolicy(name, before.Document)
 	}
-	cloud.PutList(function.List, strings.Join(append(accounts(), newcomer), ","))
+	cloud.PutList(function.List, strings.Join(append(accounts(), addedAccount), ","))
 	return cloud, nil
 }
 
-// check says which repository does not grant to the newcomer.
+// check returns an error if the policy of a repository doesn't name addedAccount.
 func check(cloud *stubaws.AWS, n int) error {
 	for _, name := range repositoryNames(n) {
-		if document, _ := cloud.Policy(name); !strings.Contains(document, newcomer) {
-			return fmt.Errorf("%s was left out of the rollout", name)
+		if document, _ := cloud.Policy(name); !strings.Contains(document, addedAccount) {
+			return fmt.Errorf("the rollout didn't update %s", name)
 		}
 	}
 	return nil

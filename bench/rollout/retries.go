@@ -18,20 +18,23 @@ import (
 )
 
 const (
-	// What every way of retrying has to read, so that a run takes some twenty seconds where all of the rate is used.
+	// reads is the number of policies to read in each retry mode. At the allowed rate, reading them takes about twenty
+	// seconds.
 	reads = 10_000
 
-	// As many attempts as ours makes, so that they differ in when, not in how often.
+	// attempts is the maximum number of attempts for a call. It is the same as in internal/awsclient, so that the retry
+	// modes differ only in the times of the attempts.
 	attempts = 20
 
-	// How many calls a client makes side by side, as internal/reconcile does.
-	sideBySide = 16
+	// concurrency is the number of concurrent calls of each client, as in internal/reconcile.
+	concurrency = 16
 )
 
-// compareRetries has two clients read policies by the usual bucket, with the SDK's ways of retrying and with ours.
+// compareRetries measures how long two clients take to read policies from the usual token bucket, with the SDK's retry
+// modes and with internal/awsclient. It writes the results to w as a table.
 func compareRetries(ctx context.Context, w, progress io.Writer) error {
-	t := newTable("retries", "policies read", "given up", "bound", "took", "share of the rate", "throttled calls")
-	for _, way := range []struct {
+	t := newTable("retries", "policies read", "failed reads", "lower bound", "duration", "share of the allowed rate", "throttled calls")
+	for _, mode := range []struct {
 		name       string
 		newRetryer func() aws.Retryer
 	}{
@@ -45,16 +48,17 @@ func compareRetries(ctx context.Context, w, progress io.Writer) error {
 		}},
 		{"internal/awsclient", awsclient.NewRetryer},
 	} {
-		fmt.Fprintf(progress, "reading %d policies with the retries of %s\n", reads, way.name)
-		if err := addRetries(ctx, t, way.name, way.newRetryer); err != nil {
-			return fmt.Errorf("read with %s: %w", way.name, err)
+		fmt.Fprintf(progress, "reading %d policies with the retries of %s\n", reads, mode.name)
+		if err := measureRetries(ctx, t, mode.name, mode.newRetryer); err != nil {
+			return fmt.Errorf("read policies with the retries of %s: %w", mode.name, err)
 		}
 	}
 	_, err := fmt.Fprintln(w, t.RenderMarkdown())
 	return err
 }
 
-func addRetries(ctx context.Context, t table.Writer, name string, newRetryer func() aws.Retryer) error {
+// measureRetries measures one retry mode and adds a row to the table.
+func measureRetries(ctx context.Context, t table.Writer, name string, newRetryer func() aws.Retryer) error {
 	s := usual()
 	cloud := stubaws.New(account, region)
 	cloud.CreateRepository("api")
@@ -62,18 +66,18 @@ func addRetries(ctx context.Context, t table.Writer, name string, newRetryer fun
 	cloud.Latency = s.Latency
 	cloud.Limits = map[string]stubaws.Limit{read: s.Limit}
 
-	var begun, given atomic.Int64
+	var begun, failed atomic.Int64
 	started := time.Now()
 	var group errgroup.Group
 	for range s.Instances {
 		config := cloud.Config()
 		config.Retryer = newRetryer
 		client := ecr.NewFromConfig(config)
-		for range sideBySide {
+		for range concurrency {
 			group.Go(func() error {
 				for ctx.Err() == nil && begun.Add(1) <= reads {
 					if _, err := client.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: aws.String("api")}); err != nil {
-						given.Add(1)
+						failed.Add(1)
 					}
 				}
 				return context.Cause(ctx)
@@ -83,10 +87,10 @@ func addRetries(ctx context.Context, t table.Writer, name string, newRetryer fun
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	took := time.Since(started)
-	passed := reads - int(given.Load())
+	duration := time.Since(started)
+	succeeded := reads - int(failed.Load())
 	t.AppendRow(table.Row{
-		name, passed, given.Load(), seconds(s.bound(passed)), seconds(took), share(s.bound(passed), took),
+		name, succeeded, failed.Load(), seconds(s.bound(succeeded)), seconds(duration), share(s.bound(succeeded), duration),
 		throttled(cloud.Throttled()[read], cloud.Calls()[read]),
 	})
 	return nil

@@ -16,8 +16,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// usual is a bucket that lets a rollout over as many repositories as ECR allows end in minutes; AWS doesn't publish its
-// own. Two instances are the default of the template's MaximumConcurrency.
+// usual returns settings with which a rollout to 100,000 repositories, the most that ECR allows, ends within minutes.
+// AWS doesn't publish the real limits. Two instances are the default of the stack's parameter MaximumConcurrency.
 func usual() Settings {
 	return Settings{
 		Limit:     stubaws.Limit{PerSecond: 480, Burst: 100},
@@ -26,7 +26,7 @@ func usual() Settings {
 	}
 }
 
-// narrow throttles nearly everything at first.
+// narrow returns settings with a low rate, which throttles most calls in the first seconds.
 func narrow() Settings {
 	s := usual()
 	s.Limit = stubaws.Limit{PerSecond: 20, Burst: 20}
@@ -34,38 +34,40 @@ func narrow() Settings {
 }
 
 const (
-	// Smaller rollouts are repeated until so many repositories have been seen to. The median is told.
-	enough = 10_000
+	// minRepositories is the total number of repositories for which rollouts of the same size are measured. Rollouts to
+	// fewer repositories are repeated, and the median is reported.
+	minRepositories = 10_000
 
+	// narrowRepositories is the number of repositories in the rollout with a low rate.
 	narrowRepositories = 1_000
 )
 
-// Options are what to measure.
+// Options are the options of Run.
 type Options struct {
-	Repositories []int // of one rollout after the other
-	Progress     io.Writer
+	Repositories []int     // number of repositories in each rollout
+	Progress     io.Writer // receives progress messages
 }
 
-// Run measures rollouts by the usual bucket and one by a narrow bucket, how the SDK's own ways of retrying would fare,
-// and what outages cost. It writes a table of each.
+// Run measures rollouts at the usual rate and one rollout at a low rate, compares internal/awsclient with the SDK's
+// retry modes, and measures the effect of outages. It writes three tables.
 func Run(ctx context.Context, w io.Writer, o Options) error {
-	t := newTable("repositories", "bucket", "bound", "took", "share of the rate", "throttled calls", "a repository",
-		"messages", "of these failed", "peak memory")
+	t := newTable("repositories", "bucket", "lower bound", "duration", "share of the allowed rate", "throttled calls",
+		"time per repository", "messages", "failed messages", "peak memory")
 	add := func(s Settings, n, times int) error {
-		fmt.Fprintf(o.Progress, "rolling out over %d repositories, %s\n", n, bucket(s.Limit))
+		fmt.Fprintf(o.Progress, "rolling out to %d repositories, %s\n", n, bucket(s.Limit))
 		r, err := s.median(ctx, n, times)
 		if err != nil {
-			return fmt.Errorf("roll out over %d repositories: %w", n, err)
+			return fmt.Errorf("roll out to %d repositories: %w", n, err)
 		}
 		t.AppendRow(table.Row{
-			n, bucket(s.Limit), seconds(r.Bound), seconds(r.Took), share(r.Bound, r.Took), throttled(r.Throttled, r.Calls),
-			fmt.Sprintf("%.2f ms", 1000*r.Took.Seconds()/float64(n)), r.Messages, r.Failed,
+			n, bucket(s.Limit), seconds(r.Bound), seconds(r.Duration), share(r.Bound, r.Duration), throttled(r.Throttled, r.Calls),
+			fmt.Sprintf("%.2f ms", 1000*r.Duration.Seconds()/float64(n)), r.Messages, r.Failed,
 			fmt.Sprintf("%.1f MB", float64(r.PeakMemory)/(1<<20)),
 		})
 		return nil
 	}
 	for _, n := range o.Repositories {
-		if err := add(usual(), n, max(1, enough/n)); err != nil {
+		if err := add(usual(), n, max(1, minRepositories/n)); err != nil {
 			return err
 		}
 	}
@@ -84,7 +86,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	return interrupt(ctx, w, o.Progress)
 }
 
-// median measures several rollouts and returns the one in the middle, by the time that it took.
+// median measures several rollouts and returns the one with the median duration.
 func (s Settings) median(ctx context.Context, n, times int) (Rollout, error) {
 	rollouts := make([]Rollout, times)
 	for i := range rollouts {
@@ -93,7 +95,7 @@ func (s Settings) median(ctx context.Context, n, times int) (Rollout, error) {
 			return Rollout{}, err
 		}
 	}
-	slices.SortFunc(rollouts, func(a, b Rollout) int { return cmp.Compare(a.Took, b.Took) })
+	slices.SortFunc(rollouts, func(a, b Rollout) int { return cmp.Compare(a.Duration, b.Duration) })
 	return rollouts[times/2], nil
 }
 
@@ -107,10 +109,11 @@ func bucket(l stubaws.Limit) string { return fmt.Sprintf("%.0f/s, burst %d", l.P
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-func share(bound, took time.Duration) string {
-	return fmt.Sprintf("%.1f %%", 100*bound.Seconds()/took.Seconds())
+// share returns the average rate of a measurement as a percentage of the allowed rate.
+func share(bound, duration time.Duration) string {
+	return fmt.Sprintf("%.1f%%", 100*bound.Seconds()/duration.Seconds())
 }
 
 func throttled(n, calls int) string {
-	return fmt.Sprintf("%d (%.1f %%)", n, 100*float64(n)/float64(calls))
+	return fmt.Sprintf("%d (%.1f%%)", n, 100*float64(n)/float64(calls))
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// The calls that a repository takes in a rollout that changes it.
+// The calls for each repository whose policy a rollout changes.
 const (
 	read  = "GetRepositoryPolicy"
 	write = "SetRepositoryPolicy"
@@ -14,12 +14,13 @@ const (
 
 // Settings are the conditions of a rollout.
 type Settings struct {
-	Limit     stubaws.Limit // of reads, and the same of writes
-	Latency   time.Duration // of every call
-	Instances int           // of onrepo at a time: the stack's parameter MaximumConcurrency
+	Limit     stubaws.Limit // limit of reads; the limit of writes is separate and equal
+	Latency   time.Duration // response time of each call
+	Instances int           // concurrent instances of onrepo, as the stack's parameter MaximumConcurrency
 }
 
-// bound returns how long n reads take at least, or n writes beside them.
+// bound returns the minimum duration of a rollout that reads and writes n policies. Reads and writes have separate
+// limits, so they take no longer together than n reads.
 func (s Settings) bound(n int) time.Duration {
 	return time.Duration(max(0, float64(n-s.Limit.Burst)) / s.Limit.PerSecond * float64(time.Second))
 }

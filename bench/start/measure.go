@@ -14,25 +14,25 @@ import (
 //go:embed starter.py
 var starterScript string
 
-// sample is one start of a program.
+// sample is the measurement of one start of a program.
 type sample struct {
-	next  time.Duration // from the process's start to its first request for an event
-	first time.Duration // from the process's start to its first answer
-	warm  time.Duration // from the second event to its answer
-	peak  float64       // bytes
+	next  time.Duration // time from the start of the process to its first request for an event
+	first time.Duration // time from the start of the process to its first response
+	warm  time.Duration // time from the delivery of the second event to the response
+	peak  float64       // peak memory in bytes
 }
 
-// bench starts programs in a local AWS.
+// bench starts programs in the simulated AWS services.
 type bench struct {
 	*localaws.AWS
-	event        string // CreateRepository of the repository sampleRepository
-	repositories int    // made so far
+	event        string // CreateRepository event for sampleRepository
+	repositories int    // number of repositories created so far
 }
 
 // sampleRepository is the repository in events/create-repository.json.
 const sampleRepository = "team-a/api"
 
-// start starts a program, has it do its job twice, and ends it.
+// start starts a program, invokes it for two new repositories, and stops it.
 func (b *bench) start(ctx context.Context, p program) (sample, error) {
 	observer, err := newObserver()
 	if err != nil {
@@ -46,11 +46,11 @@ func (b *bench) start(ctx context.Context, p program) (sample, error) {
 	}
 	defer emulator.Stop()
 	for range 2 {
-		if err := b.work(ctx, emulator, p.works); err != nil {
+		if err := b.invoke(ctx, emulator, p.setsPolicy); err != nil {
 			return sample{}, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	seen, err := observer.invocations(ctx, 2)
+	times, err := observer.invocations(ctx, 2)
 	if err != nil {
 		return sample{}, fmt.Errorf("%s: %w", p.name, err)
 	}
@@ -59,15 +59,16 @@ func (b *bench) start(ctx context.Context, p program) (sample, error) {
 		return sample{}, err
 	}
 	return sample{
-		next:  seen.next.Sub(seen.begin),
-		first: seen.responded[0].Sub(seen.begin),
-		warm:  seen.responded[1].Sub(seen.delivered[1]),
+		next:  times.next.Sub(times.begin),
+		first: times.responded[0].Sub(times.begin),
+		warm:  times.responded[1].Sub(times.delivered[1]),
 		peak:  float64(peak),
 	}, nil
 }
 
-// work creates a repository, tells a function of it, and looks whether it has its policy.
-func (b *bench) work(ctx context.Context, emulator *localaws.Emulator, works bool) error {
+// invoke creates a repository and invokes the function with its CreateRepository event. If setsPolicy is true, invoke
+// checks that the repository has a policy that names consumer.
+func (b *bench) invoke(ctx context.Context, emulator *localaws.Emulator, setsPolicy bool) error {
 	b.repositories++
 	name := fmt.Sprintf("bench/start-%04d", b.repositories)
 	if err := b.AddRepository(ctx, name); err != nil {
@@ -78,9 +79,9 @@ func (b *bench) work(ctx context.Context, emulator *localaws.Emulator, works boo
 		return err
 	}
 	if invocation.Error != nil {
-		return fmt.Errorf("%w; it wrote: %v", invocation.Error, invocation.Logs)
+		return fmt.Errorf("%w; log: %v", invocation.Error, invocation.Logs)
 	}
-	if !works {
+	if !setsPolicy {
 		return nil
 	}
 	policy, found, err := b.Policy(ctx, name)
@@ -88,7 +89,7 @@ func (b *bench) work(ctx context.Context, emulator *localaws.Emulator, works boo
 		return err
 	}
 	if !found || !strings.Contains(policy, consumer) {
-		return fmt.Errorf("repository %s has the policy %q, which does not name %s", name, policy, consumer)
+		return fmt.Errorf("the policy of repository %s doesn't name %s: %q", name, consumer, policy)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package start
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,28 +12,28 @@ import (
 	"time"
 )
 
-// observer stands between a function and the emulator's Runtime API, and writes down when what passes.
+// observer is a proxy between a function and the emulator's Runtime API that records the times of the calls.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type observer struct {
 	address string
 	server  *http.Server
-	started chan struct{} // closed when the function's process is known
+	started chan struct{} // closed when starter.py has reported the process
 
-	// Known from then on.
+	// Set before started is closed.
 	pid int
-	api string // the emulator's Runtime API, HOST:PORT
+	api string // address of the emulator's Runtime API, HOST:PORT
 
-	mu   sync.Mutex
-	seen seen
+	mu    sync.Mutex
+	times times
 }
 
-// seen is what an observer saw.
-type seen struct {
-	begin     time.Time   // of the process
-	next      time.Time   // the function asks for its first event
-	delivered []time.Time // an event is handed to the function
-	responded []time.Time // the function answers
+// times are the times that an observer recorded.
+type times struct {
+	begin     time.Time   // start of the process
+	next      time.Time   // first request for an event
+	delivered []time.Time // deliveries of events to the function
+	responded []time.Time // responses of the function
 }
 
 func newObserver() (*observer, error) {
@@ -45,15 +44,15 @@ func newObserver() (*observer, error) {
 	o := &observer{address: listener.Addr().String(), started: make(chan struct{})}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", o.api },
-		ModifyResponse: o.comesBack,
-		// It lives as long as one function: its connections must not outlive that.
+		ModifyResponse: o.recordResponse,
+		// Each function has an observer of its own, so close its connections soon after the last call.
 		Transport: &http.Transport{DisableCompression: true, IdleConnTimeout: time.Second},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
-			w.WriteHeader(http.StatusBadGateway) // the emulator is stopped while the function waits for an event
+			w.WriteHeader(http.StatusBadGateway) // the emulator stops while the function waits for an event
 		},
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /started", o.starts)
+	mux.HandleFunc("POST /started", o.recordStart)
 	mux.HandleFunc("/", func(w http.ResponseWriter, request *http.Request) {
 		at := time.Now()
 		select {
@@ -61,7 +60,7 @@ func newObserver() (*observer, error) {
 		case <-request.Context().Done():
 			return
 		}
-		o.goesOut(request, at)
+		o.recordRequest(request, at)
 		proxy.ServeHTTP(w, request)
 	})
 	o.server = &http.Server{Handler: mux}
@@ -71,8 +70,9 @@ func newObserver() (*observer, error) {
 
 func (o *observer) close() { _ = o.server.Close() }
 
-// starts hears from starter.py.
-func (o *observer) starts(_ http.ResponseWriter, request *http.Request) {
+// recordStart handles the request of starter.py, which reports the process ID, the address of the Runtime API, and the
+// time.
+func (o *observer) recordStart(_ http.ResponseWriter, request *http.Request) {
 	text, err := io.ReadAll(request.Body)
 	if err != nil {
 		return
@@ -82,40 +82,40 @@ func (o *observer) starts(_ http.ResponseWriter, request *http.Request) {
 		return
 	}
 	o.mu.Lock()
-	o.seen.begin = time.Unix(0, nanoseconds)
+	o.times.begin = time.Unix(0, nanoseconds)
 	o.mu.Unlock()
 	close(o.started)
 }
 
-func (o *observer) goesOut(request *http.Request, at time.Time) {
+func (o *observer) recordRequest(request *http.Request, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch path := request.URL.Path; {
-	case strings.HasSuffix(path, "/invocation/next") && o.seen.next.IsZero():
-		o.seen.next = at
+	case strings.HasSuffix(path, "/invocation/next") && o.times.next.IsZero():
+		o.times.next = at
 	case strings.HasSuffix(path, "/response"):
-		o.seen.responded = append(o.seen.responded, at)
+		o.times.responded = append(o.times.responded, at)
 	}
 }
 
-func (o *observer) comesBack(response *http.Response) error {
+func (o *observer) recordResponse(response *http.Response) error {
 	if strings.HasSuffix(response.Request.URL.Path, "/invocation/next") {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.seen.delivered = append(o.seen.delivered, time.Now())
+		o.times.delivered = append(o.times.delivered, time.Now())
 	}
 	return nil
 }
 
-// invocations returns what was seen once the function has answered n times.
-func (o *observer) invocations(ctx context.Context, n int) (seen, error) {
+// invocations returns the recorded times, or an error if they aren't those of n invocations.
+func (o *observer) invocations(ctx context.Context, n int) (times, error) {
 	if err := ctx.Err(); err != nil {
-		return seen{}, err
+		return times{}, err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if s := o.seen; !s.begin.IsZero() && len(s.responded) == n && len(s.delivered) >= n {
-		return s, nil
+	if t := o.times; !t.begin.IsZero() && len(t.responded) == n && len(t.delivered) >= n {
+		return t, nil
 	}
-	return seen{}, errors.New("the function's calls of the Runtime API went past the observer")
+	return times{}, fmt.Errorf("the observer didn't record the function's start and the calls of %d invocations", n)
 }

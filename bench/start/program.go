@@ -13,13 +13,13 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// program is a function that is measured.
+// program is a function to measure.
 type program struct {
-	name    string
-	works   bool // gives repositories a policy
-	size    int64
-	command []string
-	extra   map[string]string // environment beyond that of onrepo
+	name       string
+	setsPolicy bool  // false for the function that does nothing
+	size       int64 // size of the binary in bytes; 0 for a script
+	command    []string
+	extra      map[string]string // environment variables in addition to those of onrepo
 }
 
 const (
@@ -30,29 +30,30 @@ const (
 //go:embed blog/handler.py
 var blogHandler []byte
 
-// compiled returns a program made from a package of the module in a directory.
-func compiled(ctx context.Context, module, dir, name, source string, works bool) (program, error) {
+// compile builds the package source of the Go module in the directory module. It writes the binary to dir.
+func compile(ctx context.Context, module, dir, name, source string, setsPolicy bool) (program, error) {
 	path := filepath.Join(dir, filepath.Base(source))
 	if err := localaws.BuildFunction(ctx, module, source, path); err != nil {
 		return program{}, err
 	}
-	return binary(name, path, works)
+	return binary(name, path, setsPolicy)
 }
 
-// binary returns a program that is compiled already.
-func binary(name, path string, works bool) (program, error) {
+// binary returns the program with the binary at path.
+func binary(name, path string, setsPolicy bool) (program, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return program{}, err
 	}
 	file, err := os.Stat(path)
 	if err != nil {
-		return program{}, fmt.Errorf("look at the binary of %s: %w", name, err)
+		return program{}, fmt.Errorf("get the size of the binary of %s: %w", name, err)
 	}
-	return program{name: name, works: works, size: file.Size(), command: []string{path, "bootstrap"}}, nil
+	return program{name: name, setsPolicy: setsPolicy, size: file.Size(), command: []string{path, "bootstrap"}}, nil
 }
 
-// blog returns the Python function, compiled as Python compiles: Lambda's own Python and its boto3 are.
+// blog returns the Python function. Its code is compiled to bytecode in advance, like that of Lambda's Python runtime
+// and of its boto3.
 func blog(ctx context.Context, root, dir string, progress io.Writer) (program, error) {
 	venv, err := localaws.SetupVenv(ctx, root, blogVenv, blogRequirements, progress)
 	if err != nil {
@@ -66,14 +67,14 @@ func blog(ctx context.Context, root, dir string, progress io.Writer) (program, e
 		return program{}, fmt.Errorf("compile the Python function: %w: %s", err, output)
 	}
 	return program{
-		name:    "Python with boto3",
-		works:   true,
-		command: []string{venv.Python(), "-m", "awslambdaric", "handler.handler"},
-		extra:   map[string]string{"PYTHONPATH": dir, "LAMBDA_TASK_ROOT": dir},
+		name:       "Python with boto3",
+		setsPolicy: true,
+		command:    []string{venv.Python(), "-m", "awslambdaric", "handler.handler"},
+		extra:      map[string]string{"PYTHONPATH": dir, "LAMBDA_TASK_ROOT": dir},
 	}, nil
 }
 
-// in returns the program as a function of the stack: with the environment that the stack gives to onrepo.
+// in returns a function that runs the program with the environment of onrepo in the stack.
 func (p program) in(stack *localaws.Stack) localaws.Function {
 	function := stack.Functions[localaws.OnRepo]
 	function.LogicalID = "bench"

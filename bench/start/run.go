@@ -1,5 +1,6 @@
-// Package start measures how fast the function onrepo starts: the real binary in AWS's Lambda Runtime Interface
-// Emulator with moto, compared with a Go function that does nothing and with a typical Python implementation.
+// Package start measures how fast the function onrepo starts, and compares it with a Go function that does nothing and
+// with a typical Python function. The functions run in AWS's Lambda Runtime Interface Emulator, with moto instead of
+// AWS.
 package start
 
 import (
@@ -18,18 +19,18 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// consumer is an account in the list. It shows that a policy was made from the list.
+// consumer is an account in the list. A policy that was built from the list names it.
 const consumer = "111111111111"
 
-// Options say what to measure.
+// Options are the options of Run.
 type Options struct {
-	Starts     int               // of each program
-	WithPython bool              // measure the Python function too
-	Others     map[string]string // further builds of onrepo to measure, by name: say, of an earlier commit
-	Progress   io.Writer         // told what takes time; may be nil
+	Starts     int               // number of starts of each program
+	WithPython bool              // whether to measure the Python function
+	Others     map[string]string // paths of other builds of onrepo to measure, by name
+	Progress   io.Writer         // receives progress messages; can be nil
 }
 
-// Run measures, and writes a table to w.
+// Run measures the programs and writes the results to w as a table.
 func Run(ctx context.Context, w io.Writer, o Options) error {
 	root, err := localaws.Root(".")
 	if err != nil {
@@ -51,7 +52,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	results := make([]result, len(programs))
 	for round := range o.Starts {
 		for i := range programs {
-			at := (i + round) % len(programs) // none always comes after the same
+			at := (i + round) % len(programs) // the order changes from round to round
 			s, err := b.start(ctx, programs[at])
 			if err != nil {
 				return err
@@ -60,18 +61,18 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 			results[at].samples = append(results[at].samples, s)
 		}
 	}
-	fmt.Fprintf(w, "Medians of %d starts each, alternating; in brackets the middle half of them.\n\n", o.Starts)
+	fmt.Fprintf(w, "Medians of %d alternating starts, with the interquartile range in brackets.\n\n", o.Starts)
 	write(w, results)
 	return nil
 }
 
-// programs are what is measured, the product first.
+// programs returns the programs to measure, the product first.
 func (o Options) programs(ctx context.Context, root, dir string) ([]program, error) {
-	onrepo, err := compiled(ctx, root, dir, "onrepo", "./functions/onrepo", true)
+	onrepo, err := compile(ctx, root, dir, "onrepo", "./functions/onrepo", true)
 	if err != nil {
 		return nil, err
 	}
-	nothing, err := compiled(ctx, filepath.Join(root, "bench"), dir, "a Go function that does nothing", "./start/nothing", false)
+	nothing, err := compile(ctx, filepath.Join(root, "bench"), dir, "a Go function that does nothing", "./start/nothing", false)
 	if err != nil {
 		return nil, err
 	}

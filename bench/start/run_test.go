@@ -8,7 +8,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/bench/start"
 )
 
-// The Python function needs an environment of its own, which takes a minute to make.
+// TestRunWithoutPython leaves out the Python function, because the set-up of its virtual environment takes a minute.
 func TestRunWithoutPython(t *testing.T) {
 	var out bytes.Buffer
 	if err := start.Run(t.Context(), &out, start.Options{Starts: 1, Progress: t.Output()}); err != nil {
@@ -16,7 +16,7 @@ func TestRunWithoutPython(t *testing.T) {
 	}
 	for _, want := range []string{"| onrepo | ", "| a Go function that does nothing ÷ onrepo | "} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, &out)
+			t.Errorf("the output doesn't contain %q:\n%s", want, &out)
 		}
 	}
 }

@@ -1,8 +1,9 @@
-"""Tells the observer when a function's process starts, and becomes the function.
+"""Reports the start of a function's process to the observer, and then executes the function in the same process.
 
-Arguments: the observer's address, then the function's command. The observer learns what the process is and where the
-emulator's Runtime API is, and the function takes the observer for the Runtime API. As in localaws, the kernel kills the
-function when the emulator dies.
+The arguments are the observer's address and the function's command. The script sends the observer the process ID, the
+address of the emulator's Runtime API, and the time. It sets AWS_LAMBDA_RUNTIME_API to the observer's address, so that
+the function calls the observer instead of the emulator. As in localaws, the kernel kills the function when the emulator
+exits.
 """
 
 import ctypes
@@ -19,5 +20,5 @@ api = os.environ["AWS_LAMBDA_RUNTIME_API"]
 os.environ["AWS_LAMBDA_RUNTIME_API"] = sys.argv[1]
 observer = http.client.HTTPConnection(sys.argv[1])
 observer.connect()
-observer.request("POST", "/started", f"{os.getpid()} {api} {time.time_ns()}")  # the answer is not waited for
+observer.request("POST", "/started", f"{os.getpid()} {api} {time.time_ns()}")  # doesn't wait for the response
 os.execv(sys.argv[2], sys.argv[2:])

@@ -12,17 +12,16 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// step is the function as it was before a step made its start faster.
+// step is an earlier version of onrepo: the last commit before a change that made the start faster.
 type step struct {
 	name, commit string
 }
 
 func steps() []step {
-	return []step{{name: "before: all of the SDK's configuration", commit: "2f1a143~1"}}
+	return []step{{name: "onrepo with config.LoadDefaultConfig", commit: "2f1a143~1"}}
 }
 
-// Steps measures what each step gained: the function as it is, after the last of them, beside earlier ones. They are
-// built from the repository's history.
+// Steps compares the current onrepo with earlier versions, which it builds from the commits in the repository.
 func Steps(ctx context.Context, w io.Writer, o Options) error {
 	root, err := localaws.Root(".")
 	if err != nil {
@@ -30,7 +29,7 @@ func Steps(ctx context.Context, w io.Writer, o Options) error {
 	}
 	dir, err := os.MkdirTemp("", "steps")
 	if err != nil {
-		return fmt.Errorf("make a directory: %w", err)
+		return fmt.Errorf("create a temporary directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	o.Others = map[string]string{}
@@ -42,6 +41,7 @@ func Steps(ctx context.Context, w io.Writer, o Options) error {
 	return Run(ctx, w, o)
 }
 
+// build clones the repository into dir and builds the version of onrepo there.
 func (s step) build(ctx context.Context, root, dir string) (path string, err error) {
 	commands := []*exec.Cmd{
 		exec.CommandContext(ctx, "git", "clone", "--quiet", "--shared", "--no-checkout", root, dir),

@@ -10,7 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// result is what the starts of a program came to: medians.
+// result is the measurements of a program.
 type result struct {
 	program
 	samples []sample
@@ -30,7 +30,7 @@ func (r result) quantile(q float64, of func(sample) float64) float64 {
 	return values[below] + (at-float64(below))*(values[above]-values[below])
 }
 
-// column is something that is measured at every start.
+// column is a column of the table. Its value is measured at each start.
 type column struct {
 	title string
 	unit  string
@@ -49,8 +49,8 @@ func columns() []column {
 
 func megabytes(bytes float64) float64 { return bytes / (1 << 20) }
 
-// write writes the medians, with the middle half of the starts in brackets, and below them each program's as a multiple
-// of the product's, which is the first.
+// write writes a table with the medians and interquartile ranges of each program. The first result is that of the
+// product. Below, each other program has a row with the ratios of its medians to the product's.
 func write(w io.Writer, results []result) {
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
@@ -81,7 +81,7 @@ func write(w io.Writer, results []result) {
 }
 
 func size(bytes int64) string {
-	if bytes == 0 { // it is a script
+	if bytes == 0 { // the program is a script
 		return "–"
 	}
 	return fmt.Sprintf("%.1f MB", megabytes(float64(bytes)))

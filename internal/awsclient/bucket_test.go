@@ -73,8 +73,8 @@ func testBucket(t *testing.T, bucket *rate.Limiter, clients int, i interruption)
 	used := min(r.used(warmUp, before), r.used(end+warmUp, end+after))
 	wasted := r.count(warmUp, before).plus(r.count(end, end+after)).wasted()
 	back := r.back(end)
-	t.Attr("used", fmt.Sprintf("%.1f %%", 100*used))
-	t.Attr("wasted", fmt.Sprintf("%.1f %%", 100*wasted))
+	t.Attr("used", fmt.Sprintf("%.1f%%", 100*used))
+	t.Attr("wasted", fmt.Sprintf("%.1f%%", 100*wasted))
 	t.Attr("back", fmt.Sprintf("%.0f s", back.Seconds()))
 
 	if used < 0.9 {

@@ -10,7 +10,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// The bill has as many metrics of alarms as the template.
+// TestCost checks that the bill has as many metrics used by alarms as the template.
 func TestCost(t *testing.T) {
 	translated, err := localaws.Translate(t.Context(), root)
 	if err != nil {
@@ -41,10 +41,10 @@ func TestCost(t *testing.T) {
 			}
 		}
 	}
-	bill := readPage(t, filepath.Join(root, "docs", "cost.md")).rows(t, "a month")
+	bill := readPage(t, filepath.Join(root, "docs", "cost.md")).rows(t, "per month")
 	if !slices.ContainsFunc(bill, func(row []string) bool {
-		return row[0] == "CloudWatch: metrics of alarms" && row[1] == fmt.Sprint(metrics)
+		return row[0] == "CloudWatch: metrics used by alarms" && row[1] == fmt.Sprint(metrics)
 	}) {
-		t.Errorf("the template's alarms are on %d metrics, in the bill on another number; bench/cost counts them too", metrics)
+		t.Errorf("the alarms in the template use %d metrics, but docs/cost.md has another number; also update alarmMetrics in bench/cost", metrics)
 	}
 }

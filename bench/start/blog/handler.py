@@ -1,4 +1,4 @@
-"""Gives a new ECR repository its policy, as one finds it in blogs: it reads the list and overwrites the policy."""
+"""A typical Lambda function, as shown in blog posts. It overwrites the policy of a new repository from the list."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-// Command nothing is a Lambda function that does nothing: the baseline for the start of a Go function.
+// Command nothing is a Lambda function that does nothing. It is the baseline for the startup time of Go functions.
 package main
 
 import "github.com/aws/aws-lambda-go/lambda"
