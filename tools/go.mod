@@ -1,4 +1,4 @@
-// The tools of development that are no dependency of the product.
+// This module pins the development tools, so that the product's go.mod doesn't have their dependencies.
 module github.com/ecr-pull-policy/ecr-pull-policy/tools
 
 go 1.26.0
