@@ -7,12 +7,12 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// Binaries are the compiled functions.
+// Binaries are the paths of the compiled functions.
 type Binaries struct {
-	OnRepo, OnAccount string // paths
+	OnRepo, OnAccount string
 }
 
-// Build compiles the functions into a directory, with the flags that ship.
+// Build compiles the functions into a directory, with the same flags as for a deployment.
 func Build(ctx context.Context, dir string) (Binaries, error) {
 	root, err := localaws.Root(".")
 	if err != nil {

@@ -8,21 +8,22 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// List is the name of the account list in the Environment of the functions.
+// List is the name of the account list that Environment sets.
 const List = "/ecr-pull-policy/accounts"
 
-// Serve serves the cloud to processes on this machine until stop is called.
+// Serve serves the cloud over HTTP on the loopback interface, until stop is called.
 func Serve(cloud *stubaws.AWS) (url string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", nil, fmt.Errorf("serve AWS: %w", err)
+		return "", nil, fmt.Errorf("listen for calls to AWS: %w", err)
 	}
 	server := &http.Server{Handler: cloud}
 	go func() { _ = server.Serve(listener) }()
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }
 
-// Environment returns the environment that template.yaml gives both functions, with the cloud at that URL as their AWS.
+// Environment returns the environment variables that template.yaml sets for both functions. The functions use the cloud
+// at the URL instead of AWS.
 func Environment(cloud *stubaws.AWS, url string) map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL":      url,

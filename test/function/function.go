@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Timeouts of the functions, as template.yaml has them.
+// Timeouts of the functions, as in template.yaml.
 const (
 	OnRepoTimeout    = 2 * time.Minute
 	OnAccountTimeout = 15 * time.Minute
 )
 
-// Function is one instance of a function: a process that handles one invocation after the other.
+// Function is one instance of a function: a process that handles one invocation at a time.
 type Function struct {
 	process *exec.Cmd
 	exited  chan struct{}
@@ -25,12 +25,12 @@ type Function struct {
 	runtime *runtime
 }
 
-// Start starts an instance. Its log goes to a file, if there is one, which has all lines of an invocation when that has
-// ended.
+// Start starts an instance. If log isn't nil, the instance writes its log to the file. When Invoke returns, the file
+// contains all lines of the invocation.
 func Start(binary string, environment map[string]string, timeout time.Duration, log *os.File) (*Function, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("play the runtime API: %w", err)
+		return nil, fmt.Errorf("listen for calls to the Runtime API: %w", err)
 	}
 	r := &runtime{timeout: timeout, events: make(chan []byte), results: make(chan result, 1)}
 	f := &Function{process: exec.Command(binary), exited: make(chan struct{}), api: &http.Server{Handler: r}, runtime: r}
@@ -53,31 +53,31 @@ func Start(binary string, environment map[string]string, timeout time.Duration, 
 	return f, nil
 }
 
-// Stop ends the instance.
+// Stop kills the process of the instance.
 func (f *Function) Stop() {
 	_ = f.process.Process.Kill()
 	<-f.exited
 	_ = f.api.Close()
 }
 
-// Invoke has the function handle an event, and returns its response.
+// Invoke invokes the function with an event and returns its response.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	select {
 	case f.runtime.events <- event:
 	case <-f.exited:
-		return nil, errors.New("the function has ended")
+		return nil, errors.New("the function's process has exited")
 	case <-ctx.Done():
-		return nil, fmt.Errorf("the function asks for no event: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("the function didn't request an event: %w", context.Cause(ctx))
 	}
 	select {
 	case r := <-f.runtime.results:
 		if !r.ok {
-			return nil, fmt.Errorf("the function failed: %s", r.body)
+			return nil, fmt.Errorf("the function returned an error: %s", r.body)
 		}
 		return r.body, nil
 	case <-f.exited:
-		return nil, errors.New("the function ended while it handled an event")
+		return nil, errors.New("the function's process exited during the invocation")
 	case <-ctx.Done():
-		return nil, fmt.Errorf("the function doesn't respond: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("the function didn't respond: %w", context.Cause(ctx))
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// PeakMemory returns the most memory that the instance ever had resident, in bytes.
+// PeakMemory returns the peak resident set size of the instance in bytes.
 func (f *Function) PeakMemory() (int, error) { return PeakMemory(f.process.Process.Pid) }
 
-// PeakMemory returns the most memory that a process ever had resident, in bytes, as Linux counts it.
+// PeakMemory returns the peak resident set size of a process in bytes, as reported by Linux.
 func PeakMemory(pid int) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -18,7 +18,7 @@ func PeakMemory(pid int) (int, error) {
 	}
 	found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
 	if found == nil {
-		return 0, fmt.Errorf("read peak memory: none in %s", status)
+		return 0, fmt.Errorf("read peak memory: no VmHWM in %s", status)
 	}
 	kilobytes, err := strconv.Atoi(string(found[1]))
 	if err != nil {

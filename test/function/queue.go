@@ -8,7 +8,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// Message is what the event source mapping invokes onrepo with: one message of the request queue, BatchSize being 1.
+// Message returns the event with which the event source mapping invokes onrepo. It contains one message of the request
+// queue, because BatchSize is 1 in template.yaml.
 func Message(cloud *stubaws.AWS, id string, request stubaws.Event) ([]byte, error) {
 	return json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{
 		MessageId:      id,

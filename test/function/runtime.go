@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// runtime is the runtime API of one instance.
+// runtime serves the Runtime API to one instance.
 type runtime struct {
 	timeout time.Duration
 	events  chan []byte
 	results chan result
 }
 
+// result is the outcome of an invocation.
 type result struct {
 	ok   bool
-	body []byte
+	body []byte // response or error
 }
 
 func (r *runtime) ServeHTTP(w http.ResponseWriter, request *http.Request) {

@@ -18,34 +18,40 @@ const (
 	fewest = 1_000
 	most   = 100_000 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
 
-	// What the largest rollout may need beyond the smallest, in bytes.
-	allowance = 10 << 20
-	// What the largest rollout may need at all: half of the function's memory.
-	limit = 128 << 20
+	// maxGrowth is the maximum difference between the peaks of the largest and the smallest rollout, in bytes.
+	maxGrowth = 10 << 20
+
+	// maxPeak is the maximum peak of the largest rollout in bytes. It is half of the function's memory.
+	maxPeak = 128 << 20
 )
 
-func TestRolloutNamesEveryRepositoryOnceInFlatMemory(t *testing.T) {
+// TestRollout checks that onaccount requests each repository once, with constant memory, and with a number of calls
+// that grows linearly with the number of repositories.
+func TestRollout(t *testing.T) {
 	small := rollOut(t, fewest)
 	large := rollOut(t, most)
-	t.Logf("%7d repositories: peak %5.1f MB, %s", fewest, megabytes(small.peak), small.took)
-	t.Logf("%7d repositories: peak %5.1f MB, %s", most, megabytes(large.peak), large.took)
-	if large.peak > small.peak+allowance {
-		t.Errorf("memory grows with the registry: from %.1f to %.1f MB", megabytes(small.peak), megabytes(large.peak))
+	t.Logf("%7d repositories: peak %5.1f MB, %s", fewest, megabytes(small.peak), small.duration)
+	t.Logf("%7d repositories: peak %5.1f MB, %s", most, megabytes(large.peak), large.duration)
+	if large.peak > small.peak+maxGrowth {
+		t.Errorf("peak memory grew from %.1f to %.1f MB, want growth of at most %.1f MB",
+			megabytes(small.peak), megabytes(large.peak), megabytes(maxGrowth))
 	}
-	if large.peak > limit {
-		t.Errorf("the peak is %.1f MB, over %.1f", megabytes(large.peak), megabytes(limit))
+	if large.peak > maxPeak {
+		t.Errorf("peak memory is %.1f MB, want at most %.1f MB", megabytes(large.peak), megabytes(maxPeak))
 	}
 }
 
 func megabytes(bytes int) float64 { return float64(bytes) / (1 << 20) }
 
-type measured struct {
-	peak int // bytes
-	took time.Duration
+// measurement is the measurement of a rollout.
+type measurement struct {
+	peak     int // peak memory in bytes
+	duration time.Duration
 }
 
-// rollOut has the real onaccount roll a list out over n repositories.
-func rollOut(t *testing.T, n int) measured {
+// rollOut invokes the real onaccount with the event of the schedule in a registry with n repositories. It checks the
+// requests and the number of calls.
+func rollOut(t *testing.T, n int) measurement {
 	t.Helper()
 	cloud := stubaws.New(localaws.Account, "eu-central-1")
 	names := make([]string, n)
@@ -63,39 +69,39 @@ func rollOut(t *testing.T, n int) measured {
 	if err != nil {
 		t.Fatal(err)
 	}
-	took := time.Since(started)
+	duration := time.Since(started)
 
 	var result struct{ Requested int }
 	if err := json.Unmarshal(response, &result); err != nil || result.Requested != n {
-		t.Errorf("onaccount returned %s, want %d requested", response, n)
+		t.Errorf("onaccount returned %s, want requested = %d", response, n)
 	}
-	times := make(map[string]int, n)
+	requests := make(map[string]int, n) // number of requests by repository
 	for _, published := range cloud.Published() {
 		request, err := event.ForRepositories(cloud.Envelope(published), cloud.Account)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range request.Names {
-			times[name]++
+			requests[name]++
 		}
 	}
 	for _, name := range names {
-		if times[name] != 1 {
-			t.Fatalf("%s is named %d times", name, times[name])
+		if requests[name] != 1 {
+			t.Fatalf("%s was requested %d times, want once", name, requests[name])
 		}
 	}
-	// A page of ECR and a call of EventBridge take a thousand names each: that is what makes the time linear.
+	// A page of DescribeRepositories and a call of PutEvents contain 1,000 names each.
 	calls, retries := cloud.Calls(), cloud.Retries()
 	for _, operation := range []string{"DescribeRepositories", "PutEvents"} {
-		if found := calls[operation] - retries[operation]; found != n/1000 {
-			t.Errorf("%d repositories took %d calls of %s, want %d", n, found, operation, n/1000)
+		if got := calls[operation] - retries[operation]; got != n/1000 {
+			t.Errorf("%d repositories: %d calls of %s, want %d", n, got, operation, n/1000)
 		}
 	}
 	peak, err := onaccount.PeakMemory()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return measured{peak: peak, took: took}
+	return measurement{peak: peak, duration: duration}
 }
 
 func startOnAccount(t *testing.T, cloud *stubaws.AWS) *function.Function {

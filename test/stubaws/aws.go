@@ -1,6 +1,6 @@
-// Package stubaws is a stand-in for ECR, SSM and EventBridge where no local server is suitable: it pages, throttles,
-// checks that principals exist, enforces AWS's limits, fails in any way a test asks for, and holds 100,000
-// repositories. It uses AWS's JSON protocol, so that tests use the real SDK clients, in memory or over HTTP.
+// Package stubaws simulates ECR, SSM, and EventBridge for tests in which moto isn't suitable. It returns pages,
+// throttles calls, checks that principals exist, enforces AWS's limits, injects faults, and holds 100,000 repositories.
+// It implements AWS's JSON protocol, so tests use the real SDK clients, in memory or over HTTP.
 package stubaws
 
 import (
@@ -27,20 +27,20 @@ import (
 type AWS struct {
 	Account, Region string
 
-	// OnCall, if set, is called before every call, and returns the fault to inject.
+	// OnCall, if not nil, is called before each call that isn't throttled. It returns the fault to inject.
 	OnCall func(context.Context, Call) Fault
 
-	// OnDone, if set, sees every call that was carried out, and the error that AWS answers it with, even if a Fault
-	// keeps the answer from the caller.
+	// OnDone, if not nil, is called after each call that was executed, with the error of the call. It is also called if
+	// a Fault replaces the response to the caller.
 	OnDone func(context.Context, Call, error)
 
-	// EntryFails, if set, reports whether an entry of a PutEvents call fails although the call succeeds.
+	// EntryFails, if not nil, reports whether an entry of a successful PutEvents call fails.
 	EntryFails func(index int) bool
 
-	// Limits, by operation, are the rates beyond which AWS throttles calls.
+	// Limits are the rates, by operation, above which calls are throttled.
 	Limits map[string]Limit
 
-	// Latency is how long AWS takes to answer.
+	// Latency is the response time of each call.
 	Latency time.Duration
 
 	mu           sync.Mutex
@@ -53,7 +53,7 @@ type AWS struct {
 	throttled    map[string]int
 }
 
-// New returns an account with nothing in it.
+// New returns an empty account.
 func New(account, region string) *AWS {
 	return &AWS{
 		Account:      account,
@@ -69,20 +69,20 @@ func New(account, region string) *AWS {
 
 // Call is a call to AWS.
 type Call struct {
-	Operation string // SetRepositoryPolicy
-	Body      []byte // its parameters, as JSON
+	Operation string // such as SetRepositoryPolicy
+	Body      []byte // parameters, as JSON
 }
 
-// Fault is how a call goes wrong. The zero Fault is that it doesn't.
+// Fault is a fault to inject into a call. The zero Fault injects none.
 type Fault struct {
-	Code       string // of the error that is answered: ThrottlingException, …
-	Status     int    // HTTP status of the answer; 400 if it is not set
-	Lost       bool   // there is no response: the connection breaks
-	Afterwards bool   // the call was carried out all the same
+	Code       string // error code of the response, such as ThrottlingException
+	Status     int    // HTTP status of the response; 0 means 400
+	Lost       bool   // the connection breaks, and the caller gets no response
+	Afterwards bool   // the call is executed before it fails
 	Stale      bool   // GetRepositoryPolicy succeeds and returns the policy before the last write
 }
 
-// Config returns the configuration with which SDK clients reach this AWS in memory. They retry as the product does.
+// Config returns a configuration for SDK clients that call this AWS in memory. They use the product's retryer.
 func (a *AWS) Config() aws.Config {
 	return aws.Config{
 		Region:       a.Region,
@@ -93,18 +93,19 @@ func (a *AWS) Config() aws.Config {
 	}
 }
 
-// Calls returns how often each operation was called, failed calls and retries included.
+// Calls returns the number of calls by operation, including failed calls and retries.
 func (a *AWS) Calls() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.calls)
 }
 
-// Retries returns how many of the calls were not the first attempt, according to the SDK's request header.
+// Retries returns the number of retries by operation, according to the SDK's request header.
 //
-// Even where nothing fails there may be some: over a network, smithy-go closes a request's body as soon as the answer
-// begins. If net/http has not yet reached the end of that body, it takes the EOF for a failed write and drops the
-// connection, and the rest of a large answer with it. It takes a server that answers within microseconds.
+// The SDK can retry calls even if no call fails. smithy-go closes the body of a request as soon as the response begins.
+// If net/http hasn't read the end of the body by then, it treats the EOF as a failed write and drops the connection
+// together with the rest of a large response. This occurs only over HTTP, and only if the server responds within
+// microseconds.
 //
 // https://github.com/aws/aws-sdk-go-v2/issues/2737
 func (a *AWS) Retries() map[string]int {
@@ -113,14 +114,14 @@ func (a *AWS) Retries() map[string]int {
 	return maps.Clone(a.retries)
 }
 
-// Throttled returns how many of the calls were over a limit.
+// Throttled returns the number of throttled calls by operation.
 func (a *AWS) Throttled() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.throttled)
 }
 
-// failure is the error that AWS answers.
+// failure is an error response of AWS.
 type failure struct {
 	status  int
 	code    string
@@ -129,30 +130,31 @@ type failure struct {
 
 func (f *failure) Error() string { return f.code + ": " + f.message }
 
+// reject returns an error response with status 400.
 func reject(code, format string, args ...any) error {
 	return &failure{status: http.StatusBadRequest, code: code, message: fmt.Sprintf(format, args...)}
 }
 
 var errLost = errors.New("stubaws: connection reset")
 
-// Do answers a request of an SDK client.
+// Do handles a request of an SDK client in memory.
 func (a *AWS) Do(request *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(request.Body)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := a.call(request, body)
+	output, err := a.call(request, body)
 	if errors.Is(err, errLost) || request.Context().Err() != nil {
 		return nil, errors.Join(err, request.Context().Err())
 	}
 	status := http.StatusOK
 	if failed, ok := errors.AsType[*failure](err); ok {
 		status = failed.status
-		answer = map[string]string{"__type": failed.code, "message": failed.message}
+		output = map[string]string{"__type": failed.code, "message": failed.message}
 	} else if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(answer)
+	text, err := json.Marshal(output)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +167,7 @@ func (a *AWS) Do(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// ServeHTTP answers a request over the network.
+// ServeHTTP handles a request over HTTP.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	response, err := a.Do(request)
 	if err != nil {
@@ -189,7 +191,7 @@ func (a *AWS) call(request *http.Request, body []byte) (any, error) {
 		a.throttled[operation]++
 	}
 	a.mu.Unlock()
-	if err := a.takeTime(ctx); err != nil {
+	if err := a.wait(ctx); err != nil {
 		return nil, err
 	}
 	if throttled {
@@ -200,15 +202,15 @@ func (a *AWS) call(request *http.Request, body []byte) (any, error) {
 	if a.OnCall != nil {
 		fault = a.OnCall(ctx, call)
 	}
-	goesWrong := fault.Code != "" || fault.Lost
-	var answer any
-	if !goesWrong || fault.Afterwards {
+	fails := fault.Code != "" || fault.Lost
+	var output any
+	if !fails || fault.Afterwards {
 		var err error
-		answer, err = a.carryOut(operation, body, fault.Stale)
+		output, err = a.execute(operation, body, fault.Stale)
 		if a.OnDone != nil {
 			a.OnDone(ctx, call, err)
 		}
-		if err != nil && !goesWrong {
+		if err != nil && !fails {
 			return nil, err
 		}
 	}
@@ -222,16 +224,17 @@ func (a *AWS) call(request *http.Request, body []byte) (any, error) {
 		}
 		return nil, &failure{status: status, code: fault.Code, message: "stubaws: injected fault"}
 	}
-	return answer, nil
+	return output, nil
 }
 
-// isFirstAttempt reads the SDK's header amz-sdk-request: attempt=1; max=3.
+// isFirstAttempt reports whether a request is the first attempt, according to the SDK's header
+// amz-sdk-request: attempt=1; max=3.
 func isFirstAttempt(request *http.Request) bool {
 	attempt, _, _ := strings.Cut(request.Header.Get("Amz-Sdk-Request"), ";")
 	return attempt == "" || attempt == "attempt=1"
 }
 
-func (a *AWS) carryOut(operation string, body []byte, stale bool) (any, error) {
+func (a *AWS) execute(operation string, body []byte, stale bool) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch operation {
@@ -259,6 +262,7 @@ func (a *AWS) carryOut(operation string, body []byte, stale bool) (any, error) {
 	}
 }
 
+// with calls an operation with the input that it decodes from a body.
 func with[I, O any](body []byte, operation func(I) (O, error)) (any, error) {
 	var input I
 	if err := json.Unmarshal(body, &input); err != nil {
@@ -267,5 +271,5 @@ func with[I, O any](body []byte, operation func(I) (O, error)) (any, error) {
 	return operation(input)
 }
 
-// epoch is how the JSON protocol writes a time.
+// epoch returns a time in the format of the JSON protocol, in seconds since the Unix epoch.
 func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

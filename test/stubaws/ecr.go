@@ -9,13 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxPolicyCharacters: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+// maxPolicyCharacters is the maximum length of a policy.
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
 const maxPolicyCharacters = 10240
 
 type repositories struct {
 	names    []string          // sorted
-	policies map[string]string // "" for none
-	replaced map[string]string // the policies before the last writes
+	policies map[string]string // policies by repository; "" if a repository has no policy
+	replaced map[string]string // policies before the last write, by repository
 	missing  map[string]bool   // principals that don't exist
 }
 
@@ -23,13 +25,13 @@ func newRepositories() repositories {
 	return repositories{policies: map[string]string{}, replaced: map[string]string{}, missing: map[string]bool{}}
 }
 
-// store makes a document the policy of a repository, "" for none.
+// store sets the policy of a repository. An empty document deletes the policy.
 func (r *repositories) store(name, document string) {
 	r.replaced[name] = r.policies[name]
 	r.policies[name] = document
 }
 
-// CreateRepository makes repositories without a policy.
+// CreateRepository creates repositories without a policy.
 func (a *AWS) CreateRepository(names ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -42,7 +44,7 @@ func (a *AWS) CreateRepository(names ...string) {
 	slices.Sort(a.repositories.names)
 }
 
-// DeleteRepository removes a repository, if it is there.
+// DeleteRepository deletes a repository if it exists.
 func (a *AWS) DeleteRepository(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,8 +70,8 @@ func (a *AWS) SetPolicy(repository, document string) {
 	a.repositories.store(repository, document)
 }
 
-// ClosePrincipal makes ECR reject every policy that names the principal, an account ID or an ARN, until
-// OpenPrincipal.
+// ClosePrincipal makes ECR reject all policies that name a principal, until OpenPrincipal is called. The principal is
+// an account ID or the ARN of a role or user.
 func (a *AWS) ClosePrincipal(principal string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -113,7 +115,8 @@ func (a *AWS) describeRepositories(input describeRepositoriesInput) (describeRep
 	case size < 1 || size > 1000:
 		return describeRepositoriesOutput{}, reject("InvalidParameterException", "maxResults %d is not 1 to 1000", size)
 	}
-	// The token is the name that comes next, so that a page is stable while repositories come and go.
+	// The token is the name of the next repository, so that pages are consistent while repositories are created and
+	// deleted.
 	start, _ := slices.BinarySearch(a.repositories.names, input.NextToken)
 	end := min(start+size, len(a.repositories.names))
 	output := describeRepositoriesOutput{Repositories: []repositoryOutput{}}
@@ -126,7 +129,7 @@ func (a *AWS) describeRepositories(input describeRepositoriesInput) (describeRep
 	return output, nil
 }
 
-// policyOf returns the policy of a repository, or the error that ECR answers.
+// policyOf returns the policy of a repository, or the error that ECR returns.
 func (a *AWS) policyOf(name string) (string, error) {
 	document, ok := a.repositories.policies[name]
 	if !ok {
@@ -147,7 +150,7 @@ func (a *AWS) getRepositoryPolicy(input repositoryInput) (repositoryOutput, erro
 	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: document}, err
 }
 
-// getStalePolicy answers as GetRepositoryPolicy did before the last write.
+// getStalePolicy returns the output that GetRepositoryPolicy had before the last write.
 func (a *AWS) getStalePolicy(input repositoryInput) (repositoryOutput, error) {
 	if _, exists := a.repositories.policies[input.RepositoryName]; !exists {
 		return a.getRepositoryPolicy(input)
@@ -231,7 +234,8 @@ func awsPrincipals(raw json.RawMessage) []string {
 	return many
 }
 
-// reserialise gives a document another form of the same meaning, as ECR does.
+// reserialise returns an equivalent document with other white space. ECR also returns policies in another format than
+// they were written in.
 func reserialise(document string) string {
 	var text bytes.Buffer
 	if json.Indent(&text, []byte(document), "", "  ") != nil {

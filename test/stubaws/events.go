@@ -19,7 +19,7 @@ type Event struct {
 	Detail     string
 }
 
-// Published returns the events published so far, and forgets them.
+// Published returns the events published since the previous call of Published.
 func (a *AWS) Published() []Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -43,7 +43,7 @@ type putEventsOutput struct {
 
 func (a *AWS) putEvents(input putEventsInput) (putEventsOutput, error) {
 	if n := len(input.Entries); n < 1 || n > maxEventEntries {
-		return putEventsOutput{}, reject("ValidationException", "%d entries, not 1 to %d", n, maxEventEntries)
+		return putEventsOutput{}, reject("ValidationException", "stubaws: %d entries; must be 1 to %d", n, maxEventEntries)
 	}
 	size := 0
 	for _, entry := range input.Entries {
@@ -65,7 +65,7 @@ func (a *AWS) putEvents(input putEventsInput) (putEventsOutput, error) {
 	return output, nil
 }
 
-// Envelope returns an event as EventBridge delivers it.
+// Envelope returns an event in the form in which EventBridge delivers it.
 func (a *AWS) Envelope(event Event, resources ...string) []byte {
 	envelope, err := json.Marshal(map[string]any{
 		"version": "0", "id": "00000000-0000-4000-8000-000000000000", "time": "2026-11-23T09:00:00Z",

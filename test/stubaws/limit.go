@@ -7,7 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limit is a rate of calls. AWS lets a burst of calls through and then as many as come up to the rate: a token bucket.
+// Limit is the limit of a token bucket, which AWS uses to throttle calls. It allows PerSecond calls a second on
+// average, and bursts of up to Burst calls.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
 type Limit struct {
@@ -15,7 +16,7 @@ type Limit struct {
 	Burst     int
 }
 
-// isThrottled takes a token for a call, and reports whether there was none.
+// isThrottled takes a token for a call from the bucket of the operation. It reports whether the bucket was empty.
 func (a *AWS) isThrottled(operation string) bool {
 	limit, ok := a.Limits[operation]
 	if !ok {
@@ -29,8 +30,8 @@ func (a *AWS) isThrottled(operation string) bool {
 	return !bucket.Allow()
 }
 
-// takeTime lets the time pass that AWS takes to answer.
-func (a *AWS) takeTime(ctx context.Context) error {
+// wait waits for the response time of a call.
+func (a *AWS) wait(ctx context.Context) error {
 	if a.Latency == 0 {
 		return nil
 	}

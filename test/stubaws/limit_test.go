@@ -12,7 +12,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// newECR returns an ECR client that makes every call once.
+// newECR returns an ECR client that doesn't retry.
 func newECR(cloud *stubaws.AWS) *ecr.Client {
 	return ecr.NewFromConfig(cloud.Config(), func(o *ecr.Options) { o.Retryer = aws.NopRetryer{} })
 }
@@ -25,7 +25,7 @@ func TestLimit(t *testing.T) {
 		client := newECR(cloud)
 		throttled := 0
 		start := time.Now()
-		for range 20 { // in two seconds: three of the burst, and four of the rate
+		for range 20 { // during two seconds, the burst allows 3 calls and the rate 4, so that 13 are throttled
 			_, err := client.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{})
 			if err != nil && !strings.Contains(err.Error(), "ThrottlingException") {
 				t.Fatal(err)
@@ -34,13 +34,13 @@ func TestLimit(t *testing.T) {
 				throttled++
 			}
 		}
-		if took := time.Since(start); took != 2*time.Second || throttled != 14 && throttled != 13 {
-			t.Errorf("%d of 20 calls throttled in %s, want 13 in 2s", throttled, took)
+		if duration := time.Since(start); duration != 2*time.Second || throttled != 14 && throttled != 13 {
+			t.Errorf("%d of 20 calls throttled in %s, want 13 or 14 in 2s", throttled, duration)
 		}
 	})
 }
 
-// TestECRLimits checks the limits that no local AWS has.
+// TestECRLimits checks limits of ECR that moto doesn't have.
 func TestECRLimits(t *testing.T) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	client := newECR(cloud)
@@ -53,21 +53,21 @@ func TestECRLimits(t *testing.T) {
 		return `{"Statement":[{"Sid":"` + sid + `","Principal":{"AWS":["arn:aws:iam::111111111111:root"]}}]}`
 	}
 	overhead := len(document(""))
-	if err := set(document(strings.Repeat("ä", 10240-overhead))); err != nil { // characters, not bytes
-		t.Errorf("10,240 characters: %v", err)
+	if err := set(document(strings.Repeat("ä", 10240-overhead))); err != nil { // not bytes
+		t.Errorf("policy of 10,240 characters: %v", err)
 	}
 	if err := set(document(strings.Repeat("x", 10241-overhead))); err == nil {
-		t.Error("10,241 characters were taken")
+		t.Error("policy of 10,241 characters: got no error")
 	}
 	cloud.ClosePrincipal("111111111111")
 	if err := set(document("x")); err == nil || !strings.Contains(err.Error(), "Principal not found") {
-		t.Errorf("a closed account: %v", err)
+		t.Errorf("account that doesn't exist: got %v, want Principal not found", err)
 	}
 	cloud.OpenPrincipal("111111111111")
 	if err := set(document("x")); err != nil {
-		t.Errorf("an open account: %v", err)
+		t.Errorf("account that exists again: %v", err)
 	}
 	if _, err := client.DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(1001)}); err == nil {
-		t.Error("a page of 1,001 was given")
+		t.Error("page of 1,001 repositories: got no error")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Limits of SSM: the API references of GetParameters, GetParametersByPath and GetParameterHistory, and
+// Limits of SSM, from the API references of GetParameters, GetParametersByPath, and GetParameterHistory, and from
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
 const (
 	maxNamesPerGet    = 10
@@ -18,8 +18,8 @@ const (
 )
 
 type parameter struct {
-	kind     string
-	newest   int64
+	kind     string    // such as StringList
+	newest   int64     // number of the newest version
 	versions []version // oldest first
 }
 
@@ -29,7 +29,7 @@ type version struct {
 	written time.Time
 }
 
-// PutList writes a new version of a list, as a StringList.
+// PutList writes a new version of a parameter of the type StringList.
 func (a *AWS) PutList(name, value string) { a.PutParameter(name, "StringList", value) }
 
 // PutParameter writes a new version of a parameter.
@@ -49,7 +49,7 @@ func (a *AWS) PutParameter(name, kind, value string) {
 	}
 }
 
-// DeleteParameter removes a parameter with its history. Written again, it starts at version 1.
+// DeleteParameter deletes a parameter and its history. If the parameter is created again, its first version is 1.
 func (a *AWS) DeleteParameter(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -81,7 +81,7 @@ type getParametersOutput struct {
 
 func (a *AWS) getParameters(input getParametersInput) (getParametersOutput, error) {
 	if n := len(input.Names); n < 1 || n > maxNamesPerGet {
-		return getParametersOutput{}, reject("ValidationException", "%d names, not 1 to %d", n, maxNamesPerGet)
+		return getParametersOutput{}, reject("ValidationException", "stubaws: %d names; must be 1 to %d", n, maxNamesPerGet)
 	}
 	var output getParametersOutput
 	for _, name := range input.Names {

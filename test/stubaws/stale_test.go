@@ -11,7 +11,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// A stale read returns the policy before the last write, whatever kind of write that was.
+// TestStale checks that a stale read returns the policy before the last write, for each kind of write.
 func TestStale(t *testing.T) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	client := newECR(cloud)
