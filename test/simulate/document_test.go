@@ -14,38 +14,38 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// document is a repository's policy, read without the code under test.
+// document is the policy of a repository. The simulation parses it without the code under test.
 type document struct {
-	shell     string      // all but the statements
-	unmanaged []string    // compact
-	managed   []statement // in order
+	header    string      // members Version and Id, as JSON text
+	unmanaged []string    // unmanaged statements, as compact JSON
+	managed   []statement // managed statements, in order
 }
 
-// statement is a managed statement, or one that is forged in the name of managed ones.
+// statement is a managed statement, or a forged statement whose Sid is that of a managed one.
 type statement struct {
 	sid   string
-	kind  string // as the Sid says; empty if no list has such statements
-	depth int    // of the list that it belongs to; -1 if it belongs to none
-	raw   string
-	form  string // the same for all statements with the same meaning
+	kind  string // kind in the Sid, such as Accounts; empty if managed statements have no such Sid
+	depth int    // depth of the list in the Sid; -1 if managed statements have no such Sid
+	raw   string // JSON text
+	form  string // canonical form, which is equal for statements with the same meaning
 
-	unclear    bool // the fields below say nothing
-	allows     bool
+	unparsed   bool // the statement can't be parsed, and the fields below have no meaning
+	allows     bool // the effect is Allow
 	actions    []string
-	named      []string // AWS principals other than all of them
-	everyone   bool     // all AWS principals
+	named      []string // AWS principals other than "*"
+	everyone   bool     // the principals include "*"
 	services   []string
-	conditions map[string]texts // values by operator and key
-	rest       string           // other elements
+	conditions map[string]texts // values, by operator and key
+	rest       string           // other elements, as JSON text
 
-	grants   grants // what a list could have granted
-	narrowed bool   // something more than a list's test restricts the grants
+	grants   grants // grants that a list can specify
+	narrowed bool   // other conditions or elements restrict the grants
 }
 
-// grants are principals that can pull, in words: "account 111111111111".
+// grants is a set of descriptions of consumers that can pull, such as "account 111111111111".
 type grants map[string]bool
 
-// readDocument reads a policy, or the empty text that stands for none.
+// readDocument parses a policy. The empty text means that there is no policy.
 func readDocument(text string) document {
 	if text == "" {
 		return document{}
@@ -57,10 +57,10 @@ func readDocument(text string) document {
 	must(json.Unmarshal([]byte(text), &read))
 	var d document
 	if read.Version != nil {
-		d.shell += `"Version":` + string(read.Version) + ","
+		d.header += `"Version":` + string(read.Version) + ","
 	}
 	if read.ID != nil {
-		d.shell += `"Id":` + string(read.ID) + ","
+		d.header += `"Id":` + string(read.ID) + ","
 	}
 	for _, raw := range read.Statement {
 		compact := compacted(raw)
@@ -73,6 +73,7 @@ func readDocument(text string) document {
 	return d
 }
 
+// text returns the policy as JSON, or "" if it has no statements.
 func (d document) text() string {
 	if len(d.unmanaged) == 0 && len(d.managed) == 0 {
 		return ""
@@ -81,25 +82,25 @@ func (d document) text() string {
 	for _, s := range d.managed {
 		statements = append(statements, s.raw)
 	}
-	return "{" + d.shell + `"Statement":[` + strings.Join(statements, ",") + "]}"
+	return "{" + d.header + `"Statement":[` + strings.Join(statements, ",") + "]}"
 }
 
-// String is what a trace shows of a document.
+// String returns a description of the document for the trace.
 func (d document) String() string {
-	var said []string
+	var statements []string
 	for _, raw := range d.unmanaged {
-		said = append(said, sidOf(raw))
+		statements = append(statements, sidOf(raw))
 	}
 	for _, s := range d.managed {
-		said = append(said, s.String())
+		statements = append(statements, s.String())
 	}
-	return "[" + strings.Join(said, "; ") + "]"
+	return "[" + strings.Join(statements, "; ") + "]"
 }
 
 func (s statement) String() string {
 	switch {
-	case s.isStandard() && s.isByCondition():
-		return fmt.Sprintf("%s by condition: %s", s.sid, s.grants)
+	case s.isStandard() && s.usesCondition():
+		return fmt.Sprintf("%s using a condition: %s", s.sid, s.grants)
 	case s.isStandard():
 		return fmt.Sprintf("%s: %s", s.sid, s.grants)
 	default:
@@ -107,7 +108,7 @@ func (s statement) String() string {
 	}
 }
 
-// form is the same for documents whose managed statements have the same meaning.
+// form returns a canonical form, which is equal for documents whose managed statements have the same meaning.
 func (d document) form() string {
 	var forms []string
 	for _, s := range d.managed {
@@ -116,7 +117,7 @@ func (d document) form() string {
 	return strings.Join(forms, "\n")
 }
 
-// at returns the managed statements of the list at a depth.
+// at returns the managed statements of the list at the given depth.
 func (d document) at(depth int) []statement {
 	var statements []statement
 	for _, s := range d.managed {
@@ -127,7 +128,7 @@ func (d document) at(depth int) []statement {
 	return statements
 }
 
-// forms is the same for statements with the same meaning, in whatever order.
+// forms returns a canonical form of statements, which doesn't depend on their order.
 func forms(statements []statement) string {
 	var all []string
 	for _, s := range statements {
@@ -137,23 +138,23 @@ func forms(statements []statement) string {
 	return strings.Join(all, "\n")
 }
 
-// byList returns what a document grants, each with the depth of the list that it comes from.
-func (d document) byList() grants {
+// grantsByList returns the grants of a document, each with the depth of its list.
+func (d document) grantsByList() grants {
 	all := grants{}
 	for _, s := range d.managed {
-		for who := range s.grants {
-			all[fmt.Sprintf("%s at depth %d", who, s.depth)] = true
+		for grant := range s.grants {
+			all[fmt.Sprintf("%s at depth %d", grant, s.depth)] = true
 		}
 	}
 	return all
 }
 
-// sorted returns the grants in order, so that what comes of them is the same every time.
+// sorted returns the grants in alphabetical order, so that a seed always produces the same trace.
 func (g grants) sorted() []string { return slices.Sorted(maps.Keys(g)) }
 
 func (g grants) String() string { return strings.Join(g.sorted(), ", ") }
 
-// texts is one string or a list of them.
+// texts is a list of strings, which JSON can also represent as a single string.
 type texts []string
 
 func (t *texts) UnmarshalJSON(data []byte) error {
@@ -169,7 +170,7 @@ func (t *texts) UnmarshalJSON(data []byte) error {
 	*t = texts{}
 	for _, element := range many {
 		if element == nil {
-			return fmt.Errorf("%s: null is no text", data)
+			return fmt.Errorf("%s: null isn't a string", data)
 		}
 		*t = append(*t, *element)
 	}
@@ -186,17 +187,18 @@ var (
 	unitPath  = regexp.MustCompile(`^o-[a-z0-9]{10}/r-ab12/ou-ab12-\d{8}/\*$`)
 )
 
-// The conditions by which the statements of a kind tell their consumers from all others.
+// The conditions that match the consumers, for each kind of statement.
 const (
-	accountTest  = "StringEquals aws:PrincipalAccount"
-	roleTest     = "ArnEquals aws:PrincipalArn"
-	orgTest      = "StringEquals aws:PrincipalOrgID"
-	unitTest     = "ForAnyValue:StringLike aws:PrincipalOrgPaths"
-	functionTest = "StringLike aws:SourceArn"
+	accountCondition  = "StringEquals aws:PrincipalAccount"
+	roleCondition     = "ArnEquals aws:PrincipalArn"
+	orgCondition      = "StringEquals aws:PrincipalOrgID"
+	unitCondition     = "ForAnyValue:StringLike aws:PrincipalOrgPaths"
+	functionCondition = "StringLike aws:SourceArn"
 )
 
-// testOf returns the condition of a kind, and what each of its values grants.
-func testOf(kind string) (test string, grant func(value string) string) {
+// conditionOf returns the condition that matches the consumers in statements of a kind, and a function that returns the
+// grant for a value of the condition, or "" for an invalid value.
+func conditionOf(kind string) (condition string, grant func(value string) string) {
 	matching := func(form *regexp.Regexp, word string) func(string) string {
 		return func(value string) string {
 			parts := form.FindStringSubmatch(value)
@@ -208,21 +210,21 @@ func testOf(kind string) (test string, grant func(value string) string) {
 	}
 	switch kind {
 	case "Accounts":
-		return accountTest, matching(accountID, "account")
+		return accountCondition, matching(accountID, "account")
 	case "Principals":
-		return roleTest, matching(roleARN, "principal")
+		return roleCondition, matching(roleARN, "principal")
 	case "Organizations":
-		return orgTest, matching(orgID, "organization")
+		return orgCondition, matching(orgID, "organization")
 	case "OrganizationalUnits":
-		return unitTest, matching(unitPath, "unit")
+		return unitCondition, matching(unitPath, "unit")
 	case "Lambda":
-		return functionTest, matching(function, "functions of")
+		return functionCondition, matching(function, "functions of")
 	}
 	return "", func(string) string { return "" }
 }
 
-// byName returns what a principal of a statement of a kind grants.
-func byName(kind, arn string) string {
+// principalGrant returns the grant for a principal that a statement of a kind names, or "" if no list can specify it.
+func principalGrant(kind, arn string) string {
 	switch root := rootARN.FindStringSubmatch(arn); {
 	case kind == "Accounts" && root != nil:
 		return "account " + root[1]
@@ -238,25 +240,25 @@ func sidOf(statement string) string {
 	return read.Sid
 }
 
-// readStatement reads a managed statement, whatever is in it.
+// readStatement parses a statement with the Sid prefix of managed statements. Its content can be forged.
 func readStatement(raw string) statement {
-	s := statement{sid: sidOf(raw), depth: -1, raw: raw, form: raw, unclear: true, grants: grants{}}
+	s := statement{sid: sidOf(raw), depth: -1, raw: raw, form: raw, unparsed: true, grants: grants{}}
 	if parts := sidForm.FindStringSubmatch(s.sid); parts != nil {
 		s.kind = parts[1]
-		s.depth, _ = strconv.Atoi(parts[2]) // none is 0
+		s.depth, _ = strconv.Atoi(parts[2]) // without a number, the depth is 0
 	}
 	elements := map[string]json.RawMessage{}
 	must(json.Unmarshal([]byte(raw), &elements))
 	if !s.readElements(elements) {
 		return s
 	}
-	s.unclear = false
+	s.unparsed = false
 	s.form = fmt.Sprint(s.sid, s.allows, s.everyone, s.named, s.services, s.actions, s.conditions, s.rest)
 	s.readGrants()
 	return s
 }
 
-// readElements reports whether the statement can be understood.
+// readElements parses the elements of a statement, and reports whether it could parse all of them.
 func (s *statement) readElements(elements map[string]json.RawMessage) (ok bool) {
 	for _, needed := range []string{"Effect", "Principal", "Action"} {
 		if elements[needed] == nil {
@@ -300,7 +302,7 @@ func (s *statement) readPrincipal(value json.RawMessage) error {
 	}
 	var principals map[string]texts
 	if err := json.Unmarshal(value, &principals); err != nil || principals == nil {
-		return fmt.Errorf("%s is no principal: %w", value, err)
+		return fmt.Errorf("parse principal %s: %w", value, err)
 	}
 	for _, one := range principals["AWS"] {
 		switch {
@@ -326,7 +328,7 @@ func (s *statement) readPrincipal(value json.RawMessage) error {
 func (s *statement) readConditions(value json.RawMessage) error {
 	var read map[string]map[string]texts
 	if err := json.Unmarshal(value, &read); err != nil || read == nil {
-		return fmt.Errorf("%s is no condition: %w", value, err)
+		return fmt.Errorf("parse condition %s: %w", value, err)
 	}
 	s.conditions = map[string]texts{}
 	for operator, keys := range read {
@@ -337,43 +339,44 @@ func (s *statement) readConditions(value json.RawMessage) error {
 	return nil
 }
 
-// readGrants finds what a list could have granted by the statement.
+// readGrants sets the grants of the statement that a list can specify.
 func (s *statement) readGrants() {
 	if !s.allows || s.kind == "" || len(s.allowedActions()) == 0 {
 		return
 	}
-	test, grant := testOf(s.kind)
-	_, tested := s.conditions[test]
-	byTest := tested && s.kind != "Lambda" && s.everyone || tested && s.kind == "Lambda" && slices.Contains(s.services, lambdaService)
+	condition, grant := conditionOf(s.kind)
+	_, hasCondition := s.conditions[condition]
+	conditional := hasCondition && s.kind != "Lambda" && s.everyone || hasCondition && s.kind == "Lambda" && slices.Contains(s.services, lambdaService)
 	more := len(s.conditions)
-	if byTest {
+	if conditional {
 		more--
-		for _, value := range s.conditions[test] {
+		for _, value := range s.conditions[condition] {
 			s.grants[grant(value)] = true
 		}
 	} else {
 		for _, arn := range s.named {
-			s.grants[byName(s.kind, arn)] = true
+			s.grants[principalGrant(s.kind, arn)] = true
 		}
 	}
-	delete(s.grants, "") // what no list could have granted
+	delete(s.grants, "") // grants that no list can specify
 	s.narrowed = more > 0 || s.rest != ""
 }
 
 const lambdaService = "Service lambda.amazonaws.com"
 
-// isByCondition reports whether accounts or roles are granted without being named.
-func (s statement) isByCondition() bool {
-	test, _ := testOf(s.kind)
-	return (s.kind == "Accounts" || s.kind == "Principals") && s.everyone && len(s.named) == 0 && s.conditions[test] != nil
+// usesCondition reports whether the statement grants access to accounts or roles using a condition.
+func (s statement) usesCondition() bool {
+	condition, _ := conditionOf(s.kind)
+	return (s.kind == "Accounts" || s.kind == "Principals") && s.everyone && len(s.named) == 0 && s.conditions[condition] != nil
 }
 
-// isStandard reports whether some list could have made the statement.
-func (s statement) isStandard() bool { return s.wrong() == "" && !s.narrowed }
+// isStandard reports whether there is a list that specifies the statement.
+func (s statement) isStandard() bool { return s.defect() == "" && !s.narrowed }
 
-// wrong says why no managed statement can be as it is. A condition that narrows it is not wrong.
-func (s statement) wrong() string {
-	test, _ := testOf(s.kind)
+// defect returns the reason why the statement isn't valid as a managed statement, or "" if it is valid. An additional
+// condition that restricts the grants isn't a defect.
+func (s statement) defect() string {
+	condition, _ := conditionOf(s.kind)
 	forms := 0
 	for _, is := range []bool{s.everyone, len(s.named) > 0, len(s.services) > 0} {
 		if is {
@@ -382,23 +385,23 @@ func (s statement) wrong() string {
 	}
 	names := s.named
 	if s.everyone || len(s.services) > 0 {
-		names = s.conditions[test]
+		names = s.conditions[condition]
 	}
 	switch {
-	case s.unclear:
-		return "its meaning isn't clear"
+	case s.unparsed:
+		return "it can't be parsed"
 	case !s.allows:
-		return "it doesn't allow"
+		return "its effect isn't Allow"
 	case s.kind == "":
-		return "no list has such statements"
+		return "managed statements have no such Sid"
 	case !slices.Equal(s.allowedActions(), s.actions):
-		return fmt.Sprintf("it allows %s", s.actions)
+		return fmt.Sprintf("some of its actions aren't allowed: %s", s.actions)
 	case forms != 1 || len(names) == 0:
-		return "it doesn't say who can pull"
+		return "it has no principals, or several kinds of principals"
 	case len(s.services) > 0 && (s.kind != "Lambda" || len(s.services) > 1):
-		return "services can pull"
+		return "it grants access to a service that this kind of statement can't name"
 	case len(s.grants) != len(names):
-		return fmt.Sprintf("no list names some of %s", names)
+		return fmt.Sprintf("a list can't specify some of its principals: %s", names)
 	}
 	return ""
 }
@@ -409,7 +412,7 @@ func pullActions() []string {
 
 func lambdaActions() []string { return []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"} }
 
-// allowedActions returns the actions of the statement that may be allowed: those of the pull-side allow-list.
+// allowedActions returns the actions that a managed statement of this kind can allow and that this statement allows.
 func (s statement) allowedActions() []string {
 	allowed := append(pullActions(), "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:ListImages",
 		"ecr:ListTagsForResource", "ecr:DescribeImageScanFindings", "ecr:GetLifecyclePolicy",
@@ -422,6 +425,7 @@ func (s statement) allowedActions() []string {
 	return slices.DeleteFunc(allowed, func(action string) bool { return !s.hasAction(action) })
 }
 
+// hasAction reports whether one of the statement's actions, which can be patterns, matches an action.
 func (s statement) hasAction(action string) bool {
 	return slices.ContainsFunc(s.actions, func(pattern string) bool {
 		matches, err := path.Match(pattern, action)
@@ -429,39 +433,39 @@ func (s statement) hasAction(action string) bool {
 	})
 }
 
-// covers reports whether the statement lets a principal do all that another one does, under the same conditions or
-// less.
-func (s statement) covers(who string, other statement) bool {
-	test, value := testFor(who)
+// covers reports whether the statement gives a consumer at least the access that another statement gives it: all of its
+// actions, and no additional conditions.
+func (s statement) covers(grant string, other statement) bool {
+	condition, value := conditionFor(grant)
 	for name, values := range s.conditions {
 		others := other.conditions[name]
-		if name == test && len(other.named) == 0 {
+		if name == condition && len(other.named) == 0 {
 			others = texts{value}
 		}
 		if len(others) == 0 || slices.ContainsFunc(others, func(v string) bool { return !slices.Contains(values, v) }) {
 			return false
 		}
 	}
-	names := s.everyone || slices.ContainsFunc(s.named, func(arn string) bool { return byName("Accounts", arn) == who }) ||
-		test == functionTest && slices.Contains(s.services, lambdaService)
+	names := s.everyone || slices.ContainsFunc(s.named, func(arn string) bool { return principalGrant("Accounts", arn) == grant }) ||
+		condition == functionCondition && slices.Contains(s.services, lambdaService)
 	return s.allows && names && (s.rest == "" || s.rest == other.rest) &&
 		!slices.ContainsFunc(other.actions, func(action string) bool { return !s.hasAction(action) })
 }
 
-// testFor returns the condition by which a principal is granted, and its value.
-func testFor(who string) (test, value string) {
-	word, value, _ := strings.Cut(strings.Replace(who, "functions of", "functions", 1), " ")
+// conditionFor returns the condition that matches the consumer of a grant, and the value of the condition.
+func conditionFor(grant string) (condition, value string) {
+	word, value, _ := strings.Cut(strings.Replace(grant, "functions of", "functions", 1), " ")
 	switch word {
 	case "account":
-		return accountTest, value
+		return accountCondition, value
 	case "principal":
-		return roleTest, value
+		return roleCondition, value
 	case "organization":
-		return orgTest, value
+		return orgCondition, value
 	case "unit":
-		return unitTest, value
+		return unitCondition, value
 	default:
-		return functionTest, functionsOf(value)
+		return functionCondition, functionsOf(value)
 	}
 }
 
@@ -479,7 +483,7 @@ func compacted(raw []byte) string {
 	return buffer.String()
 }
 
-// must is for what cannot go wrong but by a mistake in the simulation.
+// must panics if err isn't nil. It is for errors that only a defect in the simulation can cause.
 func must(err error) {
 	if err != nil {
 		panic(err)

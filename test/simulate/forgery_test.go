@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// forge returns the managed statements of a policy after somebody has edited them in the managed statements' own name.
+// forge returns the managed statements of a policy after someone has added, replaced, or edited some of them and kept
+// the Sid prefix of managed statements.
 func (w *world) forge(managed []statement) []statement {
 	w.counted["forged statements"]++
 	switch w.rand.IntN(4) {
@@ -17,7 +18,7 @@ func (w *world) forge(managed []statement) []statement {
 	case 1:
 		return append(slices.Clone(managed), w.forgedStatement())
 	case 2:
-		if len(managed) > 0 { // twice the same
+		if len(managed) > 0 { // duplicate a statement
 			return append(slices.Clone(managed), pick(w, managed...))
 		}
 		return []statement{w.forgedStatement(), w.forgedStatement()}
@@ -32,36 +33,37 @@ func (w *world) forge(managed []statement) []statement {
 	}
 }
 
-// forgedStatement returns a statement that no list makes, and seldom one that a list could have made.
+// forgedStatement returns a statement with a Sid of managed statements. In most cases, no list specifies such a
+// statement.
 func (w *world) forgedStatement() statement {
 	const (
-		pull    = `"Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]`
-		other   = `"Principal":{"AWS":["arn:aws:iam::666666666666:root"]}`
-		anybody = `"Effect":"Allow","Principal":"*",` + pull
+		pull   = `"Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]`
+		other  = `"Principal":{"AWS":["arn:aws:iam::666666666666:root"]}`
+		anyone = `"Effect":"Allow","Principal":"*",` + pull
 	)
 	content := pick(w,
-		// others than those in the lists
+		// principals that the lists don't contain
 		`"Effect":"Allow",`+other+`,`+pull,
-		anybody+`,"Condition":{"StringEquals":{"aws:PrincipalAccount":["111111111111","666666666666"]}}`,
+		anyone+`,"Condition":{"StringEquals":{"aws:PrincipalAccount":["111111111111","666666666666"]}}`,
 		`"Effect":"Allow","Principal":{"AWS":"666666666666"},`+pull,
-		anybody,
-		anybody+`,"Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`,
+		anyone,
+		anyone+`,"Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`,
 		`"Effect":"Allow","Principal":{"AWS":["*","111111111111"],"Federated":"example.com"},`+pull,
 		`"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com","ecs.amazonaws.com"]},`+pull,
 		// unique IDs
 		`"Effect":"Allow","Principal":{"AWS":["`+uniqueID+`","111111111111"]},`+pull,
-		anybody+`,"Condition":{"ArnEquals":{"aws:PrincipalArn":"`+uniqueID+`"}}`,
-		anybody+`,"Condition":{"ArnEquals":{"aws:PrincipalArn":["`+uniqueID+`","arn:aws:iam::444444444444:role/team/deploy"]}}`,
+		anyone+`,"Condition":{"ArnEquals":{"aws:PrincipalArn":"`+uniqueID+`"}}`,
+		anyone+`,"Condition":{"ArnEquals":{"aws:PrincipalArn":["`+uniqueID+`","arn:aws:iam::444444444444:role/team/deploy"]}}`,
 		// other actions
 		`"Effect":"Allow","Principal":"*","Action":"ecr:*"`,
 		`"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":["ecr:*"]`,
 		`"Effect":"Allow",`+other+`,"Action":"ecr:PutImage"`,
 		// conditions
 		`"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111111111111:root","arn:aws:iam::444444444444:role/team/deploy"]},`+pull+`,"Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}`,
-		anybody+`,"Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"},"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::444444444444:role/team/deploy"}}`,
-		anybody+`,"Condition":{"StringNotEquals":{"aws:PrincipalAccount":"111111111111"}}`,
+		anyone+`,"Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"},"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::444444444444:role/team/deploy"}}`,
+		anyone+`,"Condition":{"StringNotEquals":{"aws:PrincipalAccount":"111111111111"}}`,
 		`"Effect":"Allow","Principal":{"AWS":"111111111111"},`+pull+`,"Resource":"*"`,
-		// the other way round
+		// negations
 		`"Effect":"Deny","Principal":"*","Action":"ecr:*"`,
 		`"Effect":"Allow","NotPrincipal":{"AWS":"111111111111"},`+pull,
 		`"Effect":"Allow","Principal":"*","NotAction":"ecr:PutImage"`,
@@ -71,20 +73,20 @@ func (w *world) forgedStatement() statement {
 		`"Effect":"Allow","Principal":{"AWS":[]},"Action":[],"Condition":{"StringEquals":{}}`,
 		`"Effect":"Maybe","Principal":{"AWS":[null]},"Action":["ecr:BatchGetImage",7]`,
 		`"Note":"nothing"`,
-		// what a list could have made
-		anybody+`,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-zzzzzzzzzz"}}`,
+		// a statement that a list can specify
+		anyone+`,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-zzzzzzzzzz"}}`,
 	)
 	kind := pick(w, "Accounts", "Accounts", "Accounts", "Principals", "Principals", "Organizations", "OrganizationalUnits", "Lambda", "Other", "")
 	depth := pick(w, "", "", "", "1", "1", "2", "3", "9", "01")
 	return readStatement(`{"Sid":"EcrPullPolicy` + kind + depth + `",` + content + `}`)
 }
 
-// uniqueID is what IAM leaves of a role that was deleted.
+// uniqueID is the unique ID of a deleted role. IAM replaces the ARN of a deleted role in a policy with its unique ID.
 const uniqueID = "AROAEXAMPLEEXAMPLEEX"
 
-// editStatement returns a statement with one edit: somebody is added, or an action, or a condition.
+// editStatement returns a statement with one edit: an additional action, principal, or condition, or fewer actions.
 func (w *world) editStatement(s statement) statement {
-	if s.unclear {
+	if s.unparsed {
 		return s
 	}
 	var elements map[string]any
@@ -106,7 +108,7 @@ func (w *world) editStatement(s statement) statement {
 	return readStatement(toJSON(elements))
 }
 
-// leaveUniqueID leaves the unique ID of a role that ceases to exist where a policy names it, as IAM does.
+// leaveUniqueID replaces the ARN of a deleted role in all policies with a unique ID, as IAM does.
 func (w *world) leaveUniqueID(role string) {
 	for _, name := range w.repositoryNames {
 		r := w.repositories[name]
@@ -120,9 +122,9 @@ func (w *world) leaveUniqueID(role string) {
 		if !r.exists || d.form() == r.document.form() {
 			continue
 		}
-		w.note("the policy of %s has a unique ID now: %s", name, d)
+		w.note("IAM replaces the ARN of a role in the policy of %s: %s", name, d)
 		w.cloud.SetPolicy(name, d.text())
-		r.become(w, d)
-		r.tampered, r.owed = true, true
+		r.setDocument(w, d)
+		r.tampered, r.needsSchedule = true, true
 	}
 }

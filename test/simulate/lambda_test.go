@@ -31,24 +31,24 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
-// The time that template.yaml gives the functions.
+// Timeouts of the functions, as in template.yaml.
 const (
 	onRepoTimeout    = 120 * time.Second
 	onAccountTimeout = 900 * time.Second
 )
 
-// environment is an execution environment of onrepo: it handles one invocation at a time, and lives until it dies of
-// one. What a function remembers, it remembers there.
+// environment is an execution environment of onrepo. It handles one invocation at a time, and is used until an
+// invocation crashes or times out. Its handler keeps state between invocations.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 type environment struct{ handler *onrepo.Handler }
 
-// deploy makes the functions as their main functions do.
+// deploy creates the handlers of the functions as their main functions do.
 func (w *world) deploy() {
 	w.cloud.OnCall, w.cloud.OnDone = w.park, w.done
-	w.cloud.EntryFails = func(int) bool { return w.mayFail }
+	w.cloud.EntryFails = func(int) bool { return w.entriesFail }
 	config := w.cloud.Config()
-	config.Retryer = func() aws.Retryer { // the SDK's own, less its chance and its memory
+	config.Retryer = func() aws.Retryer { // the SDK's standard retryer, without random delays and without state
 		return retry.NewStandard(func(o *retry.StandardOptions) {
 			o.RateLimiter = ratelimit.None
 			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return time.Second, nil })
@@ -96,30 +96,31 @@ func (w *world) newEnvironment() *environment {
 	}}
 }
 
-// watchedLists notes when an invocation began to read the lists, and whether they changed meanwhile.
+// watchedLists records when an invocation starts to read the lists, and counts how often it detects that they changed.
 type watchedLists struct {
 	*parameterstore.Store
 	world *world
 }
 
 func (l *watchedLists) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
-	l.world.begins(ctx)
+	l.world.recordListRead(ctx)
 	return l.Store.Read(ctx, repositories)
 }
 
 func (l *watchedLists) ReadAll(ctx context.Context) (accountlist.Snapshot, error) {
-	l.world.begins(ctx)
+	l.world.recordListRead(ctx)
 	return l.Store.ReadAll(ctx)
 }
 
-func (w *world) begins(ctx context.Context) {
+// recordListRead records that an invocation starts to read the lists.
+func (w *world) recordListRead(ctx context.Context) {
 	run := ctx.Value(invocationKey{}).(*invocation)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	run.since, run.readLists = len(w.moments)-1, w.calls
-	for r, count := range run.refusals {
+	run.since, run.readListsAt = len(w.moments)-1, w.calls
+	for r, count := range run.rejections {
 		count.others = 0
-		run.refusals[r] = count
+		run.rejections[r] = count
 	}
 }
 
@@ -127,93 +128,94 @@ func (l *watchedLists) Changed(ctx context.Context, since accountlist.Snapshot) 
 	moved, err := l.Store.Changed(ctx, since)
 	if moved {
 		l.world.mu.Lock()
-		l.world.counted["started over, as a list had changed"]++
+		l.world.counted["runs that started over because a list had changed"]++
 		l.world.mu.Unlock()
 	}
 	return moved, err
 }
 
-// panickingPolicies panic when the scheduler wants it.
+// panickingPolicies panics after a call to ECR that returned the error panicking.
 type panickingPolicies struct{ reconcile.Policies }
 
 func (p panickingPolicies) Policy(ctx context.Context, repository string) (string, error) {
 	text, err := p.Policies.Policy(ctx, repository)
-	panicIfTold(err)
+	panicIfRequested(err)
 	return text, err
 }
 
 func (p panickingPolicies) SetPolicy(ctx context.Context, repository, document string) error {
 	err := p.Policies.SetPolicy(ctx, repository, document)
-	panicIfTold(err)
+	panicIfRequested(err)
 	return err
 }
 
 func (p panickingPolicies) DeletePolicy(ctx context.Context, repository string) error {
 	err := p.Policies.DeletePolicy(ctx, repository)
-	panicIfTold(err)
+	panicIfRequested(err)
 	return err
 }
 
-func panicIfTold(err error) {
-	if answer := smithy.APIError(nil); errors.As(err, &answer) && answer.ErrorCode() == panicking {
+func panicIfRequested(err error) {
+	if apiError := smithy.APIError(nil); errors.As(err, &apiError) && apiError.ErrorCode() == panicking {
 		panic(err)
 	}
 }
 
 // invocation is one invocation of a function.
 type invocation struct {
-	number      int
-	function    string
-	stallsAfter int  // so many calls; then all others overtake it. Negative: never
-	calls       int  // that it has made
-	created     bool // it is for a repository that was created
-	allExist    bool // it is for a request that says that all principals exist
-	closings    int  // how many principals had ceased to exist, or appeared, when it began
-	deadline    time.Time
-	cancel      context.CancelFunc
-	environment *environment
-	then        func(ok bool) // what Lambda does with the outcome
+	number           int
+	function         string
+	stallsAfter      int  // number of calls after which other invocations overtake it; negative if it never stalls
+	calls            int  // number of calls that it has made
+	created          bool // whether a CreateRepository event started it
+	allExist         bool // whether its request claims that all principals exist
+	principalChanges int  // world.principalChanges when it started
+	deadline         time.Time
+	cancel           context.CancelFunc
+	environment      *environment
+	onEnd            func(ok bool) // called with the outcome, as Lambda and SQS react to it
 
-	since      int                       // the moment in which it began to read the lists
-	readLists  int                       // how many calls AWS had got by then
-	handedBack bool                      // short of time, it requested repositories again
-	read       map[*repository]reading   // the policies that it knows
-	wrote      map[*repository]*document // the policies that it last wrote, or may have
-	before     map[*repository]*document // the same, when it last read the policy
-	refusals   map[*repository]refusals
-	failed     map[*repository]bool // it panicked, or ECR rejects whatever it sends: retrying doesn't help
-	checked    bool                 // whether principals exist
-	missing    []string             // principals that it reports
-	disturbed  bool                 // some call went wrong
-	panicked   any
-	dead       bool
-	ended      bool
-	ok         bool
+	since         int                       // index of the moment at which it started to read the lists
+	readListsAt   int                       // number of calls to AWS before it started to read the lists
+	requestedRest bool                      // it ran out of time and requested the remaining repositories again
+	read          map[*repository]reading   // policies that it read or wrote last
+	wrote         map[*repository]*document // policies that it wrote last, or tried to without knowing the result
+	before        map[*repository]*document // the value of wrote when it last read the policy
+	rejections    map[*repository]rejections
+	failed        map[*repository]bool // repositories that it doesn't retry after a panic or rejections
+	checked       bool                 // it checked whether principals exist
+	reported      []string             // principals that don't exist, as it reported
+	disturbed     bool                 // a fault was injected into one of its calls
+	panicked      any
+	dead          bool
+	ended         bool
+	ok            bool
 }
 
-// reading is what an invocation knows of a repository.
+// reading is the state of a repository's policy as an invocation knows it.
 type reading struct {
 	document document
-	changes  int       // by others that it knows of
-	since    int       // the moment since which the lists may have wanted the policy so
-	at       int       // how many calls AWS had got when the policy was so
-	wrote    *document // what it had written by then, or may have; nil if nothing
+	changes  int       // value of version.changes for the document
+	since    int       // index of the first moment whose lists the invocation can have used
+	at       int       // number of calls to AWS before the policy was in this state
+	wrote    *document // policy that the invocation had written before, or tried to without knowing the result
 }
 
-// refusals count the policies of one repository that ECR rejected.
-type refusals struct {
-	named  int // of those that name principals, in the whole run
-	others int // since it last read the lists
+// rejections are the numbers of policies of a repository that ECR rejected in a run.
+type rejections struct {
+	named  int // policies that name principals
+	others int // other policies, since the run last started to read the lists
 }
 
 type invocationKey struct{}
 
-func (i *invocation) stalls() bool { return i.stallsAfter >= 0 && i.calls >= i.stallsAfter }
+// stalled reports whether other invocations overtake the invocation.
+func (i *invocation) stalled() bool { return i.stallsAfter >= 0 && i.calls >= i.stallsAfter }
 
 func (i *invocation) String() string { return fmt.Sprintf("#%d %s", i.number, i.function) }
 
 // invoke starts an invocation.
-func (w *world) invoke(function string, payload []byte, e event, why string, then func(ok bool)) {
+func (w *world) invoke(function string, payload []byte, e event, why string, onEnd func(ok bool)) {
 	timeout := onAccountTimeout
 	if function == "onrepo" {
 		timeout = onRepoTimeout
@@ -222,18 +224,18 @@ func (w *world) invoke(function string, payload []byte, e event, why string, the
 	run := &invocation{
 		number:   w.invocations,
 		function: function,
-		// After two calls it knows the lists and a policy.
-		stallsAfter: pick(w, -1, -1, -1, -1, -1, 0, 1, 2, 2, 3),
-		created:     e.name == "CreateRepository",
-		allExist:    e.allExist,
-		closings:    w.closings,
-		deadline:    time.Now().Add(timeout),
-		then:        then,
-		read:        map[*repository]reading{},
-		wrote:       map[*repository]*document{},
-		before:      map[*repository]*document{},
-		refusals:    map[*repository]refusals{},
-		failed:      map[*repository]bool{},
+		// After two calls, onrepo knows the lists and a policy.
+		stallsAfter:      pick(w, -1, -1, -1, -1, -1, 0, 1, 2, 2, 3),
+		created:          e.name == "CreateRepository",
+		allExist:         e.allExist,
+		principalChanges: w.principalChanges,
+		deadline:         time.Now().Add(timeout),
+		onEnd:            onEnd,
+		read:             map[*repository]reading{},
+		wrote:            map[*repository]*document{},
+		before:           map[*repository]*document{},
+		rejections:       map[*repository]rejections{},
+		failed:           map[*repository]bool{},
 	}
 	w.running = append(w.running, run)
 	w.counted["invocations"]++
@@ -242,7 +244,7 @@ func (w *world) invoke(function string, payload []byte, e event, why string, the
 	run.cancel = cancel
 	handle := w.handleOnAccount
 	if function == "onrepo" {
-		run.environment = w.anEnvironment()
+		run.environment = w.takeEnvironment()
 		handle = run.environment.handle
 	}
 	go func() {
@@ -257,7 +259,8 @@ func (w *world) invoke(function string, payload []byte, e event, why string, the
 	}()
 }
 
-func (w *world) anEnvironment() *environment {
+// takeEnvironment returns an idle execution environment, or a new one.
+func (w *world) takeEnvironment() *environment {
 	last := len(w.idle) - 1
 	if last < 0 {
 		return w.newEnvironment()
@@ -269,7 +272,7 @@ func (w *world) anEnvironment() *environment {
 
 func (w *world) handleOnAccount(ctx context.Context, payload []byte) (ok bool) {
 	response, err := w.onAccount.Handle(ctx, json.RawMessage(payload))
-	ctx.Value(invocationKey{}).(*invocation).missing = response.RejectedPrincipals
+	ctx.Value(invocationKey{}).(*invocation).reported = response.RejectedPrincipals
 	return err == nil
 }
 
@@ -278,7 +281,7 @@ func (e *environment) handle(ctx context.Context, payload []byte) (ok bool) {
 	return err == nil && len(response.BatchItemFailures) == 0
 }
 
-// collect takes note of the invocations that have ended.
+// collect checks the invocations that have ended, and passes their outcomes on.
 func (w *world) collect() {
 	var ended []*invocation
 	w.running = slices.DeleteFunc(w.running, func(run *invocation) bool {
@@ -290,10 +293,10 @@ func (w *world) collect() {
 	for _, run := range ended {
 		run.cancel()
 		if run.dead {
-			continue // Lambda knows already
+			continue // crash has already reported the outcome
 		}
 		if run.panicked != nil {
-			w.breaks(10, "%s died: %v", run, run.panicked)
+			w.breaks(10, "%s panicked: %v", run, run.panicked)
 		}
 		ok := run.ok && time.Now().Before(run.deadline)
 		w.note("%s  ends, ok: %t", run, ok)
@@ -304,22 +307,22 @@ func (w *world) collect() {
 			w.checkEnded(run)
 			w.checkMissing(run)
 		}
-		run.then(ok)
+		run.onEnd(ok)
 	}
 }
 
-// crash ends an invocation in the midst of things, and Lambda takes it for failed.
+// crash kills an invocation. For Lambda, the invocation failed.
 func (w *world) crash(run *invocation) {
 	if run.dead {
 		return
 	}
-	w.counted["fault: an invocation crashes"]++
+	w.counted["fault: invocation crashed"]++
 	w.note("%s  crashes", run)
 	w.kill(run)
-	run.then(false)
+	run.onEnd(false)
 }
 
-// kill ends an invocation. Of its calls under way, some are carried out all the same.
+// kill ends an invocation without its cooperation. Some of its parked calls are still executed.
 func (w *world) kill(run *invocation) {
 	if run.dead {
 		return
@@ -334,13 +337,14 @@ func (w *world) kill(run *invocation) {
 	w.settle()
 }
 
-// invokeLater invokes a function asynchronously: after a failure again in one minute, and in two more.
+// invokeLater invokes a function asynchronously. Lambda retries a failed invocation after one minute, and after two
+// more minutes.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 func (w *world) invokeLater(delay time.Duration, function string, e event, attempt int) {
 	const attempts = 3
 	w.later(delay, func() {
-		w.invoke(function, e.envelope(), e, e.what, func(ok bool) {
+		w.invoke(function, e.envelope(), e, e.label, func(ok bool) {
 			switch {
 			case ok:
 			case attempt < attempts:
@@ -352,8 +356,9 @@ func (w *world) invokeLater(delay time.Duration, function string, e event, attem
 	})
 }
 
+// deadLetter records that an event is permanently lost, because all attempts to handle it failed.
 func (w *world) deadLetter(e event) {
-	w.note("dead letter: %s", e.what)
+	w.note("dead letter: %s", e.label)
 	w.counted["dead letters"]++
 	w.lose(e)
 }

@@ -9,39 +9,41 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// list is an account list as it really is.
+// list is the actual state of an account list or namespace list.
 type list struct {
 	versions int
-	inForce  *inForce // its newest valid version; nil if there is none
+	inUse    *listVersion // newest valid version, or nil if there is none
 }
 
-// inForce is a valid version of a list.
-type inForce struct {
+// listVersion is a valid version of a list.
+type listVersion struct {
 	consumers policy.Consumers
 	grants    grants
 
-	// The forms of its statements in either style.
-	byName, byCondition string
+	// Canonical forms of the statements that the version specifies, in each grant style.
+	principalForm, conditionForm string
 }
 
-// has reports whether statements grant what the list says, in a style that the stack lets them have.
-func (l *inForce) has(statements []statement, style policy.GrantStyle) bool {
+// matches reports whether statements are those that the list specifies, in a grant style that the settings allow. With
+// style principal, both grant styles are allowed.
+func (l *listVersion) matches(statements []statement, style policy.GrantStyle) bool {
 	f := forms(statements)
-	return f == l.byCondition || style == policy.GrantPrincipal && f == l.byName
+	return f == l.conditionForm || style == policy.GrantPrincipal && f == l.principalForm
 }
 
-// moment is which lists are in force between two edits, by name. A list that isn't is not in the map.
-type moment map[string]*inForce
+// moment contains the list versions in use between two list edits, by name. Lists without a valid version aren't in the
+// map.
+type moment map[string]*listVersion
 
-// isOn reports whether some list on a path can be used.
-func (m moment) isOn(path []string) bool {
+// hasList reports whether one of the named lists has a valid version.
+func (m moment) hasList(path []string) bool {
 	return slices.ContainsFunc(path, func(name string) bool { return m[name] != nil })
 }
 
-// now returns the present moment.
+// now returns the current moment.
 func (w *world) now() moment { return w.moments[len(w.moments)-1] }
 
-// put writes a list.
+// put writes a new version of a list.
 func (w *world) put(name, value string) {
 	operation := "Update"
 	l := w.lists[name]
@@ -58,31 +60,33 @@ func (w *world) put(name, value string) {
 	}
 	if err == nil {
 		depth := strings.Count(name, "/") - strings.Count(root, "/")
-		byName := w.statementsFor(parsed.Consumers, depth, policy.GrantPrincipal)
-		byCondition := w.statementsFor(parsed.Consumers, depth, policy.GrantCondition)
-		l.inForce = &inForce{parsed.Consumers, grants{}, forms(byName), forms(byCondition)}
-		for _, s := range byName {
-			maps.Copy(l.inForce.grants, s.grants)
+		principalStatements := w.statementsFor(parsed.Consumers, depth, policy.GrantPrincipal)
+		conditionStatements := w.statementsFor(parsed.Consumers, depth, policy.GrantCondition)
+		l.inUse = &listVersion{parsed.Consumers, grants{}, forms(principalStatements), forms(conditionStatements)}
+		for _, s := range principalStatements {
+			maps.Copy(l.inUse.grants, s.grants)
 		}
-		w.past[name] = append(w.past[name], l.inForce)
+		w.past[name] = append(w.past[name], l.inUse)
 	}
 	w.edited(name, operation, value)
 }
 
+// remove deletes a list.
 func (w *world) remove(name string) {
 	w.cloud.DeleteParameter(name)
 	delete(w.lists, name)
 	w.edited(name, "Delete", "")
 }
 
+// edited adds a moment after an edit of a list, and publishes the event of the edit.
 func (w *world) edited(name, operation, value string) {
 	next := maps.Clone(w.now())
 	delete(next, name)
 	version := 0
 	if l := w.lists[name]; l != nil {
 		version = l.versions
-		if l.inForce != nil {
-			next[name] = l.inForce
+		if l.inUse != nil {
+			next[name] = l.inUse
 		}
 	}
 	w.moments = append(w.moments, next)
@@ -90,7 +94,7 @@ func (w *world) edited(name, operation, value string) {
 	w.publish(listChanged(name, operation))
 }
 
-// statementsFor returns the statements that the design wants for consumers, made without the code under test.
+// statementsFor returns the managed statements for consumers. It builds them without the code under test.
 func (w *world) statementsFor(c policy.Consumers, depth int, style policy.GrantStyle) []statement {
 	var statements []statement
 	add := func(kind string, principal any, actions []string, values []string) {
@@ -104,8 +108,8 @@ func (w *world) statementsFor(c policy.Consumers, depth int, style policy.GrantS
 		if principal == nil {
 			element["Principal"] = map[string]any{"AWS": values}
 		} else {
-			test, _ := testOf(kind)
-			operator, key, _ := strings.Cut(test, " ")
+			condition, _ := conditionOf(kind)
+			operator, key, _ := strings.Cut(condition, " ")
 			element["Condition"] = map[string]any{operator: map[string]any{key: values}}
 		}
 		statements = append(statements, readStatement(toJSON(element)))
@@ -130,12 +134,12 @@ func (w *world) statementsFor(c policy.Consumers, depth int, style policy.GrantS
 	return statements
 }
 
-// names reports whether a list makes policies name a principal, an account ID or an ARN.
-func (l *inForce) names(principal string) bool {
+// names reports whether a list contains a principal, which is an account ID or the ARN of a role.
+func (l *listVersion) names(principal string) bool {
 	return slices.Contains(l.consumers.Accounts, principal) || slices.Contains(l.consumers.Principals, principal)
 }
 
-// pathOf returns the names of the lists that may apply to a repository, the account list first.
+// pathOf returns the names of the lists that can apply to a repository, the account list first.
 func pathOf(repository string) []string {
 	path := []string{root}
 	for part := range strings.SplitSeq(repository, "/") {

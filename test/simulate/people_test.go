@@ -10,42 +10,42 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// repository is a repository as it really is.
+// repository is the actual state of a repository.
 type repository struct {
 	name      string
 	exists    bool
-	knownFrom time.Time // until then ECR says that there is no such repository
+	knownFrom time.Time // until this time, ECR returns RepositoryNotFoundException
 
-	version             // its policy now
-	before    version   // and before the last write
-	written   time.Time // when that was
-	changedAt int       // how many calls AWS had got by then
+	version             // current policy
+	before    version   // policy before the last write
+	written   time.Time // time of the last write
+	changedAt int       // number of calls to AWS before the last write
 	writer    *invocation
 
-	revoked  map[string]int // grants that a run took away, and how many calls AWS had got by then
-	tampered bool           // somebody edited a managed statement
-	owed     bool           // only the schedule, or a later event, brings it its policy
+	revoked       map[string]int // number of calls to AWS before a run removed a grant, by grant
+	tampered      bool           // someone edited a managed statement
+	needsSchedule bool           // until the schedule or another event, the policy can be out of date
 }
 
-// version is a policy, and how often others had changed it by then, the creation of the repository included.
+// version is a policy of a repository.
 type version struct {
 	document document
-	changes  int
+	changes  int // number of changes that didn't come from the functions, including the creation of the repository
 }
 
-// become gives a repository another policy.
-func (r *repository) become(w *world, d document) {
+// setDocument records a new policy of the repository.
+func (r *repository) setDocument(w *world, d document) {
 	r.before, r.document = r.version, d
 	r.written, r.changedAt, r.writer = time.Now(), w.calls, nil
 }
 
-// inScope reports whether the functions are to reconcile the repository.
+// inScope reports whether the repository is in scope.
 func (r *repository) inScope() bool { return r.name != "scratch" }
 
-// checkRepository is the stack's own, on which principals are checked.
+// checkRepository is the stack's own repository, to which onaccount writes to check principals.
 const checkRepository = "stack-check"
 
-// chooseNames chooses how large the world is.
+// chooseNames chooses the names of the repositories and lists.
 func (w *world) chooseNames() {
 	w.repositoryNames = []string{"web", "team-a/api", "team-a/api/jobs", "scratch"}
 	w.listNames = []string{root, root + "/team-a", root + "/team-a/api"}
@@ -58,7 +58,7 @@ func (w *world) chooseNames() {
 	}
 }
 
-// consumers returns what lists are made of. The last one is the registry's own account.
+// consumers returns the entries of valid lists. The last one is the registry's own account.
 func consumers() []string {
 	return []string{
 		"111111111111", "222222222222", "arn:aws:iam::333333333333:root", "777777777777", "888888888888",
@@ -73,11 +73,11 @@ const (
 	lateRole   = "arn:aws:iam::444444444444:role/late"
 )
 
-// populate makes what is there before anything goes wrong.
+// populate creates repositories and lists before faults occur.
 func (w *world) populate() {
 	w.cloud.CreateRepository(checkRepository)
-	if w.weather.closing > 0 || w.percent(20) {
-		w.close(lateRole)
+	if w.rates.existence > 0 || w.percent(20) {
+		w.removePrincipal(lateRole)
 	}
 	for _, name := range w.repositoryNames {
 		w.repositories[name] = &repository{name: name}
@@ -92,18 +92,18 @@ func (w *world) populate() {
 	}
 }
 
-// somebodyActs lets somebody do something.
-func (w *world) somebodyActs() {
+// act performs a random action of a person or of another tool.
+func (w *world) act() {
 	w.actions--
-	w.sleep(time.Millisecond) // no two things are done at the same time
+	w.sleep(time.Millisecond) // two actions never occur at the same time
 	acts := slices.Concat(
 		slices.Repeat([]func(){w.editList}, 8),
 		slices.Repeat([]func(){w.otherWrite}, 6),
 		slices.Repeat([]func(){w.createOrDelete}, 4),
 		[]func(){w.push, w.forgeEvent, w.forgeEvent, w.tick},
 	)
-	if w.percent(w.weather.closing) {
-		w.closeOrOpen()
+	if w.percent(w.rates.existence) {
+		w.changePrincipal()
 		return
 	}
 	pick(w, acts...)()
@@ -112,10 +112,10 @@ func (w *world) somebodyActs() {
 func (w *world) anyRepository() *repository { return w.repositories[pick(w, w.repositoryNames...)] }
 
 func (w *world) create(r *repository) {
-	w.note("somebody creates %s", r.name)
+	w.note("someone creates %s", r.name)
 	w.cloud.CreateRepository(r.name)
 	created := version{changes: r.changes + 1}
-	// A run that has read the policy of an earlier repository of this name may still write it.
+	// A run that read the policy of a deleted repository with the same name can still write that policy.
 	*r = repository{name: r.name, exists: true, version: created, before: created, revoked: map[string]int{}, tampered: r.tampered}
 	if w.turmoil && w.percent(30) {
 		r.knownFrom = time.Now().Add(pick(w, time.Second, 5*time.Second))
@@ -129,7 +129,7 @@ func (w *world) createOrDelete() {
 		w.create(r)
 		return
 	}
-	w.note("somebody deletes %s", r.name)
+	w.note("someone deletes %s", r.name)
 	w.cloud.DeleteRepository(r.name)
 	r.exists = false
 	r.changes++
@@ -150,7 +150,7 @@ func (w *world) editList() {
 	case n < 28:
 		w.put(name, "none")
 	case n < 45:
-		w.counted["invalid lists"]++
+		w.counted["list edits that make a list invalid"]++
 		w.put(name, w.invalidList())
 	default:
 		w.put(name, w.validList())
@@ -158,7 +158,8 @@ func (w *world) editList() {
 	w.counted["list edits"]++
 }
 
-// validList returns a list of one to four consumers; that of the registry's own account alone is invalid.
+// validList returns a list with one to four consumers. The list is invalid if its only consumer is the registry's own
+// account.
 func (w *world) validList() string {
 	all := consumers()
 	w.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -172,7 +173,7 @@ func (w *world) invalidList() string {
 	return pick(w, "oops", "oops", "11111111111", "none 111111111111", "*", account)
 }
 
-// tooLarge is a list whose policy ECR would not take, if it names each account as a principal.
+// tooLarge is a list whose policy exceeds ECR's limit in the grant style principal.
 var tooLarge = func() string {
 	var accounts []string
 	for i := range 340 {
@@ -181,17 +182,18 @@ var tooLarge = func() string {
 	return strings.Join(accounts, ",")
 }()
 
-// otherWrite lets somebody change the policy of a repository in the usual way: read it, and write it back later.
+// otherWrite lets someone change the policy of a repository as other tools do: read the policy, change it, and write it
+// later, without checking whether it has changed in the meantime.
 func (w *world) otherWrite() {
 	r := w.anyRepository()
 	if !r.exists {
 		return
 	}
 	was := r.document
-	d := document{shell: was.shell, unmanaged: slices.Clone(was.unmanaged), managed: slices.Clone(was.managed)}
+	d := document{header: was.header, unmanaged: slices.Clone(was.unmanaged), managed: slices.Clone(was.managed)}
 	tampered := false
 	switch w.rand.IntN(8) {
-	case 0: // a tool that knows of its own statements only
+	case 0: // a tool that replaces the whole policy with its own statements
 		d.unmanaged, d.managed, tampered = []string{w.unmanagedStatement()}, nil, true
 	case 1:
 		d.unmanaged, d.managed, tampered = nil, nil, true
@@ -204,16 +206,17 @@ func (w *world) otherWrite() {
 	default:
 		d.unmanaged = append(d.unmanaged, w.unmanagedStatement())
 	}
-	if d.shell == "" || w.percent(10) {
-		d.shell = pick(w, `"Version":"2008-10-17",`, `"Version":"2012-10-17","Id":"theirs",`, `"Version":"2012-10-17",`)
+	if d.header == "" || w.percent(10) {
+		d.header = pick(w, `"Version":"2008-10-17",`, `"Version":"2012-10-17","Id":"theirs",`, `"Version":"2012-10-17",`)
 	}
 	if len(d.unmanaged) == 0 && len(d.managed) == 0 {
-		d.shell = ""
+		d.header = ""
 	}
 	w.counted["writes by others"]++
 	w.later(pick(w, 0, 0, time.Second, 30*time.Second), func() { w.writeAsOther(r, d, tampered) })
 }
 
+// writeAsOther writes the policy of a repository as someone else would, and publishes the event of the write.
 func (w *world) writeAsOther(r *repository, d document, tampered bool) {
 	if !r.exists {
 		return
@@ -222,38 +225,39 @@ func (w *world) writeAsOther(r *repository, d document, tampered bool) {
 	if d.text() == "" {
 		call = "DeleteRepositoryPolicy"
 	}
-	w.note("somebody writes the policy of %s: %s", r.name, d)
+	w.note("someone writes the policy of %s: %s", r.name, d)
 	w.cloud.SetPolicy(r.name, d.text())
-	r.become(w, d)
+	r.setDocument(w, d)
 	r.changes++
 	r.tampered = r.tampered || tampered
-	for grant := range d.byList() {
+	for grant := range d.grantsByList() {
 		delete(r.revoked, grant)
 	}
 	w.publish(ecrCall(call, r.name, "arn:aws:iam::"+account+":role/terraform"))
 }
 
-// unmanagedStatement returns a statement in a form that must not change. Some name a principal that ECR may reject.
+// unmanagedStatement returns an unmanaged statement with unusual JSON, which the functions must keep. Some statements
+// name a principal that ECR can reject.
 func (w *world) unmanagedStatement() string {
 	w.unmanaged++
 	principal := fmt.Sprint(900000000000 + w.unmanaged)
-	if w.percent(w.weather.closing) {
+	if w.percent(w.rates.existence) {
 		principal = pick(w, uniqueID, "222222222222")
 	}
 	return fmt.Sprintf(`{"Effect":"Allow","Sid":"Theirs%d","Action":"ecr:*","Condition":{"NumericLessThan":{"ecr:x":1.50e1}},"Principal":{"AWS":"%s"},"Unknown":{"b":[],"a":null}}`,
 		w.unmanaged, principal)
 }
 
-// rejectsUnmanaged reports whether ECR rejects every policy with the unmanaged statements of this one.
+// rejectsUnmanaged reports whether ECR rejects all policies with the unmanaged statements of a document.
 func (w *world) rejectsUnmanaged(d document) bool { return slices.ContainsFunc(d.unmanaged, w.rejects) }
 
 func (w *world) rejects(unmanaged string) bool {
 	var read struct{ Principal struct{ AWS string } }
 	must(json.Unmarshal([]byte(unmanaged), &read))
-	return read.Principal.AWS == uniqueID || w.closed[read.Principal.AWS]
+	return read.Principal.AWS == uniqueID || w.missing[read.Principal.AWS]
 }
 
-// correct lets somebody remove the unmanaged statements that ECR rejects.
+// correct lets someone remove the unmanaged statements that ECR rejects from a policy.
 func (w *world) correct(r *repository) {
 	if !r.exists || !w.rejectsUnmanaged(r.document) {
 		return
@@ -263,7 +267,7 @@ func (w *world) correct(r *repository) {
 	w.writeAsOther(r, d, false)
 }
 
-// forgeEvent sends an event of something that never happened, to the bus or straight to a function.
+// forgeEvent sends an event about something that didn't happen, either to the event bus or directly to a function.
 func (w *world) forgeEvent() {
 	malformed := requestFor("UPPER")
 	other := ecrCall("CreateRepository", "web", "arn:aws:iam::999999999999:role/ci")
@@ -272,7 +276,7 @@ func (w *world) forgeEvent() {
 	var e event
 	switch w.rand.IntN(12) {
 	case 10, 11:
-		e = sayingThatAllExist(pick(w, "web", "team-b/api"), "team-a/api", "team-a/api/jobs")
+		e = claimingAllExist(pick(w, "web", "team-b/api"), "team-a/api", "team-a/api/jobs")
 	case 0:
 		e = ecrCall("CreateRepository", "ghost", "arn:aws:iam::"+account+":role/ci")
 	case 1:
@@ -296,8 +300,8 @@ func (w *world) forgeEvent() {
 		e = requestFor("team-a/api", "team-a/api/jobs")
 	}
 	e.forged = true
-	e.what = "forged " + e.what
-	w.counted["fault: an event is forged"]++
+	e.label = "forged " + e.label
+	w.counted["fault: event forged"]++
 	if w.percent(50) {
 		w.publish(e)
 		return
@@ -305,27 +309,27 @@ func (w *world) forgeEvent() {
 	w.invokeLater(0, function, e, 1)
 }
 
-// closeOrOpen closes an account, or deletes a role; or undoes it.
-func (w *world) closeOrOpen() {
+// changePrincipal closes an account or deletes a role, or makes it exist again.
+func (w *world) changePrincipal() {
 	principal := pick(w, "111111111111", "222222222222", "333333333333", deployRole, lateRole)
-	if !w.closed[principal] {
-		w.close(principal)
+	if !w.missing[principal] {
+		w.removePrincipal(principal)
 		if strings.HasPrefix(principal, "arn:") && w.percent(50) {
 			w.leaveUniqueID(principal)
 		}
 		return
 	}
-	w.note("%s exists", principal)
-	w.counted["principals that appear"]++
+	w.note("%s exists from now on", principal)
+	w.counted["principals created"]++
 	w.cloud.OpenPrincipal(principal)
-	delete(w.closed, principal)
-	w.closings++
+	delete(w.missing, principal)
+	w.principalChanges++
 }
 
-func (w *world) close(principal string) {
-	w.note("%s doesn't exist", principal)
-	w.counted["principals that cease to exist"]++
+func (w *world) removePrincipal(principal string) {
+	w.note("%s doesn't exist from now on", principal)
+	w.counted["principals removed"]++
 	w.cloud.ClosePrincipal(principal)
-	w.closed[principal] = true
-	w.closings++
+	w.missing[principal] = true
+	w.principalChanges++
 }

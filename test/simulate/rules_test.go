@@ -9,8 +9,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// judge checks a document that an invocation sends to ECR, whether ECR accepts it or not: none is an experiment.
-func (w *world) judge(run *invocation, r *repository, d document) {
+// checkWrite checks a policy that an invocation sends to ECR, whether or not ECR accepts it.
+func (w *world) checkWrite(run *invocation, r *repository, d document) {
 	base, ok := run.read[r]
 	switch {
 	case run.function != "onrepo":
@@ -18,36 +18,36 @@ func (w *world) judge(run *invocation, r *repository, d document) {
 	case !r.inScope():
 		w.breaks(4, "%s wrote the policy of %s, which is out of scope", run, r.name)
 	case !ok:
-		w.breaks(4, "%s wrote the policy of %s without having read it", run, r.name)
+		w.breaks(4, "%s wrote the policy of %s without reading it first", run, r.name)
 	}
-	if was := base.document; !slices.Equal(d.unmanaged, was.unmanaged) || len(d.unmanaged) > 0 && d.shell != was.shell {
-		w.breaks(1, "%s changed in %s what isn't managed: it read %s %s", run, r.name, was.shell, was)
+	if was := base.document; !slices.Equal(d.unmanaged, was.unmanaged) || len(d.unmanaged) > 0 && d.header != was.header {
+		w.breaks(1, "%s changed unmanaged parts of the policy of %s: it read %s %s", run, r.name, was.header, was)
 	}
 	w.checkLists(run, r, d, base.document)
 	w.checkStyle(run, r, d, base.document)
 	w.checkNeed(run, r, base)
 }
 
-// wrote judges a write. answered reports whether the invocation knows that it was done.
-func (w *world) wrote(run *invocation, r *repository, d document, answered bool) {
-	w.judge(run, r, d)
+// recordWrite checks and records a write. responded is false if the invocation doesn't know that the write succeeded.
+func (w *world) recordWrite(run *invocation, r *repository, d document, responded bool) {
+	w.checkWrite(run, r, d)
 	base := run.read[r]
 	w.writes++
 	w.counted["writes"]++
 	w.note("%s  … wrote the policy of %s: %s", run, r.name, d)
-	if answered && d.form() == base.document.form() && (base.wrote == nil || base.wrote.form() == d.form()) {
-		w.breaks(6, "%s wrote to %s what it had read there", run, r.name)
+	if responded && d.form() == base.document.form() && (base.wrote == nil || base.wrote.form() == d.form()) {
+		w.breaks(6, "%s wrote the policy of %s without changing it", run, r.name)
 	}
-	overlaps := w.overlaps(run, r, d, base)
+	overwrites := w.overwrites(run, r, d, base)
 	w.checkRevoked(run, r, d, base)
 
-	r.become(w, d)
-	if overlaps {
-		r.changes++ // a run that has read what the other wrote can bring it back
+	r.setDocument(w, d)
+	if overwrites {
+		r.changes++ // a run that read the overwritten policy can write its statements again
 	}
-	r.writer, r.owed = run, false
+	r.writer, r.needsSchedule = run, false
 	run.wrote[r] = &d
-	if answered {
+	if responded {
 		run.read[r] = reading{d, r.changes, len(w.moments) - 1, w.calls, &d}
 	}
 	call := "SetRepositoryPolicy"
@@ -57,143 +57,150 @@ func (w *world) wrote(run *invocation, r *repository, d document, answered bool)
 	w.publish(ecrCall(call, r.name, onRepoRole))
 }
 
-// refused judges a policy that ECR rejects: a run sends only one that names principals, and one that doesn't.
-func (w *world) refused(run *invocation, r *repository, d document) {
+// recordRejection checks and records a write that ECR rejects. A run sends at most one rejected policy that names
+// principals, and one that doesn't.
+func (w *world) recordRejection(run *invocation, r *repository, d document) {
 	if wrote := run.wrote[r]; wrote != nil && wrote.form() == d.form() {
-		run.wrote[r] = run.before[r] // an earlier attempt may have written it, but ECR has now rejected it
+		run.wrote[r] = run.before[r] // the write didn't succeed after all, because ECR rejected a retry
 	}
 	w.note("%s  … was rejected: %s", run, d)
-	count := run.refusals[r]
+	count := run.rejections[r]
 	if slices.ContainsFunc(d.managed, func(s statement) bool { return len(s.named) > 0 }) {
-		w.counted["policies rejected that name principals"]++
+		w.counted["rejected policies that name principals"]++
 		count.named++
 	} else {
-		w.counted["policies rejected that name none"]++
+		w.counted["rejected policies that name no principals"]++
 		count.others++
-		// Only another policy, or the schedule, corrects that.
-		r.owed, run.failed[r] = true, true
+		// onrepo doesn't retry the repository before the next event or the schedule.
+		r.needsSchedule, run.failed[r] = true, true
 	}
-	run.refusals[r] = count
+	run.rejections[r] = count
 	if count.named > 1 || count.others > 1 {
-		w.breaks(9, "%s sent another policy for %s after ECR had rejected one: %s", run, r.name, d)
+		w.breaks(9, "%s sent a second policy of the same kind for %s after ECR had rejected the first: %s", run, r.name, d)
 	}
 }
 
-// overlaps checks that no one else's write is lost but one between the run's read and its write: nothing in ECR helps
-// against that. It reports whether such a one is.
-func (w *world) overlaps(run *invocation, r *repository, d document, base reading) bool {
+// overwrites reports whether a write discards unmanaged statements that someone else wrote between the run's read and
+// its write. ECR offers no protection against that. overwrites checks that the write discards no other unmanaged
+// statements.
+func (w *world) overwrites(run *invocation, r *repository, d document, base reading) bool {
 	if slices.Equal(d.unmanaged, r.document.unmanaged) {
 		return false
 	}
 	if r.changes == base.changes {
-		w.breaks(1, "%s lost unmanaged statements of %s, which no one else wrote meanwhile: %s", run, r.name, r.document)
+		w.breaks(1, "%s discarded unmanaged statements of %s, although no one else wrote the policy in the meantime: %s", run, r.name, r.document)
 		return false
 	}
-	w.counted["overlaps with another writer"]++
-	w.note("%s  … over what somebody else wrote meanwhile", run)
+	w.counted["overwritten concurrent writes"]++
+	w.note("%s  … and discarded a concurrent write", run)
 	return true
 }
 
-// checkLists checks that a policy grants exactly what each list says, as it was at some moment since the run began to
-// read the lists. Of a list that couldn't be used the statements are what is kept of those that the run read.
+// checkLists checks that the statements of each list in a policy are those that the list specified at some moment since
+// the run started to read the lists. If the list was unusable at that moment, the statements must be the kept part of
+// the statements that the run read.
 func (w *world) checkLists(run *invocation, r *repository, d, base document) {
 	path := pathOf(r.name)
 	for _, s := range d.managed {
 		if s.depth < 0 || s.depth >= len(path) {
-			w.breaks(2, "%s wrote to %s the statement %s, which belongs to no list", run, r.name, s.raw)
+			w.breaks(2, "%s wrote a statement to the policy of %s that belongs to no list: %s", run, r.name, s.raw)
 		}
 	}
-	if !slices.ContainsFunc(w.moments[run.since:], func(m moment) bool { return m.isOn(path) }) {
-		w.breaks(3, "%s wrote the policy of %s without a list", run, r.name)
+	if !slices.ContainsFunc(w.moments[run.since:], func(m moment) bool { return m.hasList(path) }) {
+		w.breaks(3, "%s wrote the policy of %s although no list is usable", run, r.name)
 	}
 	for depth, name := range path {
-		rule, wrong := 0, ""
+		rule, reason := 0, ""
 		for _, m := range w.moments[run.since:] {
 			l := m[name]
 			switch {
 			case l == nil:
-				rule, wrong = unlikeKept(d.at(depth), base.at(depth))
-			case l.has(d.at(depth), w.standard.Style):
+				rule, reason = keptDifference(d.at(depth), base.at(depth))
+			case l.matches(d.at(depth), w.standard.Style):
 				rule = 0
 			default:
-				rule, wrong = 9, "for a list that grants to "+l.grants.String()
+				rule, reason = 9, "the list grants access to "+l.grants.String()
 			}
 			if rule == 0 {
 				break
 			}
 		}
 		if rule != 0 {
-			w.breaks(rule, "%s wrote to %s, having read %s, the policy %s: of %s %s", run, r.name, base, d, name, wrong)
+			w.breaks(rule, "%s read the policy of %s as %s and wrote %s: list %s: %s", run, r.name, base, d, name, reason)
 		}
 	}
 }
 
-// unlikeKept says why statements aren't what is kept of those that were read: what a list could have granted, and the
-// conditions that narrow it.
-func unlikeKept(has, had []statement) (rule int, wrong string) {
+// keptDifference compares the statements of an unusable list before and after a write. onrepo keeps the grants that a
+// list can specify, together with the conditions that narrow them, and removes all others. keptDifference returns the
+// rule that the write breaks and the reason, or 0.
+func keptDifference(has, had []statement) (rule int, reason string) {
 	for _, s := range has {
-		if !s.unclear && !s.allows && slices.ContainsFunc(had, func(h statement) bool { return h.form == s.form }) {
-			continue // it was denied before
+		if !s.unparsed && !s.allows && slices.ContainsFunc(had, func(h statement) bool { return h.form == s.form }) {
+			continue // an unchanged Deny
 		}
-		if wrong := s.wrong(); wrong != "" {
-			return 2, fmt.Sprintf("%s is kept, and %s", s.raw, wrong)
+		if defect := s.defect(); defect != "" {
+			return 2, fmt.Sprintf("the statement %s isn't valid: %s", s.raw, defect)
 		}
-		for _, who := range s.grants.sorted() {
-			if !slices.ContainsFunc(had, func(h statement) bool { return h.covers(who, s) }) {
-				return 3, fmt.Sprintf("%s grants more to %s", s.raw, who)
+		for _, grant := range s.grants.sorted() {
+			if !slices.ContainsFunc(had, func(h statement) bool { return h.covers(grant, s) }) {
+				return 3, fmt.Sprintf("the list is unusable, and %s grants more access to %s", s.raw, grant)
 			}
 		}
 	}
 	for _, h := range had {
-		for _, who := range h.grants.sorted() {
-			if !h.narrowed && !slices.ContainsFunc(has, func(s statement) bool { return s.grants[who] && !s.narrowed }) {
-				return 3, "the grant to " + who + " is not kept"
+		for _, grant := range h.grants.sorted() {
+			if !h.narrowed && !slices.ContainsFunc(has, func(s statement) bool { return s.grants[grant] && !s.narrowed }) {
+				return 3, "the list is unusable, and the grant to " + grant + " was removed"
 			}
 		}
 	}
 	return 0, ""
 }
 
-// checkStyle checks that principals are granted by condition only if ECR has rejected a name, in this run or in an
-// earlier one, and that only a run that a rollout told that all principals exist goes back to names.
+// checkStyle checks the grant style of a policy if the stack's grant style is principal. A policy uses conditions only
+// if ECR rejected a principal, in this run or before. It names the principals again only if the run's request claims
+// that all principals exist.
 func (w *world) checkStyle(run *invocation, r *repository, d, base document) {
 	if w.standard.Style == policy.GrantCondition {
-		return // checkLists and checkKept allow no name
+		return // checkLists checks that the statements of usable lists use conditions
 	}
-	rejectedNow := run.refusals[r].named > 0 || run.failed[r]
-	rejectedBefore := slices.ContainsFunc(base.managed, statement.isByCondition)
+	rejectedNow := run.rejections[r].named > 0 || run.failed[r]
+	rejectedBefore := slices.ContainsFunc(base.managed, statement.usesCondition)
 	similarBefore := slices.ContainsFunc(base.managed, func(s statement) bool { return s.everyone })
 	for depth := range pathOf(r.name) {
 		statements := d.at(depth)
 		same := forms(statements) == forms(base.at(depth))
 		names := slices.ContainsFunc(statements, func(s statement) bool { return len(s.named) > 0 })
 		if names && !same && rejectedBefore && !run.allExist {
-			w.breaks(9, "%s went back to names in %s, and no rollout says that all principals exist: it read %s and wrote %s", run, r.name, base, d)
+			w.breaks(9, "%s changed conditions back to principals in %s, although its request doesn't claim that all principals exist: it read %s and wrote %s", run, r.name, base, d)
 		}
 		if names && rejectedBefore && !same {
-			w.counted["back to names"]++
+			w.counted["conditions changed back to principals"]++
 		}
-		if slices.ContainsFunc(statements, statement.isByCondition) && !rejectedNow && !similarBefore {
-			w.breaks(9, "%s granted by condition in %s, and ECR had rejected nothing: it read %s and wrote %s", run, r.name, base, d)
+		if slices.ContainsFunc(statements, statement.usesCondition) && !rejectedNow && !similarBefore {
+			w.breaks(9, "%s used conditions in %s, although ECR hadn't rejected a policy: it read %s and wrote %s", run, r.name, base, d)
 		}
 	}
 }
 
-// checkNeed checks that there was something to write: a policy that grants what the lists say, in either style, is
-// left alone, but for a rollout that says that all principals exist.
+// checkNeed checks that a write was necessary. A policy that grants what the lists specify needs no write, in either
+// grant style. The exception is a request that claims that all principals exist: it changes conditions back to
+// principals.
 func (w *world) checkNeed(run *invocation, r *repository, base reading) {
-	namesOnly := run.allExist && run.refusals[r].named == 0
+	namesOnly := run.allExist && run.rejections[r].named == 0
 	for _, m := range w.moments[run.since:] {
-		if !w.isSettled(base.document, r, m, namesOnly) || base.wrote != nil && !w.isSettled(*base.wrote, r, m, namesOnly) {
+		if !w.needsNoWrite(base.document, r, m, namesOnly) || base.wrote != nil && !w.needsNoWrite(*base.wrote, r, m, namesOnly) {
 			return
 		}
 	}
-	w.breaks(6, "%s wrote the policy of %s, which grants what the lists say: %s", run, r.name, base.document)
+	w.breaks(6, "%s wrote the policy of %s, although it granted what the lists specify: %s", run, r.name, base.document)
 }
 
-// isSettled reports whether no run has anything to write: every list has what it says in a style that may be, and
-// every list that can't be used has nothing that isn't kept.
-func (w *world) isSettled(d document, r *repository, m moment, namesOnly bool) bool {
+// needsNoWrite reports whether a policy needs no write at a moment: the statements of each usable list are those that
+// it specifies, and onrepo would keep all statements of each unusable list. If namesOnly is true, the statements must
+// name the principals, as far as the grant style of the stack is principal.
+func (w *world) needsNoWrite(d document, r *repository, m moment, namesOnly bool) bool {
 	for depth, name := range pathOf(r.name) {
 		statements := d.at(depth)
 		if m[name] == nil {
@@ -204,54 +211,56 @@ func (w *world) isSettled(d document, r *repository, m moment, namesOnly bool) b
 			}
 			continue
 		}
-		if namesOnly && w.standard.Style == policy.GrantPrincipal && forms(statements) != m[name].byName {
+		if namesOnly && w.standard.Style == policy.GrantPrincipal && forms(statements) != m[name].principalForm {
 			return false
 		}
 	}
-	return w.unlike(d, r, m) == ""
+	return w.difference(d, r, m) == ""
 }
 
-// unlike says what in a policy is not as the lists of a moment want it, where there is one to follow.
-func (w *world) unlike(d document, r *repository, m moment) string {
+// difference returns a difference between a policy and the lists at a moment, or "" if there is none or no list is
+// usable.
+func (w *world) difference(d document, r *repository, m moment) string {
 	path := pathOf(r.name)
-	if !m.isOn(path) {
+	if !m.hasList(path) {
 		return ""
 	}
 	for _, s := range d.managed {
 		if s.depth < 0 || s.depth >= len(path) {
-			return "has " + s.sid + ", which belongs to no list"
+			return "has the statement " + s.sid + ", which belongs to no list"
 		}
 	}
 	for depth, name := range path {
-		if l := m[name]; l != nil && !l.has(d.at(depth), w.standard.Style) {
-			return fmt.Sprintf("has %s, and %s grants to %s", d, name, l.grants)
+		if l := m[name]; l != nil && !l.matches(d.at(depth), w.standard.Style) {
+			return fmt.Sprintf("has the policy %s, but the list %s grants access to %s", d, name, l.grants)
 		}
 	}
 	return ""
 }
 
-// checkRevoked checks that a grant that a run has taken away comes back only if a list names the principal again, or
-// by a run that had read the lists or the policy before.
+// checkRevoked checks that a run doesn't restore a revoked grant, unless a list specifies the grant again, or the run
+// read the lists or the policy before the grant was revoked.
 func (w *world) checkRevoked(run *invocation, r *repository, d document, base reading) {
-	has := d.byList()
+	has := d.grantsByList()
 	for _, grant := range has.sorted() {
 		at, ok := r.revoked[grant]
 		delete(r.revoked, grant)
 		switch {
 		case !ok || w.isListed(grant, r, run.since):
-		case run.readLists < at || base.at < at:
-			w.counted["revoked grants that an overlapping run brought back"]++
+		case run.readListsAt < at || base.at < at:
+			w.counted["revoked grants that a concurrent run restored"]++
 		default:
-			w.breaks(3, "%s granted %s again in %s, which had been revoked", run, grant, r.name)
+			w.breaks(3, "%s restored a revoked grant in %s: %s", run, r.name, grant)
 		}
 	}
-	for grant := range r.document.byList() {
+	for grant := range r.document.grantsByList() {
 		if !has[grant] {
 			r.revoked[grant] = w.calls
 		}
 	}
 }
 
+// isListed reports whether a list specified a grant at some moment since the given one.
 func (w *world) isListed(grant string, r *repository, since int) bool {
 	for depth, name := range pathOf(r.name) {
 		who, ok := strings.CutSuffix(grant, fmt.Sprintf(" at depth %d", depth))
@@ -262,10 +271,11 @@ func (w *world) isListed(grant string, r *repository, since int) bool {
 	return false
 }
 
-// checkEnded checks that an invocation that ended well left its repositories with what was right when it wrote them,
-// or later: otherwise it had to start over.
+// checkEnded checks the repositories of an invocation that succeeded. The invocation must have left each policy as the
+// lists specified it when the invocation last read or wrote the policy, or later. Otherwise it should have started
+// over.
 func (w *world) checkEnded(run *invocation) {
-	if run.handedBack {
+	if run.requestedRest {
 		return
 	}
 	for _, name := range w.repositoryNames {
@@ -275,27 +285,28 @@ func (w *world) checkEnded(run *invocation) {
 			continue
 		}
 		known := []document{knows.document}
-		if run.wrote[r] != nil { // what it has read since can be stale
+		if run.wrote[r] != nil { // the invocation's last read can be stale
 			known = append(known, *run.wrote[r])
 		}
 		for depth, list := range pathOf(name) {
-			if !w.wasRight(known, depth, list, knows.since) {
-				w.breaks(5, "%s ended well, and %s has %s, which %s doesn't want", run, name, known, list)
+			if !w.matchedList(known, depth, list, knows.since) {
+				w.breaks(5, "%s succeeded and left %s with the policy %s, which differs from the list %s", run, name, known, list)
 			}
 		}
 	}
 }
 
-// wasRight reports whether a list wanted its part of policies as it is at some moment. The lists aren't read all at
-// once: each may have been read at another moment.
-func (w *world) wasRight(policies []document, depth int, list string, since int) bool {
+// matchedList reports whether the statements of a list in the policies matched the list at some moment since the given
+// one. Each list is checked alone, because the functions can read each list at another moment.
+func (w *world) matchedList(policies []document, depth int, list string, since int) bool {
 	return slices.ContainsFunc(w.moments[since:], func(m moment) bool {
-		return m[list] == nil || !slices.ContainsFunc(policies, func(d document) bool { return !m[list].has(d.at(depth), w.standard.Style) })
+		return m[list] == nil || !slices.ContainsFunc(policies, func(d document) bool { return !m[list].matches(d.at(depth), w.standard.Style) })
 	})
 }
 
-// checkConverged checks that every repository has the policy of the newest valid lists. One whose unmanaged statements
-// ECR rejects can't have it. Before the first tick of the schedule, some are owed it.
+// checkConverged checks that each repository has the policy that the newest valid lists specify. It skips repositories
+// whose unmanaged statements ECR rejects. Before the first event of the schedule, it also skips those that need the
+// schedule.
 func (w *world) checkConverged(ticked bool) {
 	if w.broken != "" {
 		return
@@ -309,12 +320,12 @@ func (w *world) checkConverged(ticked bool) {
 		switch {
 		case w.rejectsUnmanaged(r.document):
 			w.counted["repositories whose unmanaged statements ECR rejects"]++
-		case r.owed && !ticked:
-			w.counted["repositories that wait for the schedule"]++
+		case r.needsSchedule && !ticked:
+			w.counted["repositories that need the schedule"]++
 		default:
-			w.counted["repositories checked in the end"]++
-			if wrong := w.unlike(r.document, r, w.now()); wrong != "" {
-				w.breaks(5, "%s %s", name, wrong)
+			w.counted["repositories checked at the end"]++
+			if difference := w.difference(r.document, r, w.now()); difference != "" {
+				w.breaks(5, "%s %s", name, difference)
 			}
 			w.checkPast(r)
 			w.checkMerge(r)
@@ -322,13 +333,13 @@ func (w *world) checkConverged(ticked bool) {
 	}
 }
 
-// checkNames checks that rollouts went back to names where all principals exist.
+// checkNames checks that the policies name the principals again if all principals in the lists exist.
 func (w *world) checkNames() {
 	if w.broken != "" || w.standard.Style == policy.GrantCondition {
 		return
 	}
-	if slices.ContainsFunc(slices.Collect(maps.Keys(w.closed)), func(principal string) bool { return isNamed(principal, w.now()) }) {
-		w.counted["ended with principals that don't exist"]++
+	if slices.ContainsFunc(slices.Collect(maps.Keys(w.missing)), func(principal string) bool { return isNamed(principal, w.now()) }) {
+		w.counted["seeds that ended with nonexistent principals"]++
 		return
 	}
 	for _, name := range w.repositoryNames {
@@ -337,14 +348,14 @@ func (w *world) checkNames() {
 			continue
 		}
 		for depth, list := range pathOf(name) {
-			if l := w.now()[list]; l != nil && forms(r.document.at(depth)) != l.byName {
-				w.breaks(5, "all principals exist, and %s still has %s", name, r.document)
+			if l := w.now()[list]; l != nil && forms(r.document.at(depth)) != l.principalForm {
+				w.breaks(5, "all principals exist, but the policy of %s still uses conditions: %s", name, r.document)
 			}
 		}
 	}
 }
 
-// isNamed reports whether a list names a principal, an account ID or an ARN.
+// isNamed reports whether a list contains a principal, which is an account ID or the ARN of a role.
 func isNamed(principal string, m moment) bool {
 	for _, l := range m {
 		if l.names(principal) {
@@ -354,28 +365,28 @@ func isNamed(principal string, m moment) bool {
 	return false
 }
 
-// checkStored checks that ECR has what the simulation believes.
+// checkStored checks that the policy in ECR is the one that the simulation recorded.
 func (w *world) checkStored(r *repository) {
 	text, _ := w.cloud.Policy(r.name)
 	if stored := readDocument(text); stored.text() != r.document.text() {
-		w.breaks(5, "%s has %s, not %s", r.name, stored.text(), r.document.text())
+		w.breaks(5, "%s has the policy %s, but the simulation recorded %s", r.name, stored.text(), r.document.text())
 	}
 }
 
-// checkPast checks that the statements of a list that can't be used are those of one of its versions.
+// checkPast checks that the statements of each unusable list are those of one of its valid versions.
 func (w *world) checkPast(r *repository) {
 	for depth, name := range pathOf(r.name) {
 		statements := r.document.at(depth)
 		if r.tampered || len(statements) == 0 || w.now()[name] != nil {
 			continue
 		}
-		if !slices.ContainsFunc(w.past[name], func(l *inForce) bool { return l.has(statements, w.standard.Style) }) {
-			w.breaks(3, "%s is of no version that %s ever had", r.document, name)
+		if !slices.ContainsFunc(w.past[name], func(l *listVersion) bool { return l.matches(statements, w.standard.Style) }) {
+			w.breaks(3, "the policy of %s matches no version of the unusable list %s: %s", r.name, name, r.document)
 		}
 	}
 }
 
-// checkMerge checks the same with the code under test: it has nothing to do any more.
+// checkMerge checks that the code under test finds no change to the policy of a repository.
 func (w *world) checkMerge(r *repository) {
 	var lists []policy.Listed
 	follows := false
@@ -398,69 +409,70 @@ func (w *world) checkMerge(r *repository) {
 	}
 	change, err := w.standard.Merge(existing, lists)
 	if err != nil || change.Changed {
-		w.breaks(5, "the policy of %s is to change: added %s, removed %s, %v", r.name, change.Added, change.Removed, err)
+		w.breaks(5, "the policy of %s still needs a change: added %s, removed %s, %v", r.name, change.Added, change.Removed, err)
 	}
 }
 
-// judgeCheck judges a policy for the repository on which principals are checked: it names principals in the lists, and
-// nothing else.
-func (w *world) judgeCheck(run *invocation, d document) {
+// checkPrincipalCheck checks a policy that an invocation sends to the stack's own repository to check principals. The
+// policy must only name principals in the lists.
+func (w *world) checkPrincipalCheck(run *invocation, d document) {
 	run.checked = true
 	w.counted["policies written to check principals"]++
 	if run.function != "onaccount" {
 		w.breaks(9, "%s wrote the policy of %s", run, checkRepository)
 	}
 	if len(d.unmanaged) > 0 || len(d.managed) != 1 || !d.managed[0].isStandard() || len(d.managed[0].named) == 0 {
-		w.breaks(9, "%s wrote to %s the policy %s", run, checkRepository, d.text())
+		w.breaks(9, "%s wrote an unexpected policy to %s: %s", run, checkRepository, d.text())
 		return
 	}
 	for _, arn := range d.managed[0].named {
 		listed := func(m moment) bool { return isNamed(rootARN.ReplaceAllString(arn, "$1"), m) }
 		if !slices.ContainsFunc(w.moments[run.since:], listed) {
-			w.breaks(9, "%s checked %s, which no list names", run, arn)
+			w.breaks(9, "%s checked the principal %s, which isn't in a list", run, arn)
 		}
 	}
 }
 
-// checkWord checks that a request says that all principals exist only if they do.
-func (w *world) checkWord(run *invocation, says bool) {
+// checkClaim checks that a request claims that all principals exist only if they do.
+func (w *world) checkClaim(run *invocation, claims bool) {
 	switch {
-	case !says:
+	case !claims:
 	case run.function == "onrepo":
 		if !run.allExist {
-			w.breaks(9, "%s requested repositories as if all principals existed", run)
+			w.breaks(9, "%s requested repositories with the claim that all principals exist, which its own request doesn't have", run)
 		}
-	case run.closings == w.closings && w.standard.Style == policy.GrantPrincipal:
-		for _, principal := range slices.Sorted(maps.Keys(w.closed)) {
+	case run.principalChanges == w.principalChanges && w.standard.Style == policy.GrantPrincipal:
+		for _, principal := range slices.Sorted(maps.Keys(w.missing)) {
 			if w.wasAlwaysNamed(principal, run.since) {
-				w.breaks(9, "%s says that all principals exist, and %s doesn't", run, principal)
+				w.breaks(9, "%s claims that all principals exist, but %s doesn't", run, principal)
 			}
 		}
 	}
 }
 
-// wasAlwaysNamed reports whether one list named a principal all the time. The lists aren't read all at once.
+// wasAlwaysNamed reports whether one list contained a principal at all moments since the given one. A principal that
+// was moved between lists doesn't count, because the functions can read each list at another moment.
 func (w *world) wasAlwaysNamed(principal string, since int) bool {
 	return slices.ContainsFunc(w.listNames, func(name string) bool {
 		return !slices.ContainsFunc(w.moments[since:], func(m moment) bool { return m[name] == nil || !m[name].names(principal) })
 	})
 }
 
-// checkMissing checks that an undisturbed rollout reports exactly the principals that don't exist.
+// checkMissing checks that a rollout without faults reports exactly the principals that don't exist.
 func (w *world) checkMissing(run *invocation) {
-	if run.function != "onaccount" || !run.checked || run.disturbed || run.closings != w.closings || run.since != len(w.moments)-1 {
+	if run.function != "onaccount" || !run.checked || run.disturbed || run.principalChanges != w.principalChanges || run.since != len(w.moments)-1 {
 		return
 	}
 	var missing []string
-	for principal := range w.closed {
+	for principal := range w.missing {
 		if isNamed(principal, w.now()) {
 			missing = append(missing, arnOf(principal))
 		}
 	}
 	slices.Sort(missing)
 	w.counted["reports of the principals that don't exist"]++
-	if !slices.Equal(missing, slices.Sorted(slices.Values(run.missing))) {
-		w.breaks(7, "%s reports that %q don't exist, and it is %q", run, run.missing, missing)
+	if !slices.Equal(missing, slices.Sorted(slices.Values(run.reported))) {
+		w.breaks(7, "%s reports that the principals %q don't exist, want %q", run, run.reported, missing)
 	}
 }
 

@@ -16,33 +16,33 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// sabotage breaks the product on purpose.
+// sabotage selects a defect that is built into the product on purpose.
 type sabotage struct {
-	noVersionCheck   bool // lists never change
-	noMerge          bool // what others wrote is not seen, so that it is written over
-	noOwnWriteFilter bool // the rule lets the functions' own writes through
+	noVersionCheck   bool // changes of lists are never detected
+	noMerge          bool // unmanaged statements aren't read, so that writes remove them
+	noOwnWriteFilter bool // the rule PolicyChanged also matches the functions' own writes
 	noFallback       bool // lists have no earlier versions
-	fallbackToNobody bool // every earlier version says that no one can pull
-	alwaysDifferent  bool // what is there is never what it should be
+	fallbackToNone   bool // all earlier versions of lists contain none
+	alwaysDifferent  bool // managed statements aren't read, so that every policy seems to need a change
 
-	grantOneMore bool // in policies that grant by condition
-	dropOne      bool // in policies that grant by condition
-	writeTrials  bool // a rejected policy is tried with one principal less
+	grantOneMore bool // policies that use conditions grant access to one more account
+	dropOne      bool // policies that use conditions omit one account
+	writeTrials  bool // a rejected policy is sent again with one principal less
 	sendTwice    bool // a rejected policy is sent again
-	backToNames  bool // every run believes that all principals exist
-	letPanicDie  bool // a panic ends the invocation
+	backToNames  bool // every run assumes that all principals exist
+	letPanicEnd  bool // a panic ends the invocation
 }
 
 func (s sabotage) lists(lists reconcile.Lists) reconcile.Lists {
 	if s.noVersionCheck {
-		return unmoved{lists}
+		return unchangedLists{lists}
 	}
 	return lists
 }
 
-type unmoved struct{ reconcile.Lists }
+type unchangedLists struct{ reconcile.Lists }
 
-func (unmoved) Changed(context.Context, accountlist.Snapshot) (bool, error) { return false, nil }
+func (unchangedLists) Changed(context.Context, accountlist.Snapshot) (bool, error) { return false, nil }
 
 func (s sabotage) policies(policies reconcile.Policies) reconcile.Policies {
 	switch {
@@ -55,14 +55,14 @@ func (s sabotage) policies(policies reconcile.Policies) reconcile.Policies {
 	case s.dropOne:
 		return edited{policies, func(ids []string) []string { return ids[:max(1, len(ids)-1)] }}
 	case s.writeTrials:
-		return again{policies, withoutOne}
+		return resending{policies, withoutOne}
 	case s.sendTwice:
-		return again{policies, func(document string) string { return document }}
+		return resending{policies, func(document string) string { return document }}
 	}
 	return policies
 }
 
-// edited edits the accounts that are granted by condition.
+// edited edits the accounts in policies that use conditions.
 type edited struct {
 	reconcile.Policies
 	edit func(ids []string) []string
@@ -71,22 +71,22 @@ type edited struct {
 func (p edited) SetPolicy(ctx context.Context, repository, text string) error {
 	d := readDocument(text)
 	for i, s := range d.managed {
-		if s.kind == "Accounts" && s.isByCondition() && s.isStandard() {
+		if s.kind == "Accounts" && s.usesCondition() && s.isStandard() {
 			d.managed[i].raw = withElement(s.raw, "Condition", map[string]any{
-				"StringEquals": map[string]any{"aws:PrincipalAccount": p.edit(s.conditions[accountTest])},
+				"StringEquals": map[string]any{"aws:PrincipalAccount": p.edit(s.conditions[accountCondition])},
 			})
 		}
 	}
 	return p.Policies.SetPolicy(ctx, repository, d.text())
 }
 
-// again sends a rejected policy once more.
-type again struct {
+// resending sends a rejected policy again after editing it.
+type resending struct {
 	reconcile.Policies
 	edit func(document string) string
 }
 
-func (p again) SetPolicy(ctx context.Context, repository, text string) error {
+func (p resending) SetPolicy(ctx context.Context, repository, text string) error {
 	err := p.Policies.SetPolicy(ctx, repository, text)
 	if errors.Is(err, registry.ErrRejected) {
 		return p.Policies.SetPolicy(ctx, repository, p.edit(text))
@@ -114,29 +114,29 @@ func withElement(raw, name string, value any) string {
 func (s sabotage) reconciler(r onrepo.Reconciler) onrepo.Reconciler {
 	switch {
 	case s.backToNames:
-		return believing{r}
-	case s.letPanicDie:
-		return dying{r}
+		return assumingAllExist{r}
+	case s.letPanicEnd:
+		return crashing{r}
 	}
 	return r
 }
 
-type believing struct{ onrepo.Reconciler }
+type assumingAllExist struct{ onrepo.Reconciler }
 
-func (r believing) Run(ctx context.Context, t events.Repositories, report reconcile.Reporter) error {
+func (r assumingAllExist) Run(ctx context.Context, t events.Repositories, report reconcile.Reporter) error {
 	t.Principals = events.PrincipalsExist
 	return r.Reconciler.Run(ctx, t, report)
 }
 
-type dying struct{ onrepo.Reconciler }
+type crashing struct{ onrepo.Reconciler }
 
-func (r dying) Run(ctx context.Context, t events.Repositories, report reconcile.Reporter) error {
-	return r.Reconciler.Run(ctx, t, dyingReport{report})
+func (r crashing) Run(ctx context.Context, t events.Repositories, report reconcile.Reporter) error {
+	return r.Reconciler.Run(ctx, t, crashingReporter{report})
 }
 
-type dyingReport struct{ reconcile.Reporter }
+type crashingReporter struct{ reconcile.Reporter }
 
-func (r dyingReport) Repository(ctx context.Context, result reconcile.Result) {
+func (r crashingReporter) Repository(ctx context.Context, result reconcile.Result) {
 	if result.Stack != "" {
 		panic(result.Err)
 	}
@@ -162,15 +162,15 @@ func (p withoutManaged) Policy(ctx context.Context, repository string) (string, 
 }
 
 func (s sabotage) ssm(api parameterstore.API) parameterstore.API {
-	if s.noFallback || s.fallbackToNobody {
-		return otherHistory{api, s.fallbackToNobody}
+	if s.noFallback || s.fallbackToNone {
+		return otherHistory{api, s.fallbackToNone}
 	}
 	return api
 }
 
 type otherHistory struct {
 	parameterstore.API
-	nobody bool
+	none bool
 }
 
 func (a otherHistory) GetParameterHistory(ctx context.Context, input *ssm.GetParameterHistoryInput, options ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error) {
@@ -178,8 +178,8 @@ func (a otherHistory) GetParameterHistory(ctx context.Context, input *ssm.GetPar
 	if err != nil {
 		return nil, err
 	}
-	newest := len(output.Parameters) - 1 // what was read before: it has to be there
-	if !a.nobody {
+	newest := len(output.Parameters) - 1 // the history must contain the version that was read before
+	if !a.none {
 		output.Parameters = output.Parameters[newest:]
 		return output, nil
 	}
@@ -190,35 +190,35 @@ func (a otherHistory) GetParameterHistory(ctx context.Context, input *ssm.GetPar
 	return output, nil
 }
 
-// TestSabotage proves that the simulation can fail: whatever is broken, some seed tells.
-func TestSabotage(t *testing.T) {
-	const enough = 1000 // seeds
+// TestDefectsAreDetected checks that the simulation finds each built-in defect.
+func TestDefectsAreDetected(t *testing.T) {
+	const maxSeeds = 1000
 	for _, test := range []struct {
 		name string
 		how  sabotage
 	}{
-		{"version check", sabotage{noVersionCheck: true}},
-		{"merge", sabotage{noMerge: true}},
-		{"own-write filter", sabotage{noOwnWriteFilter: true}},
-		{"fallback to nothing", sabotage{noFallback: true}},
-		{"fallback to nobody", sabotage{fallbackToNobody: true}},
-		{"comparison", sabotage{alwaysDifferent: true}},
-		{"one more by condition", sabotage{grantOneMore: true}},
-		{"one less by condition", sabotage{dropOne: true}},
-		{"trials", sabotage{writeTrials: true}},
-		{"rejected twice", sabotage{sendTwice: true}},
-		{"back to names too early", sabotage{backToNames: true}},
-		{"panic", sabotage{letPanicDie: true}},
+		{"no version check", sabotage{noVersionCheck: true}},
+		{"no merge", sabotage{noMerge: true}},
+		{"no filter of own writes", sabotage{noOwnWriteFilter: true}},
+		{"no fallback to earlier versions", sabotage{noFallback: true}},
+		{"earlier versions contain none", sabotage{fallbackToNone: true}},
+		{"no comparison", sabotage{alwaysDifferent: true}},
+		{"condition with an additional account", sabotage{grantOneMore: true}},
+		{"condition without an account", sabotage{dropOne: true}},
+		{"trial policies", sabotage{writeTrials: true}},
+		{"rejected policy sent again", sabotage{sendTwice: true}},
+		{"back to principals too early", sabotage{backToNames: true}},
+		{"panic ends the invocation", sabotage{letPanicEnd: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := 1; seed <= enough; seed++ {
-				if h := play(t, seed, test.how); h.broken != "" {
-					t.Logf("broken %s: caught after %d seeds: %s", test.name, seed, h.broken)
+			for seed := 1; seed <= maxSeeds; seed++ {
+				if h := runSeed(t, seed, test.how); h.broken != "" {
+					t.Logf("seed %d: %s", seed, h.broken)
 					return
 				}
 			}
-			t.Errorf("not caught by %d seeds", enough)
+			t.Errorf("%d seeds didn't detect the defect", maxSeeds)
 		})
 	}
 }

@@ -2,5 +2,5 @@
 
 package simulate
 
-// defaultSeeds take less than half a minute on two cores.
+// defaultSeeds is the number of seeds that take less than half a minute on two cores.
 const defaultSeeds = 1500

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// statistics count what happened.
+// statistics are the numbers of occurrences of events in the simulation, by description.
 type statistics map[string]int
 
 func (s statistics) add(other statistics) {
-	for what, n := range other {
-		s[what] += n
+	for description, n := range other {
+		s[description] += n
 	}
 }
 
 func (s statistics) String() string {
 	var lines []string
-	for _, what := range slices.Sorted(maps.Keys(s)) {
-		lines = append(lines, fmt.Sprintf("%10d  %s", s[what], what))
+	for _, description := range slices.Sorted(maps.Keys(s)) {
+		lines = append(lines, fmt.Sprintf("%10d  %s", s[description], description))
 	}
 	return strings.Join(lines, "\n")
 }

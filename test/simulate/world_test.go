@@ -23,66 +23,71 @@ const (
 	region  = "eu-central-1"
 	root    = "/ecr-pull-policy/accounts"
 
-	// A history that is not at rest after so many steps never will be.
+	// maxSteps is the maximum number of steps for a seed. If the functions are still running after that, they never
+	// stop.
 	maxSteps = 20_000
 )
 
-// world is one history while it happens.
+// world is the state of the simulation of one seed.
 //
-// The scheduler's goroutine holds mu all the time, but for the moments in which invocations may run.
+// The scheduler's goroutine holds mu, except while invocations run.
 type world struct {
 	mu       sync.Mutex
 	rand     *rand.Rand
-	weather  weather
+	rates    faultRates
 	sabotage sabotage
 	start    time.Time
 
-	// The machinery.
-	cloud        *stubaws.AWS
-	ssm          *ssm.Client
-	ecr          *ecr.Client
-	bus          *eventbridge.Client
-	standard     policy.Standard
-	scope        scope.Scope
-	onAccount    *onaccount.Handler
-	idle         []*environment // of onrepo
-	invocations  int
-	running      []*invocation
-	parked       []*call
-	inFlight     *call
-	appointments []appointment
-	queue        queue
+	// The functions and the simulated AWS services.
+	cloud       *stubaws.AWS
+	ssm         *ssm.Client
+	ecr         *ecr.Client
+	bus         *eventbridge.Client
+	standard    policy.Standard
+	scope       scope.Scope
+	onAccount   *onaccount.Handler
+	idle        []*environment // idle execution environments of onrepo
+	invocations int
+	running     []*invocation
+	parked      []*call
+	inFlight    *call
+	timers      []timer
+	queue       queue
 
-	// What is true, whatever the functions think of it.
-	repositories map[string]*repository
-	lists        map[string]*list
-	past         map[string][]*inForce // every valid version that a list ever had
-	moments      []moment
-	closed       map[string]bool // account IDs, and ARNs of roles, that don't exist
-	closings     int             // how often one ceased to exist, or appeared
+	// The actual state, which the functions can know or not.
+	repositories     map[string]*repository
+	lists            map[string]*list
+	past             map[string][]*listVersion // all valid versions that each list ever had
+	moments          []moment
+	missing          map[string]bool // account IDs and ARNs of roles that don't exist
+	principalChanges int             // number of principals removed or created so far
 
 	repositoryNames, listNames []string
 
-	turmoil   bool // people act, and faults happen
-	actions   int  // how many people still do
-	lossy     bool // an event got lost for good: only the schedule corrects that
-	mayFail   bool // entries of the next PutEvents fail
-	unmanaged int  // unmanaged statements made so far
-	writes    int  // by onrepo
-	calls     int  // that AWS has got
-	broken    string
-	trace     []string
-	counted   statistics
-	remaining int // steps
+	turmoil     bool // people act and faults occur
+	actions     int  // number of actions of people that are left
+	eventLost   bool // an event is permanently lost, and only the schedule corrects the effect
+	entriesFail bool // entries of the current PutEvents call fail
+	unmanaged   int  // number of unmanaged statements created so far
+	writes      int  // number of writes by onrepo
+	calls       int  // number of calls to AWS
+	broken      string
+	trace       []string
+	counted     statistics
+	remaining   int // number of steps left
 }
 
-// weather is how bad a history is, in percent of the occasions.
-type weather struct {
-	calls, loss, duplicates, crashes, closing int
+// faultRates are the probabilities of faults in percent.
+type faultRates struct {
+	calls      int // errors and timeouts of calls
+	loss       int // lost events
+	duplicates int // events and messages delivered twice
+	crashes    int // crashes of invocations
+	existence  int // principals that are removed or created
 
-	rejections int    // of policies, whatever is in them
-	stale      int    // reads soon after a write
-	panicky    string // a repository: the code panics on some of its answers; empty if it doesn't
+	rejections      int    // rejections of policies without a reason
+	stale           int    // stale reads soon after a write
+	panicRepository string // repository whose calls can cause panics, if any
 }
 
 func newWorld(seed int, how sabotage) *world {
@@ -93,22 +98,22 @@ func newWorld(seed int, how sabotage) *world {
 		cloud:        stubaws.New(account, region),
 		repositories: map[string]*repository{},
 		lists:        map[string]*list{},
-		past:         map[string][]*inForce{},
+		past:         map[string][]*listVersion{},
 		moments:      []moment{{}},
-		closed:       map[string]bool{},
+		missing:      map[string]bool{},
 		counted:      statistics{"seeds": 1},
 		remaining:    maxSteps,
 	}
 	w.chooseNames()
-	w.weather = weather{
-		calls:      pick(w, 0, 3, 15),
-		loss:       pick(w, 0, 0, 20),
-		duplicates: pick(w, 0, 15),
-		crashes:    pick(w, 0, 20, 80),
-		closing:    pick(w, 0, 0, 15, 30),
-		rejections: pick(w, 0, 0, 0, 20),
-		stale:      pick(w, 0, 0, 30),
-		panicky:    pick(w, "", "", "", pick(w, w.repositoryNames...)),
+	w.rates = faultRates{
+		calls:           pick(w, 0, 3, 15),
+		loss:            pick(w, 0, 0, 20),
+		duplicates:      pick(w, 0, 15),
+		crashes:         pick(w, 0, 20, 80),
+		existence:       pick(w, 0, 0, 15, 30),
+		rejections:      pick(w, 0, 0, 0, 20),
+		stale:           pick(w, 0, 0, 30),
+		panicRepository: pick(w, "", "", "", pick(w, w.repositoryNames...)),
 	}
 	w.standard = policy.Standard{
 		Registry:     policy.Registry{Partition: "aws", Region: region, AccountID: account},
@@ -121,10 +126,11 @@ func newWorld(seed int, how sabotage) *world {
 	return w
 }
 
-// live lets the history happen: a time of turmoil, then rest and two or three ticks of the schedule. If no event got
-// lost, every repository that isn't owed something has to be in order before the first tick already; otherwise some
-// invocations of the turmoil may still be under way when it comes.
-func (w *world) live() {
+// run runs the simulation. First, people act and faults occur. Then the faults stop, and two or three events of the
+// schedule follow. In most cases, run waits until all invocations have ended before the first event of the schedule. If
+// no event was lost, the repositories must then be up to date already, except those that need the schedule. In the
+// other cases, some invocations can still be running when the event of the schedule is published.
+func (w *world) run() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.end()
@@ -133,24 +139,25 @@ func (w *world) live() {
 	for w.turmoil && w.step() {
 		w.turmoil = w.actions > 0 || w.percent(97)
 	}
-	w.note("the faults stop")
+	w.note("no more faults")
 	w.calm()
 	rested := w.percent(60)
 	if rested {
 		w.rest()
-		if !w.lossy {
-			w.counted["checked without a tick"]++
+		if !w.eventLost {
+			w.counted["checked before the schedule"]++
 			w.checkConverged(false)
 		}
 	}
-	const rejections = "policies rejected that name principals"
+	const rejections = "rejected policies that name principals"
 	rejected := w.counted[rejections]
 	w.tick()
 	w.rest()
 	w.checkConverged(true)
 	if w.counted[rejections] > rejected {
-		// A statement that is kept for a list that can't be used named a principal that doesn't exist. The whole policy
-		// uses conditions now. The next tick brings back the names of the other lists.
+		// The statements of an unusable list, which are kept, named a principal that doesn't exist. Therefore, the
+		// whole policy was written using conditions. After the next event of the schedule, the other lists' statements
+		// name principals again.
 		w.tick()
 		w.rest()
 		w.checkConverged(true)
@@ -161,11 +168,12 @@ func (w *world) live() {
 	w.checkConverged(true)
 	w.checkNames()
 	if rested && w.writes != before {
-		w.breaks(6, "a second tick wrote something")
+		w.breaks(6, "a second event of the schedule caused a write")
 	}
 }
 
-// calm ends all that would go wrong later.
+// calm stops the faults. It also ends the delays of new repositories and corrects some unmanaged statements that ECR
+// rejects.
 func (w *world) calm() {
 	w.turmoil = false
 	for _, name := range w.repositoryNames {
@@ -177,17 +185,18 @@ func (w *world) calm() {
 	}
 }
 
-// rest lets everything that is under way come to its end.
+// rest runs the simulation until nothing is left to do.
 func (w *world) rest() {
 	for w.step() {
 	}
 }
 
+// tick publishes the event of the schedule.
 func (w *world) tick() {
 	w.publish(scheduled())
 }
 
-// end lets what still runs, after a rule was broken, return without another effect.
+// end ends the invocations that are still running after a rule was broken.
 func (w *world) end() {
 	for _, run := range slices.Clone(w.running) {
 		w.kill(run)
@@ -199,7 +208,7 @@ func (w *world) end() {
 	}
 }
 
-// settle lets the invocations run until all of them wait: for AWS, for a time, or for each other.
+// settle lets the invocations run until all of them wait for a call, for a time, or for each other.
 func (w *world) settle() {
 	w.mu.Unlock()
 	synctest.Wait()
@@ -214,7 +223,7 @@ func (w *world) sleep(d time.Duration) {
 	w.mu.Lock()
 }
 
-// breaks records that a rule is broken. The first time counts: it ends the history.
+// breaks records that a rule is broken. Only the first broken rule is recorded, and it ends the simulation.
 func (w *world) breaks(rule int, format string, args ...any) {
 	if w.broken == "" {
 		broken := fmt.Sprintf("rule %d is broken: %s", rule, fmt.Sprintf(format, args...))
@@ -223,13 +232,16 @@ func (w *world) breaks(rule int, format string, args ...any) {
 	}
 }
 
+// note adds a line to the trace.
 func (w *world) note(format string, args ...any) {
 	if w.broken != "" {
-		return // what comes after is the end of the simulation, not of the world
+		return // the rest only ends the remaining invocations
 	}
 	w.trace = append(w.trace, fmt.Sprintf("%12s  ", time.Since(w.start))+fmt.Sprintf(format, args...))
 }
 
+// percent returns true with a probability of n percent.
 func (w *world) percent(n int) bool { return w.rand.IntN(100) < n }
 
+// pick returns one of the arguments at random.
 func pick[T any](w *world, from ...T) T { return from[w.rand.IntN(len(from))] }
