@@ -13,33 +13,35 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// Every command of the docs is run as it stands there, against the local AWS. testdata/bin has what stands in for the
-// programs that need more than that, and fails where a page names a command, an option or a target that doesn't exist.
+// TestCommands runs each sh block of the documentation against the simulated AWS services. testdata/bin contains
+// replacements for programs that need more than these services or take too long. They fail if a page uses a command, a
+// test, or a make target that doesn't exist.
 func TestCommands(t *testing.T) {
-	d := newDesk(t)
+	s := newSandbox(t)
 	for _, p := range pages(t) {
 		for _, b := range p.blocks {
 			if b.language != "sh" {
 				continue
 			}
-			output, err := d.run(b.text)
+			output, err := s.run(b.text)
 			if err != nil {
 				t.Errorf("%s:%d: %v\n%s\n%s", p.path, b.line, err, b.text, output)
 			}
-			d.settle(b)
+			s.settle(b)
 		}
 	}
 }
 
-// desk is the environment of a reader: a directory with the files that the pages mention, and simulated AWS services.
-type desk struct {
+// sandbox is the environment in which the blocks run: a directory with the files that the pages mention, and simulated
+// AWS services.
+type sandbox struct {
 	*localaws.AWS
 	t           *testing.T
 	dir         string
 	environment []string
 }
 
-func newDesk(t *testing.T) *desk {
+func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
 	local, err := localaws.Start(t.Context(), localaws.Options{Progress: t.Output()})
 	if err != nil {
@@ -50,37 +52,38 @@ func newDesk(t *testing.T) *desk {
 			t.Error(err)
 		}
 	})
-	d := &desk{AWS: local, t: t, dir: t.TempDir()}
+	s := &sandbox{AWS: local, t: t, dir: t.TempDir()}
 	for _, name := range []string{"team-a/api", "team-b/web"} {
-		d.must(local.AddRepository(t.Context(), name))
+		s.must(local.AddRepository(t.Context(), name))
 	}
 
 	repository, err := filepath.Abs(root)
-	d.must(err)
-	stand, err := filepath.Abs("testdata/bin")
-	d.must(err)
+	s.must(err)
+	replacements, err := filepath.Abs("testdata/bin")
+	s.must(err)
 	goTool, err := exec.LookPath("go")
-	d.must(err)
+	s.must(err)
 	venv, err := localaws.Setup(t.Context(), repository, t.Output())
-	d.must(err)
-	program := filepath.Join(d.dir, "program")
+	s.must(err)
+	program := filepath.Join(s.dir, "program")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/ecr-pull-policy")
 	build.Dir = repository
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	d.must(os.Mkdir(filepath.Join(d.dir, "bin"), 0o755))
-	d.must(os.Symlink(filepath.Join(stand, "ecr-pull-policy"), filepath.Join(d.dir, "bin", "ecr-pull-policy")))
-	d.must(os.WriteFile(filepath.Join(d.dir, "accounts.txt"), []byte("111111111111 # production\n"), 0o644))
+	s.must(os.Mkdir(filepath.Join(s.dir, "bin"), 0o755))
+	s.must(os.Symlink(filepath.Join(replacements, "ecr-pull-policy"), filepath.Join(s.dir, "bin", "ecr-pull-policy")))
+	s.must(os.WriteFile(filepath.Join(s.dir, "accounts.txt"), []byte("111111111111 # production\n"), 0o644))
 
-	d.environment = append(append(cleanEnvironment(), local.Environment()...),
+	s.environment = append(append(cleanEnvironment(), local.Environment()...),
 		"REPOSITORY="+repository, "VENV="+venv.Dir, "GO="+goTool, "PROGRAM="+program,
-		"PATH="+strings.Join([]string{stand, os.Getenv("PATH")}, ":"),
-		"HOME="+d.dir, "AWS_ENDPOINT_URL="+d.play(), "SAM_CLI_TELEMETRY=0")
-	return d
+		"PATH="+strings.Join([]string{replacements, os.Getenv("PATH")}, ":"),
+		"HOME="+s.dir, "AWS_ENDPOINT_URL="+s.serveEndpoint(), "SAM_CLI_TELEMETRY=0")
+	return s
 }
 
-// cleanEnvironment is this process's without what could lead to a real account, and with Go's caches where they are.
+// cleanEnvironment returns the environment of this process without HOME, PATH, and the variables that could give access
+// to a real AWS account. It sets GOCACHE and GOMODCACHE, because their defaults depend on HOME.
 func cleanEnvironment() []string {
 	var environment []string
 	for _, variable := range os.Environ() {
@@ -96,44 +99,45 @@ func cleanEnvironment() []string {
 	return append(environment, "GOCACHE="+cache, "GOMODCACHE="+modules)
 }
 
-func (d *desk) must(err error) {
-	d.t.Helper()
+func (s *sandbox) must(err error) {
+	s.t.Helper()
 	if err != nil {
-		d.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 }
 
-// run runs a block with the stack's outputs in the place of <OutputName>, and its name in that of STACK.
-func (d *desk) run(block string) (output []byte, err error) {
-	d.t.Helper()
+// run runs a block. It replaces <OutputName> with the output of the stack, and STACK with the name of the stack.
+func (s *sandbox) run(block string) (output []byte, err error) {
+	s.t.Helper()
 	block = regexp.MustCompile(`<(\w+)>`).ReplaceAllStringFunc(block, func(placeholder string) string {
-		value, ok := d.Stack.Outputs[strings.Trim(placeholder, "<>")]
+		value, ok := s.Stack.Outputs[strings.Trim(placeholder, "<>")]
 		if !ok {
-			d.t.Errorf("the stack has no output %s", placeholder)
+			s.t.Errorf("the stack has no output %s", placeholder)
 		}
 		return value
 	})
-	block = regexp.MustCompile(`\bSTACK\b`).ReplaceAllString(block, d.Stack.Name)
-	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
+	block = regexp.MustCompile(`\bSTACK\b`).ReplaceAllString(block, s.Stack.Name)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", block)
-	shell.Dir, shell.Env = d.dir, d.environment
+	shell.Dir, shell.Env = s.dir, s.environment
 	return shell.CombinedOutput()
 }
 
-// settle waits until the functions have done what a block caused, and fails if it was to cause something and didn't.
-func (d *desk) settle(b block) {
-	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
+// settle waits until the functions have handled all events that a block caused. The test fails if an invocation failed,
+// or if the block publishes an event and onrepo wasn't invoked.
+func (s *sandbox) settle(b block) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
-	activity, err := d.Settle(ctx)
-	d.must(err)
+	activity, err := s.Settle(ctx)
+	s.must(err)
 	for _, invocation := range activity.Invocations {
 		if invocation.Error != nil {
-			d.t.Errorf("line %d: %s failed: %v", b.line, invocation.Function, invocation.Error)
+			s.t.Errorf("line %d: %s failed: %v", b.line, invocation.Function, invocation.Error)
 		}
 	}
 	if strings.Contains(b.text, "put-events") && len(activity.Of(localaws.OnRepo)) == 0 {
-		d.t.Errorf("line %d: no function saw the event", b.line)
+		s.t.Errorf("line %d: the event didn't start onrepo", b.line)
 	}
 }

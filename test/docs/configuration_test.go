@@ -10,7 +10,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// rows returns the rows of the table whose header starts with these cells.
+// rows returns the rows of the tables whose headers start with the given cells, without the header and separator rows.
+// The test fails if there are none.
 func (p page) rows(t *testing.T, header ...string) [][]string {
 	t.Helper()
 	var rows [][]string
@@ -30,14 +31,16 @@ func (p page) rows(t *testing.T, header ...string) [][]string {
 		}
 	}
 	if len(rows) < 2 {
-		t.Fatalf("%s has no table %q", p.path, header)
+		t.Fatalf("%s has no table with the header %q", p.path, header)
 	}
-	return rows[1:] // without the line below the header
+	return rows[1:] // the first row separates the header
 }
 
+// code returns the text of a cell without backquotes.
 func code(cell string) string { return strings.Trim(cell, "`") }
 
-// The page has every parameter of the template, with its default, and a stack with its examples works.
+// TestParameters checks that configuration.md lists all parameters of the template with their defaults, and that a
+// stack with the example values works.
 func TestParameters(t *testing.T) {
 	text, err := localaws.Translate(t.Context(), root)
 	if err != nil {
@@ -54,15 +57,15 @@ func TestParameters(t *testing.T) {
 		name := code(row[0])
 		examples[name] = code(row[2])
 		if parameter, ok := template.Parameters[name]; !ok || strings.Trim(string(parameter.Default), `"`) != code(row[1]) {
-			t.Errorf("the default of %s is %s, not %s", name, parameter.Default, row[1])
+			t.Errorf("%s: the page has the default %s, but the template has %s", name, row[1], parameter.Default)
 		}
 		if examples[name] == "" || examples[name] == code(row[1]) {
-			t.Errorf("%s has no example", name)
+			t.Errorf("%s: the example is missing or is the default", name)
 		}
 	}
 	for name := range template.Parameters {
 		if _, ok := examples[name]; !ok {
-			t.Errorf("%s is not on the page", name)
+			t.Errorf("%s: the page doesn't list the parameter", name)
 		}
 	}
 
@@ -86,11 +89,11 @@ func TestParameters(t *testing.T) {
 		observed = observed || strings.Contains(string(invocation.Response), `"would-update":1`)
 	}
 	if !observed {
-		t.Errorf("with the examples, onrepo would not update shared/base: %v", activity.Invocations)
+		t.Errorf("with the example values, onrepo doesn't report that it would update shared/base: %v", activity.Invocations)
 	}
 }
 
-// Every entry that a page shows is one.
+// TestListEntries checks that the list entries in the documentation are valid.
 func TestListEntries(t *testing.T) {
 	registry := policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}
 	parseEntries(t, registry, readPage(t, filepath.Join(root, "README.md")).rows(t, "entry"))

@@ -11,13 +11,13 @@ import (
 
 const root = "../.."
 
-// pages returns all pages of the documentation. The README is first, because its commands write the account list that
-// the commands of other pages depend on.
+// pages returns all pages of the documentation. The README is first, because the commands of other pages depend on the
+// account list that the README's commands write.
 func pages(t *testing.T) []page {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil || len(paths) == 0 {
-		t.Fatal("no pages", err)
+		t.Fatalf("found no pages in docs: %v", err)
 	}
 	var read []page
 	paths = append([]string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")}, paths...)
@@ -27,10 +27,10 @@ func pages(t *testing.T) []page {
 	return read
 }
 
-// page is one page.
+// page is a page of the documentation.
 type page struct {
-	path   string // from here
-	text   []line // without the blocks
+	path   string // relative to this package
+	text   []line // lines outside code blocks
 	blocks []block
 }
 
@@ -39,9 +39,9 @@ type line struct {
 	text   string
 }
 
-// block is a block of code.
+// block is a code block.
 type block struct {
-	line     int
+	line     int // number of its first line
 	language string
 	text     string
 }
@@ -75,7 +75,7 @@ func readPage(t *testing.T, path string) page {
 		t.Fatal(err)
 	}
 	if open != nil {
-		t.Fatalf("%s:%d: the block has no end", path, open.line)
+		t.Fatalf("%s:%d: the code block isn't closed", path, open.line)
 	}
 	return p
 }

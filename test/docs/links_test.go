@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-func TestLinksLeadSomewhere(t *testing.T) {
+// TestLinks checks that the links between pages lead to files and headings that exist.
+func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	anchors := map[string][]string{}
 	for _, p := range pages(t) {
@@ -27,7 +28,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 					file = filepath.Join(filepath.Dir(p.path), target)
 				}
 				if _, err := os.Stat(file); err != nil {
-					t.Errorf("%s:%d: %s does not exist", p.path, l.number, target)
+					t.Errorf("%s:%d: %s doesn't exist", p.path, l.number, target)
 				}
 				if anchor != "" && !slices.Contains(anchors[file], anchor) {
 					t.Errorf("%s:%d: %s has no heading %q", p.path, l.number, file, anchor)
@@ -37,7 +38,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// anchors returns those that GitHub gives the headings.
+// anchors returns the anchors that GitHub generates for the headings of the page.
 func (p page) anchors() []string {
 	dropped := regexp.MustCompile(`[^a-z0-9 _-]`)
 	var anchors []string

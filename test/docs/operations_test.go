@@ -10,7 +10,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// The page has every alarm, every saved query, every outcome, and no output that the stack doesn't have.
+// TestOperations checks that operations.md describes all alarms, saved queries, and outcomes, and that the stack has
+// all outputs that the page mentions.
 func TestOperations(t *testing.T) {
 	translated, err := localaws.Translate(t.Context(), root)
 	if err != nil {
@@ -32,10 +33,10 @@ func TestOperations(t *testing.T) {
 		lines = append(lines, l.text)
 	}
 	text := strings.Join(lines, "\n")
-	expect := func(what, part string) {
+	expect := func(kind, part string) {
 		t.Helper()
 		if !strings.Contains(text, part) {
-			t.Errorf("the page doesn't have the %s %s", what, part)
+			t.Errorf("the page doesn't mention the %s %s", kind, part)
 		}
 	}
 	for name, resource := range template.Resources {
@@ -61,6 +62,7 @@ func TestOperations(t *testing.T) {
 	}
 }
 
+// substitution is a property that uses Fn::Sub.
 type substitution struct {
 	Text string `json:"Fn::Sub"`
 }

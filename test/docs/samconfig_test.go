@@ -11,7 +11,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// parseOverrides prints what SAM makes of each of the parameter_overrides in TOML.
+// parseOverrides is a Python program that reads TOML and prints the result of SAM's parser for each item of
+// parameter_overrides.
 const parseOverrides = `
 import json, sys, tomllib
 from samcli.cli.types import CfnParameterOverridesType
@@ -27,7 +28,8 @@ parse = CfnParameterOverridesType()
 print(json.dumps([{"Line": line, "Parsed": parse.convert((line,), None, None)} for line in overrides(tomllib.load(sys.stdin.buffer))]))
 `
 
-// SAM understands the settings that the pages and samconfig.toml show: it drops what comes after a space.
+// TestSettings checks that SAM parses the settings in the documentation and in samconfig.toml as intended. If a value
+// isn't quoted correctly, SAM drops the text after a space.
 func TestSettings(t *testing.T) {
 	translated, err := localaws.Translate(t.Context(), root)
 	if err != nil {
@@ -66,12 +68,12 @@ func TestSettings(t *testing.T) {
 			Parsed map[string]string
 		}
 		if err := json.Unmarshal(output, &settings); err != nil || len(settings) == 0 {
-			t.Errorf("no settings in %s: %v", source, err)
+			t.Errorf("found no settings in %s: %v", source, err)
 		}
 		for _, setting := range settings {
 			name, value, _ := strings.Cut(setting.Line, "=")
 			if got, ok := setting.Parsed[name]; !ok || got != strings.Trim(value, `"`) || template.Parameters[name] == nil {
-				t.Errorf("SAM makes %q of %s", setting.Parsed, setting.Line)
+				t.Errorf("SAM parses %s as %q", setting.Line, setting.Parsed)
 			}
 		}
 	}
