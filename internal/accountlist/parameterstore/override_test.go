@@ -66,10 +66,16 @@ func TestOtherListsThanTheOverride(t *testing.T) {
 
 // Namespace lists can be overridden beside the others, whether they exist or not, and however they are read.
 func TestOverriddenNamespaceLists(t *testing.T) {
+	for _, others := range []int{1, 12} { // one page, and two
+		testOverriddenNamespaceLists(t, others)
+	}
+}
+
+func testOverriddenNamespaceLists(t *testing.T, others int) {
 	cloud, _ := newStore()
 	cloud.PutList(root, "111111111111")
 	cloud.PutList(root+"/team-a", "222222222222")
-	for i := range 12 { // more than a page
+	for i := range others {
 		cloud.PutList(fmt.Sprintf("%s/team-b/%02d", root, i), "222222222222")
 	}
 	values := map[string]string{root + "/team-a": "333333333333", root + "/team-c": "444444444444"}
@@ -80,7 +86,7 @@ func TestOverriddenNamespaceLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for repository, want := range map[string]string{
-		"team-a": "111111111111 333333333333", "team-c": "111111111111 444444444444", "team-b/11": "111111111111 nil 222222222222",
+		"team-a": "111111111111 333333333333", "team-c": "111111111111 444444444444", "team-b/00": "111111111111 nil 222222222222",
 	} {
 		for how, snapshot := range map[string]accountlist.Snapshot{"alone": read(t, store, repository), "with all": all} {
 			if got := accounts(snapshot.Listed(repository)); got != want {

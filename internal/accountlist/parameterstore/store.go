@@ -3,6 +3,7 @@
 package parameterstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -216,7 +217,7 @@ func (s *Store) resolve(ctx context.Context, names []string, parameters map[stri
 //
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
 func (s *Store) newestValid(ctx context.Context, current types.Parameter) (version int64, list policy.List, err error) {
-	isCurrent := false
+	var history []types.ParameterHistory
 	pages := ssm.NewGetParameterHistoryPaginator(s.api, &ssm.GetParameterHistoryInput{Name: current.Name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -226,22 +227,19 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 		if err != nil {
 			return 0, policy.List{}, fmt.Errorf("read history of list %s: %w", aws.ToString(current.Name), err)
 		}
-		for _, p := range page.Parameters {
-			if p.Version == current.Version {
-				isCurrent = aws.ToString(p.Value) == aws.ToString(current.Value)
-			}
-			if p.Version < version || p.Version >= current.Version {
-				continue
-			}
-			if parsed, err := s.parse(p.Type, aws.ToString(p.Value)); err == nil {
-				version, list = p.Version, parsed
-			}
-		}
+		history = append(history, page.Parameters...)
 	}
-	if !isCurrent {
+	slices.SortFunc(history, func(a, b types.ParameterHistory) int { return cmp.Compare(a.Version, b.Version) })
+	i, ok := slices.BinarySearchFunc(history, current.Version, func(p types.ParameterHistory, version int64) int { return cmp.Compare(p.Version, version) })
+	if !ok || aws.ToString(history[i].Value) != aws.ToString(current.Value) {
 		return 0, policy.List{}, errChanged
 	}
-	return version, list, nil
+	for _, p := range slices.Backward(history[:i]) {
+		if list, err := s.parse(p.Type, aws.ToString(p.Value)); err == nil {
+			return p.Version, list, nil
+		}
+	}
+	return 0, policy.List{}, nil
 }
 
 // parse parses a version of a list. If the error is a *policy.SizeError, it also returns the list.
