@@ -68,6 +68,9 @@ func Path(root, repository string) []string {
 	return path
 }
 
+// Path returns the names of the lists on the path of a repository, the account list first.
+func (s Snapshot) Path(repository string) []string { return Path(s.root, repository) }
+
 // namespace returns the namespace of a list, or "" for the account list.
 func (s Snapshot) namespace(list string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(list, s.root), "/")

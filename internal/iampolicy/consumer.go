@@ -1,6 +1,7 @@
 package iampolicy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,54 @@ type Consumer struct {
 	Account      string `json:"account,omitempty"`
 	Organization string `json:"organization,omitempty"`
 
+	// OrganizationPath is the path of the OU of Account, if it is known.
+	OrganizationPath string `json:"organizationPath,omitempty"`
+
+	// Source is the pattern of the ARNs of the resources that a service acts on behalf of, if it is known.
+	Source string `json:"source,omitempty"`
+
 	Principal string `json:"principal"` // as the statement names it
+}
+
+// AnyService is the ID of a consumer that stands for all AWS services.
+const AnyService = "any AWS service"
+
+// OwnOrganization is the ID of the organization of the registry's account, which policies refer to using this policy
+// variable.
+const OwnOrganization = "${aws:ResourceOrgID}"
+
+// OfAccount returns the consumer that stands for all principals in an account.
+func OfAccount(id string) Consumer { return Principal{AWS, id}.consumer() }
+
+// OfARN returns the consumer with the ARN of a role or user.
+func OfARN(arn string) Consumer { return Principal{AWS, arn}.consumer() }
+
+// OfOrganization returns the consumer that stands for all principals in an organization.
+func OfOrganization(id string) Consumer {
+	c, _ := limitedTo("aws:PrincipalOrgID", id)
+	return c
+}
+
+// OfOrganizationalUnit returns the consumer that stands for all principals in an OU, which its path specifies.
+func OfOrganizationalUnit(path string) Consumer {
+	c, _ := limitedTo("aws:PrincipalOrgPaths", path)
+	return c
+}
+
+// OfLambda returns the consumer that stands for the Lambda service on behalf of the functions that a pattern matches.
+func OfLambda(functions string) Consumer {
+	return Consumer{Kind: ServicePrincipal, ID: "lambda.amazonaws.com", Account: accountOf(functions), Source: functions}
+}
+
+const (
+	strangersAccount      = "000000000000"
+	strangersOrganization = "o-0000000000"
+)
+
+// Stranger returns an account that no statement names. Whether it belongs to an organization isn't known, but no
+// statement names that organization.
+func Stranger() Consumer {
+	return Consumer{Kind: Account, ID: strangersAccount, Account: strangersAccount, Organization: strangersOrganization}
 }
 
 // ConsumerKind is the kind of a consumer.
@@ -45,8 +93,11 @@ func ConsumerKinds() []ConsumerKind {
 
 // String returns the name of the consumer for use in a sentence.
 func (c Consumer) String() string {
-	if c.Kind == AllPrincipals {
+	switch {
+	case c.Kind == AllPrincipals:
 		return "all principals"
+	case c.ID == OwnOrganization:
+		return "the registry's organization"
 	}
 	return c.ID
 }
@@ -152,16 +203,23 @@ func sourceKeys() []string {
 }
 
 // limit returns the consumers that remain of one that the statement names, after its conditions. Only all principals
-// and services are narrowed.
+// and services are narrowed. The organization of the others is known if a condition requires it.
 func (s Statement) limit(c Consumer) []Consumer {
-	var keys []string
-	switch {
-	case s.Effect != Allow:
-	case c.Kind == AllPrincipals:
-		keys = append(principalKeys(), sourceKeys()...)
-	case c.Kind == ServicePrincipal:
-		keys = sourceKeys()
+	if s.Effect != Allow {
+		return []Consumer{c}
 	}
+	if c.Kind == AllPrincipals && s.requires("aws:PrincipalIsAWSService", "true") {
+		c.Kind, c.ID = ServicePrincipal, AnyService
+	}
+	var keys []string
+	organization := "aws:PrincipalOrgID"
+	switch c.Kind {
+	case AllPrincipals:
+		keys = append(principalKeys(), sourceKeys()...)
+	case ServicePrincipal:
+		keys, organization = sourceKeys(), "aws:SourceOrgID"
+	}
+	consumers := []Consumer{c}
 	for _, key := range keys {
 		if values, ok := s.limits(key); ok {
 			for i := range values {
@@ -170,10 +228,48 @@ func (s Statement) limit(c Consumer) []Consumer {
 					values[i].ID = c.ID
 				}
 			}
-			return values
+			consumers = values
+			break
 		}
 	}
-	return []Consumer{c}
+	if required, ok := s.limits(organization); ok && len(required) == 1 {
+		for i := range consumers {
+			consumers[i].Organization = cmp.Or(consumers[i].Organization, required[0].Organization)
+		}
+	}
+	return consumers
+}
+
+// requires reports whether a condition requires a key to have a value.
+func (s Statement) requires(key, value string) bool {
+	return slices.ContainsFunc(s.Conditions, func(c Condition) bool {
+		o := parseOperator(c.Operator)
+		return strings.EqualFold(c.Key, key) && !o.negated && !o.all && !o.ifExists && slices.Contains([]string{"bool", "stringequals"}, o.name) &&
+			len(c.Values) == 1 && strings.EqualFold(c.Values[0], value)
+	})
+}
+
+// Exempts returns the consumers that a statement that denies leaves out: those in its NotPrincipal element, and those
+// in conditions that require other values.
+func (s Statement) Exempts() []Consumer {
+	var consumers []Consumer
+	if s.NotPrincipal {
+		consumers = s.Named()
+	}
+	for _, c := range s.Conditions {
+		for _, key := range principalKeys() {
+			if o := parseOperator(c.Operator); !strings.EqualFold(c.Key, key) || !o.negated {
+				continue
+			}
+			for _, value := range c.Values {
+				if exempt, ok := limitedTo(key, value); ok {
+					exempt.Principal = value
+					consumers = append(consumers, exempt)
+				}
+			}
+		}
+	}
+	return consumers
 }
 
 // limits returns the consumers that a condition on a key allows. It reports false if there is no such condition, or if
@@ -198,16 +294,17 @@ func (s Statement) limits(key string) ([]Consumer, bool) {
 
 // requiresMatch reports whether an operator requires the key to be present and to have one of the values. With IfExists
 // and ForAllValues, requests without the key meet the condition.
-func requiresMatch(operator string) bool {
-	operator = strings.TrimPrefix(strings.ToLower(operator), "foranyvalue:")
-	return slices.Contains([]string{"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}, operator)
+func requiresMatch(text string) bool {
+	o := parseOperator(text)
+	return !o.negated && !o.ifExists && !o.all &&
+		slices.Contains([]string{"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}, o.name)
 }
 
 // limitedTo reads a value of a key. It reports false if a wildcard replaces the account or organization, because the
 // value then limits nothing.
 func limitedTo(key, value string) (Consumer, bool) {
 	organization, _, _ := strings.Cut(value, "/")
-	isOrganization := strings.HasPrefix(organization, "o-") && !strings.ContainsAny(organization, "*?")
+	isOrganization := (strings.HasPrefix(organization, "o-") || organization == OwnOrganization) && !strings.ContainsAny(organization, "*?")
 	switch key {
 	case "aws:PrincipalArn":
 		c := Principal{AWS, value}.consumer()
@@ -220,10 +317,10 @@ func limitedTo(key, value string) (Consumer, bool) {
 		return Consumer{Kind: Organization, ID: value, Organization: organization}, isOrganization
 	}
 
-	c := Consumer{Kind: ServicePrincipal, ID: "any AWS service"} // limit replaces the ID if the statement names a service
+	c := Consumer{Kind: ServicePrincipal, ID: AnyService} // limit replaces the ID if the statement names a service
 	switch key {
 	case "aws:SourceArn":
-		c.Account = accountOf(value)
+		c.Account, c.Source = accountOf(value), value
 	case "aws:SourceAccount":
 		if IsAccountID(value) {
 			c.Account = value
@@ -231,6 +328,9 @@ func limitedTo(key, value string) (Consumer, bool) {
 	default:
 		if isOrganization {
 			c.Organization = organization
+		}
+		if key == "aws:SourceOrgPaths" {
+			c.OrganizationPath = value
 		}
 	}
 	return c, c.Account+c.Organization != ""

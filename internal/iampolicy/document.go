@@ -1,5 +1,5 @@
-// Package iampolicy reads policy documents from any author and answers questions about their statements: which actions
-// and resources a statement covers, and which consumers it applies to.
+// Package iampolicy reads policy documents from any author, answers questions about their statements (which actions
+// and resources a statement covers, and which consumers it applies to), and evaluates the requests of consumers.
 //
 // It reads leniently: one value or a list, any case of element names, condition operators and condition keys, and
 // numbers and booleans instead of strings. The documents that this application writes are read strictly, by pkg/policy,
@@ -14,6 +14,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Statement is one statement of a policy, as it is written. Its lists are never nil.
@@ -23,9 +24,9 @@ type Statement struct {
 	Principals   []Principal `json:"principals"`
 	NotPrincipal bool        `json:"notPrincipal"` // the statement applies to all principals except Principals
 	Actions      []string    `json:"actions"`
-	NotAction    bool        `json:"notAction"` // the statement covers all actions except Actions
-	Resources    []string    `json:"-"`         // empty in a repository policy, which applies to its own repository
-	NotResource  bool        `json:"-"`         // the statement covers all resources except Resources
+	NotAction    bool        `json:"notAction"`             // the statement covers all actions except Actions
+	Resources    []string    `json:"resources,omitempty"`   // empty in a repository policy, which applies to its own repository
+	NotResource  bool        `json:"notResource,omitempty"` // the statement covers all resources except Resources
 	Conditions   []Condition `json:"conditions"`
 
 	// Err is the reason why the statement can't be read. The other fields are then incomplete.
@@ -207,4 +208,15 @@ func (t *texts) UnmarshalJSON(data []byte) error {
 		*t = append(*t, text)
 	}
 	return nil
+}
+
+// Visible replaces characters that aren't printable. A Sid can contain escape sequences that control a terminal, or
+// characters that reverse the direction of the text.
+func Visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }

@@ -158,11 +158,11 @@ func TestAppliesTo(t *testing.T) {
 		{``, ``, nil},
 
 		{`"Principal":"*"`, `"StringEquals":{"AWS:principalaccount":["111111111111","222222222222"]}`, []string{"account 111111111111 111111111111", "account 222222222222 222222222222"}},
-		{`"Principal":"*"`, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/*"}`, []string{"principal arn:aws:iam::111111111111:role/* 111111111111"}},
+		{`"Principal":"*"`, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/*"}`, []string{"principal arn:aws:iam::111111111111:role/* 111111111111 o-a1b2c3d4e5"}},
 		{`"Principal":"*"`, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, []string{"organization o-a1b2c3d4e5 o-a1b2c3d4e5"}},
 		{`"Principal":"*"`, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/*"}`, []string{"organizational-unit o-a1b2c3d4e5/r-ab12/* o-a1b2c3d4e5"}},
 		{`"Principal":"*"`, `"StringEquals":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:111111111111:function:f"}`, []string{"service any AWS service 111111111111"}},
-		{`"Principal":{"AWS":"111111111111"}`, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, []string{"account 111111111111 111111111111"}},
+		{`"Principal":{"AWS":"111111111111"}`, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, []string{"account 111111111111 111111111111 o-a1b2c3d4e5"}},
 		{`"Principal":{"Service":"lambda.amazonaws.com"}`, `"StringEquals":{"aws:SourceAccount":"111111111111"}`, []string{"service lambda.amazonaws.com 111111111111"}},
 		{`"Principal":{"Service":"lambda.amazonaws.com"}`, `"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`, []string{"service lambda.amazonaws.com o-a1b2c3d4e5"}},
 		{`"Principal":{"Service":"lambda.amazonaws.com"}`, `"StringEquals":{"aws:PrincipalAccount":"111111111111"}`, []string{"service lambda.amazonaws.com"}},

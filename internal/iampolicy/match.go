@@ -11,6 +11,11 @@ func (s Statement) CoversAction(action string) bool {
 	return slices.ContainsFunc(s.Actions, func(pattern string) bool { return MatchAction(pattern, action) }) != s.NotAction
 }
 
+// PullActions returns the actions that a pull needs. AWS's examples add ecr:BatchCheckLayerAvailability, but its managed
+// policy for pulls doesn't have it:
+// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEC2ContainerRegistryPullOnly.html
+func PullActions() []string { return []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"} }
+
 // MatchAction reports whether a pattern matches the name of an action, regardless of the case of ASCII letters.
 // strings.ToLower alone would make a k of the Kelvin sign.
 func MatchAction(pattern, action string) bool { return Match(lowerASCII(pattern), lowerASCII(action)) }

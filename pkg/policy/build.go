@@ -51,7 +51,7 @@ func (s Standard) toEveryoneWith(k kind, values []string) (statement, bool) {
 func (s Standard) toFunctionsOf(accounts []string) (statement, bool) {
 	var patterns []string
 	for _, account := range accounts {
-		patterns = append(patterns, s.Registry.functionPrefix()+account+functionSuffix)
+		patterns = append(patterns, s.Registry.FunctionPattern(account))
 	}
 	return statement{
 		effect:     allow,

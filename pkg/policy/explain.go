@@ -22,6 +22,10 @@ type Grant struct {
 
 	Actions []string // sorted
 
+	// List is the index of the list that the statement is of, in the lists on the
+	// repository's path. It is 0 for the account list, and if Kind is empty.
+	List int
+
 	// ByCondition reports whether the statement grants to all principals that
 	// meet a condition, rather than to principals that it names.
 	ByCondition bool
@@ -44,7 +48,8 @@ func (d Document) Grants() []Grant {
 
 func (r Registry) grant(m managedStatement) Grant {
 	k, isKnown := kindOf(m.sid)
-	g := Grant{Sid: m.sid, Kind: string(k), Unclear: true}
+	_, list, _ := parseSid(m.sid)
+	g := Grant{Sid: m.sid, Kind: string(k), List: list, Unclear: true}
 	st := m.meaning
 	if !m.ok || st.effect == deny {
 		return g

@@ -22,7 +22,7 @@ func TestGrants(t *testing.T) {
 		},
 		"an account as ECR may write it, of a namespace": {
 			document(`{"Sid":"EcrPullPolicyAccounts1","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":` + pull + `}`),
-			[]policy.Grant{{Sid: "EcrPullPolicyAccounts1", Kind: "Accounts", Consumers: []string{"111111111111"}, Actions: pullActions}},
+			[]policy.Grant{{Sid: "EcrPullPolicyAccounts1", Kind: "Accounts", Consumers: []string{"111111111111"}, Actions: pullActions, List: 1}},
 		},
 		"accounts by condition": {
 			document(statement("Accounts", anyone, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`)),

@@ -44,3 +44,16 @@ func (r Registry) functionPrefix() string {
 }
 
 const functionSuffix = ":function:*"
+
+// FunctionPattern returns the pattern that matches the ARNs of all Lambda
+// functions of an account in the registry's Region.
+func (r Registry) FunctionPattern(accountID string) string {
+	return r.functionPrefix() + accountID + functionSuffix
+}
+
+// RepositoryARN returns the ARN of a repository.
+//
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
+func (r Registry) RepositoryARN(repository string) string {
+	return "arn:" + r.Partition + ":ecr:" + r.Region + ":" + r.AccountID + ":repository/" + repository
+}

@@ -245,6 +245,8 @@ func (a *AWS) execute(operation string, body []byte, stale bool) (any, error) {
 			return with(body, a.getStalePolicy)
 		}
 		return with(body, a.getRepositoryPolicy)
+	case "GetRegistryPolicy":
+		return with(body, a.getRegistryPolicy)
 	case "SetRepositoryPolicy":
 		return with(body, a.setRepositoryPolicy)
 	case "DeleteRepositoryPolicy":

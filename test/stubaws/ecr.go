@@ -19,6 +19,7 @@ type repositories struct {
 	policies map[string]string // policies by repository; "" if a repository has no policy
 	replaced map[string]string // policies before the last write, by repository
 	missing  map[string]bool   // principals that don't exist
+	registry string            // the registry policy, "" for none
 }
 
 func newRepositories() repositories {
@@ -191,6 +192,20 @@ func (a *AWS) setRepositoryPolicy(input repositoryInput) (repositoryOutput, erro
 	stored := reserialise(input.PolicyText)
 	a.repositories.store(input.RepositoryName, stored)
 	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: stored}, nil
+}
+
+// SetRegistryPolicy sets the policy of the registry, "" for none.
+func (a *AWS) SetRegistryPolicy(document string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.repositories.registry = document
+}
+
+func (a *AWS) getRegistryPolicy(struct{}) (repositoryOutput, error) {
+	if a.repositories.registry == "" {
+		return repositoryOutput{}, reject("RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '%s'", a.Account)
+	}
+	return repositoryOutput{RegistryID: a.Account, PolicyText: a.repositories.registry}, nil
 }
 
 func isPolicy(document string) bool {

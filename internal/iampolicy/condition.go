@@ -1,0 +1,177 @@
+package iampolicy
+
+import "strings"
+
+// operator is a condition operator:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+type operator struct {
+	name     string // in lowercase, without the parts below
+	negated  bool   // it requires that no value matches
+	ifExists bool   // requests without the key meet it
+	all      bool   // ForAllValues: so do requests without the key here
+	any      bool   // ForAnyValue
+}
+
+func parseOperator(text string) operator {
+	var o operator
+	name := strings.ToLower(text)
+	name, o.all = strings.CutPrefix(name, "forallvalues:")
+	name, o.any = strings.CutPrefix(name, "foranyvalue:")
+	name, o.ifExists = strings.CutSuffix(name, "ifexists")
+	for _, not := range []struct{ name, of string }{
+		{"stringnotequals", "stringequals"}, {"stringnotequalsignorecase", "stringequalsignorecase"}, {"stringnotlike", "stringlike"},
+		{"arnnotequals", "arnequals"}, {"arnnotlike", "arnlike"}, {"notipaddress", "ipaddress"},
+		{"numericnotequals", "numericequals"}, {"datenotequals", "dateequals"},
+	} {
+		if name == not.name {
+			name, o.negated = not.of, true
+		}
+	}
+	o.name = name
+	return o
+}
+
+// evaluate returns whether requests meet a condition.
+func (c Condition) evaluate(known context) Answer {
+	o, f := parseOperator(c.Operator), known.of(c.Key)
+	if o.name == "null" {
+		return c.evaluateNull(f)
+	}
+	absent := No // whether requests without the key meet the condition
+	if o.ifExists || o.all || o.negated && !o.any {
+		absent = Yes
+	}
+	if f.presence == No {
+		return absent
+	}
+	if f.value == "" || len(c.Values) == 0 {
+		return Depends
+	}
+	answer := No
+	for _, value := range c.Values {
+		if a := o.matches(known.expand(value), f.value); a != No {
+			answer = a
+		}
+		if answer == Yes {
+			break
+		}
+	}
+	if o.negated {
+		answer = negate(answer)
+	}
+	if f.presence == Depends && answer != absent {
+		return Depends
+	}
+	return answer
+}
+
+func (c Condition) evaluateNull(f fact) Answer {
+	if len(c.Values) != 1 || f.presence == Depends {
+		return Depends
+	}
+	if strings.EqualFold(c.Values[0], "true") {
+		return negate(f.presence)
+	}
+	return f.presence
+}
+
+func negate(a Answer) Answer {
+	switch a {
+	case Yes:
+		return No
+	case No:
+		return Yes
+	}
+	return Depends
+}
+
+// matches returns whether a value of a condition matches a value of a request. Of the latter, only a pattern can be
+// known.
+func (o operator) matches(value, known string) Answer {
+	isPattern := strings.ContainsAny(known, "*?")
+	if strings.Contains(value, "${") || strings.Contains(known, "${") {
+		switch {
+		case value == known:
+			return Yes
+		case value == OwnOrganization && known == strangersOrganization:
+			return No
+		}
+		return Depends
+	}
+	switch o.name {
+	case "stringequalsignorecase", "bool":
+		value, known = lowerASCII(value), lowerASCII(known)
+		fallthrough
+	case "stringequals":
+		switch {
+		case isPattern && Match(known, value):
+			return Depends
+		case value == known:
+			return Yes
+		}
+		return No
+	case "stringlike", "arnlike", "arnequals":
+		return matchesPattern(value, known, isPattern)
+	}
+	return Depends
+}
+
+func matchesPattern(pattern, known string, isPattern bool) Answer {
+	switch {
+	case !isPattern && Match(pattern, known), isPattern && covers(pattern, known):
+		return Yes
+	case isPattern && overlaps(pattern, known):
+		return Depends
+	}
+	return No
+}
+
+// covers reports whether a pattern matches every text that another one matches. If it reports false, it could
+// nevertheless.
+func covers(pattern, other string) bool {
+	return pattern == other || !strings.Contains(pattern, "?") && Match(pattern, other)
+}
+
+// overlaps reports whether two patterns match a common text. The parts of ARNs are compared separately, so that a star
+// doesn't cross their colons.
+func overlaps(a, b string) bool {
+	const parts = 6
+	as, bs := strings.SplitN(a, ":", parts), strings.SplitN(b, ":", parts)
+	if len(as) != parts || len(bs) != parts || as[0] != "arn" || bs[0] != "arn" {
+		return overlap(a, b)
+	}
+	for i := range parts {
+		if !overlap(as[i], bs[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func overlap(a, b string) bool {
+	switch {
+	case !strings.ContainsAny(a, "*?"):
+		return Match(b, a)
+	case a == b || !strings.ContainsAny(b, "*?"):
+		return Match(a, b)
+	}
+	// reached[j] is whether the rest of a overlaps with b[j:].
+	reached := make([]bool, len(b)+1)
+	for j := len(b); j >= 0; j-- {
+		reached[j] = strings.Trim(b[j:], "*") == ""
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		next := reached
+		reached = make([]bool, len(b)+1)
+		reached[len(b)] = strings.Trim(a[i:], "*") == ""
+		for j := len(b) - 1; j >= 0; j-- {
+			switch {
+			case a[i] == '*' || b[j] == '*': // the star is empty, or matches what comes next in the other pattern
+				reached[j] = next[j] || reached[j+1]
+			case a[i] == b[j] || a[i] == '?' || b[j] == '?':
+				reached[j] = next[j+1]
+			}
+		}
+	}
+	return reached[0]
+}

@@ -1,0 +1,142 @@
+// Package obstacle finds statements that deny consumers the pull that the account lists grant.
+package obstacle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// Obstacle is a statement that denies a pull to consumers in the lists.
+type Obstacle struct {
+	Document string // the name of the document
+	Position int    // of the statement, from 1
+	Sid      string // "" if the statement has none
+
+	Denied    []string // consumers that can't pull because of the statement
+	Undecided []string // consumers for which that depends on Conditions
+
+	Conditions []string // what Undecided depend on
+}
+
+// Find returns the statements of documents that deny a pull from a repository to consumers in its lists.
+func Find(standard policy.Standard, documents []iampolicy.Document, repository string, lists []policy.Listed) []Obstacle {
+	var obstacles []Obstacle
+	var listed []iampolicy.Consumer // read only if a statement denies a pull
+	for _, d := range documents {
+		for i, s := range d.Statements {
+			if s.Err != nil || s.Effect != iampolicy.Deny || !slices.ContainsFunc(iampolicy.PullActions(), s.CoversAction) {
+				continue
+			}
+			if listed == nil {
+				listed = consumers(standard, lists)
+			}
+			o := Obstacle{Document: d.Name, Position: i + 1, Sid: s.Sid}
+			for _, c := range listed {
+				o.add(s, iampolicy.Request{Consumer: c, Resource: standard.Registry.RepositoryARN(repository)})
+			}
+			if len(o.Denied)+len(o.Undecided) > 0 {
+				obstacles = append(obstacles, o)
+			}
+		}
+	}
+	return obstacles
+}
+
+func (o *Obstacle) add(s iampolicy.Statement, r iampolicy.Request) {
+	switch answer, undecided := s.Applies(r); answer {
+	case iampolicy.Yes:
+		o.Denied = append(o.Denied, name(r.Consumer))
+	case iampolicy.Depends:
+		o.Undecided = append(o.Undecided, name(r.Consumer))
+		for _, condition := range undecided {
+			if !slices.Contains(o.Conditions, condition) {
+				o.Conditions = append(o.Conditions, condition)
+			}
+		}
+	}
+}
+
+func name(c iampolicy.Consumer) string {
+	if c.Kind == iampolicy.ServicePrincipal {
+		return "Lambda functions of " + c.Account
+	}
+	return c.ID
+}
+
+// consumers returns the consumers in lists.
+func consumers(standard policy.Standard, lists []policy.Listed) []iampolicy.Consumer {
+	all := []iampolicy.Consumer{}
+	for _, list := range lists {
+		if list.Consumers == nil {
+			continue
+		}
+		for _, account := range list.Consumers.Accounts {
+			all = append(all, iampolicy.OfAccount(account))
+			if standard.Lambda {
+				all = append(all, iampolicy.OfLambda(standard.Registry.FunctionPattern(account)))
+			}
+		}
+		for _, arn := range list.Consumers.Principals {
+			all = append(all, iampolicy.OfARN(arn))
+		}
+		for _, id := range list.Consumers.Organizations {
+			all = append(all, iampolicy.OfOrganization(id))
+		}
+		for _, path := range list.Consumers.OrganizationalUnits {
+			all = append(all, iampolicy.OfOrganizationalUnit(path))
+		}
+	}
+	return all
+}
+
+// String returns the obstacle as a clause.
+func (o Obstacle) String() string {
+	statement := fmt.Sprintf("statement %d", o.Position)
+	if o.Sid != "" {
+		statement += " " + iampolicy.Visible(o.Sid)
+	}
+	statement += " of the " + o.Document
+	return statement + " " + o.Effect()
+}
+
+// Effect returns what the statement does, without the statement itself.
+func (o Obstacle) Effect() string {
+	var effects []string
+	if len(o.Denied) > 0 {
+		effects = append(effects, "denies a pull to "+some(o.Denied))
+	}
+	if len(o.Undecided) > 0 {
+		effects = append(effects, "can deny a pull to "+some(o.Undecided)+", depending on "+iampolicy.Visible(some(o.Conditions)))
+	}
+	return strings.Join(effects, ", and ")
+}
+
+// some joins the first texts, and counts the others.
+func some(texts []string) string {
+	const most = 3
+	if len(texts) > most+1 { // a single other text is as short as its count
+		texts = append(slices.Clone(texts[:most]), fmt.Sprintf("%d others", len(texts)-most))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// Merge returns the union of the same statement's effects in two repositories.
+func (o Obstacle) Merge(other Obstacle) Obstacle {
+	o.Denied = union(o.Denied, other.Denied)
+	o.Undecided = union(o.Undecided, other.Undecided)
+	o.Conditions = union(o.Conditions, other.Conditions)
+	return o
+}
+
+func union(a, b []string) []string {
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			a = append(a, s)
+		}
+	}
+	return a
+}
