@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -25,8 +26,9 @@ func newAudit(f *flags) *cobra.Command {
 		Use:   "audit [REPOSITORY|PATTERN]...",
 		Short: "List security findings, and show who can pull and push",
 		Long: `List security findings, and show who can pull from and push to each repository and which
-statements allow it. audit writes nothing and requires the same permissions as plan. It
-includes repositories out of scope. Names and patterns select repositories as for plan.
+statements allow it. audit writes nothing. It requires the same permissions as plan, and
+ecr:GetRegistryPolicy. It includes repositories out of scope. Names and patterns select
+repositories as for plan.
 
 Exit status:
   0  there are no critical or high findings
@@ -48,11 +50,11 @@ Exit status:
 		if err != nil {
 			return err
 		}
-		documents, err := s.documents(command)
+		registryPolicy, documents, err := s.documents(command)
 		if err != nil {
 			return err
 		}
-		report, err := audit.Run(s.Standard, documents, time.Now().UTC())
+		report, err := audit.Run(s.Standard, registryPolicy, documents, time.Now().UTC())
 		if err != nil {
 			return err
 		}
@@ -82,23 +84,28 @@ func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
 	}
 }
 
-// documents reads the policies of the selected repositories, including those out of scope.
-func (s *session) documents(command *cobra.Command) ([]audit.Document, error) {
+// documents reads the registry policy and the policies of the selected repositories, including those out of scope.
+func (s *session) documents(command *cobra.Command) (registryPolicy audit.Document, documents []audit.Document, err error) {
 	ctx := command.Context()
 	store, err := s.store(nil)
 	if err != nil {
-		return nil, err
+		return audit.Document{}, nil, err
 	}
 	lists, err := store.ReadAll(ctx)
 	if err != nil {
-		return nil, err
+		return audit.Document{}, nil, err
 	}
 	warnOfUnusable(command.ErrOrStderr(), lists)
+	registryPolicy.Text, registryPolicy.Err = registry.Policy(ctx, ecr.NewFromConfig(s.config))
+	if awsclient.Unanswered(registryPolicy.Err) {
+		return audit.Document{}, nil, registryPolicy.Err
+	}
 	names, err := s.selected(ctx)
 	if err != nil {
-		return nil, err
+		return audit.Document{}, nil, err
 	}
-	return s.readAll(ctx, command.ErrOrStderr(), lists, s.policies(), names)
+	documents, err = s.readAll(ctx, command.ErrOrStderr(), lists, s.policies(), names)
+	return registryPolicy, documents, err
 }
 
 func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accountlist.Snapshot, policies *registry.Policies, names []string) ([]audit.Document, error) {

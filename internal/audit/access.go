@@ -26,53 +26,70 @@ func writes() []Access { return []Access{Push, Delete, Administer, Configure} }
 // contents returns the kinds of access that require an entry in an account list: to read or change content.
 func contents() []Access { return append([]Access{Pull}, writes()...) }
 
-// accesses returns all kinds of access in the order of the output.
-func accesses() []Access { return append(contents(), Read) }
+// Accesses returns all kinds of access in the order of the output.
+func Accesses() []Access { return append(contents(), Read) }
 
-// actionsOf returns the ECR actions on a repository by the access that they give:
+// ActionsOf returns the ECR actions on a repository by the access that they give:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
 //
 // Patterns are matched against these actions. BatchCheckLayerAvailability is part of a pull but reads no content.
-func actionsOf() map[Access][]string {
+// StartImageScan and StartLifecyclePolicyPreview start jobs that change neither images nor settings.
+func ActionsOf() map[Access][]string {
 	return map[Access][]string{
-		Pull:       {"BatchGetImage", "GetDownloadUrlForLayer"},
-		Push:       {"CompleteLayerUpload", "InitiateLayerUpload", "PutImage", "ReplicateImage", "UploadLayerPart"},
-		Delete:     {"BatchDeleteImage", "DeleteRepository"},
-		Administer: {"DeleteRepositoryPolicy", "SetRepositoryPolicy"},
-		Configure: {
-			"DeleteLifecyclePolicy", "PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy",
-			"StartImageScan", "StartLifecyclePolicyPreview", "TagResource", "UntagResource", "UpdateImageStorageClass",
-		},
-		Read: {
+		Pull:       iampolicy.PullActions(),
+		Push:       ecr("CompleteLayerUpload", "InitiateLayerUpload", "PutImage", "ReplicateImage", "UploadLayerPart"),
+		Delete:     ecr("BatchDeleteImage", "DeleteRepository"),
+		Administer: ecr("DeleteRepositoryPolicy", "SetRepositoryPolicy"),
+		Configure: ecr(
+			"CreateRepository", "DeleteLifecyclePolicy", "PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy",
+			"TagResource", "UntagResource", "UpdateImageStorageClass",
+		),
+		Read: ecr(
 			"BatchCheckLayerAvailability", "BatchGetRepositoryScanningConfiguration", "BatchImportUpstreamImage",
 			"DescribeImageReplicationStatus", "DescribeImageScanFindings", "DescribeImages", "DescribeRepositories",
 			"GetImageCopyStatus", "GetLifecyclePolicy", "GetLifecyclePolicyPreview", "GetRepositoryPolicy",
-			"ListImageReferrers", "ListImages", "ListTagsForResource",
-		},
+			"ListImageReferrers", "ListImages", "ListTagsForResource", "StartImageScan", "StartLifecyclePolicyPreview",
+		),
 	}
 }
 
-// accessOf returns the access that the actions of a statement give.
-func accessOf(s iampolicy.Statement) []Access {
-	access := []Access{}
-	for _, kind := range accesses() {
-		known := slices.ContainsFunc(actionsOf()[kind], func(name string) bool { return s.CoversAction("ecr:" + name) })
-		if known || !s.NotAction && slices.ContainsFunc(s.Actions, func(a string) bool { return accessOfUnknown(a) == kind }) {
-			access = append(access, kind)
+func ecr(names ...string) []string {
+	for i, name := range names {
+		names[i] = "ecr:" + name
+	}
+	return names
+}
+
+// actionsOf returns the actions that a statement covers, by the access that they give.
+func actionsOf(s iampolicy.Statement) map[Access][]string {
+	covered := map[Access][]string{}
+	for kind, actions := range ActionsOf() {
+		for _, action := range actions {
+			if s.CoversAction(action) {
+				covered[kind] = append(covered[kind], action)
+			}
 		}
 	}
-	return access
+	if s.NotAction {
+		return covered
+	}
+	for _, action := range s.Actions {
+		if kind := accessOfUnknown(action); kind != "" {
+			covered[kind] = append(covered[kind], action)
+		}
+	}
+	return covered
 }
 
-// accessOfUnknown returns the access that an ECR action gives if it isn't in actionsOf, judged by its verb. For known
+// accessOfUnknown returns the access that an ECR action gives if it isn't in ActionsOf, judged by its verb. For known
 // actions, patterns and actions of other services, it returns "".
 func accessOfUnknown(action string) Access {
 	name, ok := strings.CutPrefix(strings.ToLower(action), "ecr:")
 	if !ok || strings.ContainsAny(name, "*?") {
 		return ""
 	}
-	for _, known := range actionsOf() {
-		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+	for _, known := range ActionsOf() {
+		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, action) }) {
 			return ""
 		}
 	}
@@ -82,6 +99,14 @@ func accessOfUnknown(action string) Access {
 		}
 	}
 	return Configure
+}
+
+// ordered returns the kinds of access that a set contains, in the order of the output.
+func ordered[T any](set map[Access]T) []Access {
+	return slices.DeleteFunc(Accesses(), func(a Access) bool {
+		_, ok := set[a]
+		return !ok
+	})
 }
 
 // common returns the elements of a that are also in b.

@@ -15,20 +15,22 @@ import (
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/obstacle"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// Document is the policy of a repository.
+// Document is the policy of a repository, or of the registry.
 type Document struct {
 	Repository string
-	Text       string          // "" if the repository has no policy
+	Text       string          // "" if there is no policy
 	Err        error           // the reason why the policy can't be read
 	Lists      []policy.Listed // the lists on the repository's path, as in policy.Standard.Merge
 	OutOfScope bool            // the repository doesn't get the standard policy
 }
 
-// Run audits the policies of a registry, in any order. It returns an error only if the standard is invalid.
-func Run(standard policy.Standard, documents []Document, generated time.Time) (Report, error) {
+// Run audits the policies of a registry: that of the registry itself, whose Repository is empty, and those of its
+// repositories, in any order. It returns an error only if the standard is invalid.
+func Run(standard policy.Standard, registryPolicy Document, documents []Document, generated time.Time) (Report, error) {
 	if err := standard.Validate(); err != nil {
 		return Report{}, fmt.Errorf("standard policy: %w", err)
 	}
@@ -40,74 +42,184 @@ func Run(standard policy.Standard, documents []Document, generated time.Time) (R
 		Findings:     []Finding{},
 		Repositories: []Repository{},
 	}
+	a := auditor{standard: standard, registry: newRegistryReview(registryPolicy)}
 	for _, document := range documents {
-		repository, findings := review(standard, document)
+		repository, findings := a.review(document)
 		report.Repositories = append(report.Repositories, repository)
 		report.Findings = append(report.Findings, findings...)
 	}
+	policy, findings := a.reviewRegistry(documents)
+	report.RegistryPolicy = policy
+	report.Findings = append(report.Findings, findings...)
 	slices.SortFunc(report.Repositories, func(a, b Repository) int { return cmp.Compare(a.Name, b.Name) })
 	sortFindings(report.Findings)
 	report.Totals = totals(report)
 	return report, nil
 }
 
+// The names of the documents that apply to a repository.
+const (
+	repositoryPolicy = "repository policy"
+	registryPolicy   = "registry policy"
+)
+
+// auditor audits the documents of one registry.
+type auditor struct {
+	standard policy.Standard
+	registry registryReview
+}
+
 // review reads the policy of a repository and returns its statements and findings.
-func review(standard policy.Standard, d Document) (Repository, []Finding) {
-	repository := Repository{Name: d.Repository, Policy: Present, OutOfScope: d.OutOfScope, Statements: []Statement{}}
+func (a *auditor) review(d Document) (Repository, []Finding) {
+	repository := Repository{
+		Name: d.Repository, Policy: Present, OutOfScope: d.OutOfScope, Statements: []Statement{}, Consumers: []ConsumerAccess{},
+	}
+	state, statements, err := read(d)
+	repository.Policy = state
+	own := iampolicy.Document{Name: repositoryPolicy, Statements: statements} // that it can't be read is a finding
+	a.registry.note(a.standard, d)
+	j := newJudge(a.standard.Registry.RepositoryARN(d.Repository), own, a.registry.document)
+	repository.Statements = j.evaluate(statements)
+	repository.Consumers = consumers(repository.Statements, j.evaluate(a.registry.covering(j.resource)))
 	whole := func(m mark) []Finding { return []Finding{m.at(d.Repository, Statement{})} }
 	switch {
-	case d.Err != nil:
-		repository.Policy = Unreadable
-		return repository, whole(unreadable("policy", d.Err))
-	case d.Text == "" && d.OutOfScope:
-		repository.Policy = Absent
-		return repository, nil
-	case d.Text == "":
-		repository.Policy = Absent
-		return repository, whole(noPolicy(standard, d))
-	}
-	statements, err := iampolicy.Read(d.Text)
-	if err != nil {
-		repository.Policy = Unreadable
+	case state == Unreadable:
 		return repository, whole(unreadable("policy", err))
+	case state == Absent && d.OutOfScope:
+		return repository, nil
+	case state == Absent:
+		return repository, whole(noPolicy(a.standard, d))
 	}
 
-	var findings []Finding
-	change, err := merge(standard, d)
-	if m, ok := drift(change, err); ok && !d.OutOfScope {
-		findings = whole(m)
+	existing, change, err := merge(a.standard, d)
+	rules := rules{
+		registry:  a.standard.Registry,
+		lists:     d.Lists,
+		judge:     j,
+		obstacles: obstacle.Find(a.standard, []iampolicy.Document{own}, d.Repository, d.Lists),
+		outcome: func(sid string) outcome {
+			switch {
+			case err != nil:
+				return unknown
+			case !slices.Contains(change.Removed, sid) && isOfUnusable(sid, existing, d.Lists):
+				return keptWithoutList
+			case !slices.Contains(change.Removed, sid):
+				return kept
+			case d.OutOfScope:
+				return outOfScope
+			}
+			return corrected
+		},
 	}
-	keeps := func(sid string) bool { return err == nil && !slices.Contains(change.Removed, sid) }
-	rules := rules{standard.Registry, d.Lists, keeps}
-	for i, read := range statements {
-		s := evaluate(i+1, read)
-		repository.Statements = append(repository.Statements, s)
-		for _, m := range rules.marks(s) {
+	var findings []Finding
+	explained := map[string]bool{} // the Sids of the statements with findings that apply corrects
+	for _, s := range repository.Statements {
+		if m, ok := rules.finding(s); ok {
 			findings = append(findings, m.at(d.Repository, s))
+			explained[s.Sid] = explained[s.Sid] || m.remedy == Drift.Remedy()
 		}
+	}
+	if m, ok := drift(change, err); ok && !d.OutOfScope && (err != nil || !explains(explained, change)) {
+		findings = append(findings, whole(m)...)
 	}
 	return repository, findings
 }
 
-func merge(standard policy.Standard, d Document) (policy.Change, error) {
-	existing, err := policy.ParseDocument(d.Text, standard.Registry)
-	if err != nil {
-		return policy.Change{}, err
-	}
-	return standard.Merge(existing, d.Lists)
+// explains reports whether the findings of statements already name all statements that a change concerns.
+func explains(explained map[string]bool, change policy.Change) bool {
+	return !slices.ContainsFunc(slices.Concat(change.Added, change.Removed), func(sid string) bool { return !explained[sid] })
 }
 
-// evaluate returns a statement with the access that it gives. A statement that can't be read gives none.
-func evaluate(position int, read iampolicy.Statement) Statement {
-	s := Statement{
-		Position:  position,
-		Statement: read,
-		Managed:   strings.HasPrefix(read.Sid, policy.SidPrefix),
-		Access:    []Access{},
-		Consumers: []iampolicy.Consumer{},
+// read returns the state of a policy and its statements. There are none unless it is present.
+func read(d Document) (State, []iampolicy.Statement, error) {
+	switch {
+	case d.Err != nil:
+		return Unreadable, nil, d.Err
+	case d.Text == "":
+		return Absent, nil, nil
 	}
-	if read.Err == nil {
-		s.Access, s.Consumers = accessOf(read), read.AppliesTo()
+	statements, err := iampolicy.Read(d.Text)
+	if err != nil {
+		return Unreadable, nil, err
 	}
-	return s
+	return Present, statements, nil
+}
+
+// isOfUnusable reports whether a managed statement is of a list that can't be used.
+func isOfUnusable(sid string, existing policy.Document, lists []policy.Listed) bool {
+	return slices.ContainsFunc(existing.Grants(), func(g policy.Grant) bool {
+		return g.Sid == sid && g.List < len(lists) && lists[g.List].Consumers == nil
+	})
+}
+
+func merge(standard policy.Standard, d Document) (existing policy.Document, change policy.Change, err error) {
+	if existing, err = policy.ParseDocument(d.Text, standard.Registry); err != nil {
+		return existing, change, err
+	}
+	change, err = standard.Merge(existing, d.Lists)
+	return existing, change, err
+}
+
+// evaluate returns statements with the access that they give. A statement that can't be read gives none.
+func (j *judge) evaluate(statements []iampolicy.Statement) []Statement {
+	evaluated := []Statement{}
+	for i, read := range statements {
+		s := Statement{
+			Position:  i + 1,
+			Statement: read,
+			Managed:   strings.HasPrefix(read.Sid, policy.SidPrefix),
+			Access:    []Access{},
+			Consumers: []iampolicy.Consumer{},
+		}
+		if read.Err == nil {
+			s.actions = actionsOf(read)
+			s.Access = ordered(s.actions)
+			s.Consumers = j.narrow(s, read.Expand(j.resource).AppliesTo())
+			s.grants = j.grants(s)
+		}
+		evaluated = append(evaluated, s)
+	}
+	return evaluated
+}
+
+// narrow replaces all principals with those that a Deny statement leaves out, if it denies everyone else.
+func (j *judge) narrow(s Statement, all []iampolicy.Consumer) []iampolicy.Consumer {
+	if s.Effect != iampolicy.Allow || len(s.Access) == 0 || !slices.ContainsFunc(all, isAllPrincipals) {
+		return all
+	}
+	if open, _ := j.openTo(s, s.Access); open != iampolicy.No {
+		return all
+	}
+	exempted := j.exempted(s)
+	if len(exempted) == 0 {
+		return all // nobody is left out, so the consumer is shown as denied
+	}
+	return append(slices.DeleteFunc(slices.Clone(all), isAllPrincipals), exempted...)
+}
+
+// consumers returns what each consumer of some statements can do, in the order of ConsumerKinds.
+func consumers(statements ...[]Statement) []ConsumerAccess {
+	index := map[iampolicy.Consumer]int{}
+	all := []ConsumerAccess{}
+	for _, s := range slices.Concat(statements...) {
+		for _, g := range s.grants {
+			c := g.consumer
+			c.Principal = ""
+			i, ok := index[c]
+			if !ok {
+				i = len(all)
+				index[c] = i
+				all = append(all, ConsumerAccess{
+					Kind: c.Kind, ID: c.ID, Account: c.Account, Organization: c.Organization, OrganizationPath: c.OrganizationPath, Source: c.Source,
+				})
+			}
+			all[i].add(s, g)
+		}
+	}
+	kinds := iampolicy.ConsumerKinds()
+	slices.SortFunc(all, func(a, b ConsumerAccess) int {
+		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Account, b.Account),
+			cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Source, b.Source))
+	})
+	return all
 }

@@ -50,9 +50,9 @@ func TestStatements(t *testing.T) {
 		"session of a listed account": {statement: allow(`{"AWS":"arn:aws:sts::111111111111:assumed-role/x/y"}`, pullActions)},
 		"listed role":                 {statement: allow(`{"AWS":"arn:aws:iam::333333333333:role/deploy"}`, pullActions)},
 		"own account, everything":     {statement: allow(own, `"Action":"ecr:*"`)},
-		"deny all principals":         {statement: `{"Effect":"Deny","Principal":"*","Action":"*"}`},
-		"deny all except one":         {statement: `{"Effect":"Deny","NotPrincipal":{"AWS":"111111111111"},"Action":"ecr:*"}`},
-		"deny with a condition":       {statement: `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}}`},
+		"deny all principals":         {statement: `{"Effect":"Deny","Principal":"*","Action":"*"}`, want: []string{"medium denied-consumer"}},
+		"deny all except one":         {statement: `{"Effect":"Deny","NotPrincipal":{"AWS":"111111111111"},"Action":"ecr:*"}`, want: []string{"medium denied-consumer"}},
+		"deny with a condition":       {statement: `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}}`, want: []string{"medium denied-consumer"}},
 		"no ECR actions":              {statement: allow(`"*"`, `"Action":["s3:*","ecr:NoSuch*"]`)},
 		"no principal":                {statement: `{"Effect":"Allow",` + pullActions + `}`},
 
@@ -61,13 +61,13 @@ func TestStatements(t *testing.T) {
 		"all principals, in a list":       {statement: allow(`{"aws":["111111111111","*"]}`, pullActions), want: []string{"critical open-to-all-principals"}},
 		"all principals, as a pattern":    {statement: allow(`{"AWS":"arn:aws:iam::*:root"}`, pullActions), want: []string{"critical open-to-all-principals"}},
 		"all principals, read":            {statement: allow(`"*"`, `"Action":"ecr:DescribeImages"`), want: []string{"high open-to-all-principals"}},
-		"all principals in a network":     {statement: allow(`"*"`, pullActions, `"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}`), want: []string{"high open-to-all-principals"}},
-		"all principals using TLS":        {statement: allow(`"*"`, pullActions, `"Bool":{"aws:SecureTransport":true}`), want: []string{"high open-to-all-principals"}},
+		"all principals in a network":     {statement: allow(`"*"`, pullActions, `"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}`), want: []string{"medium network-only"}},
+		"all principals using TLS":        {statement: allow(`"*"`, pullActions, `"Bool":{"aws:SecureTransport":true}`), want: []string{"critical open-to-all-principals"}},
 		"all principals, in another case": {statement: `{"SID":"x","effect":"ALLOW","principal":"*","action":"ECR:batchGETimage"}`, want: []string{"critical open-to-all-principals"}},
-		"all principals, push":            {statement: allow(`"*"`, `"Action":"ecr:PutImage"`), want: []string{"critical open-to-all-principals", "critical cross-account-write"}},
-		"all principals, all actions":     {statement: allow(`"*"`, `"Action":"*"`), want: []string{"critical open-to-all-principals", "critical cross-account-write"}},
+		"all principals, push":            {statement: allow(`"*"`, `"Action":"ecr:PutImage"`), want: []string{"critical open-to-all-principals"}},
+		"all principals, all actions":     {statement: allow(`"*"`, `"Action":"*"`), want: []string{"critical open-to-all-principals"}},
 		"all principals in a network, push": {statement: allow(`"*"`, `"Action":"ecr:Put*"`, `"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}`),
-			want: []string{"high open-to-all-principals", "high cross-account-write"}},
+			want: []string{"high network-only"}},
 
 		"limited to a listed account":       {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":"111111111111"}`)},
 		"limited to a number":               {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":111111111111}`)},
@@ -79,27 +79,38 @@ func TestStatements(t *testing.T) {
 		"limited to a unit below it":        {statement: allow(`"*"`, pullActions, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-ab12-22222222/"}`), list: organizations()},
 		"limited to a source of its own":    {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:999999999999:function:f"}`)},
 
+		"limited to its own organization":       {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`), want: []string{"medium outside-list"}},
+		"its own organization reads":            {statement: allow(`"*"`, `"Action":"ecr:ListImages"`, `"StringEquals":{"aws:PrincipalOrgID":"${AWS:resourceOrgID}"}`), want: []string{"low outside-list"}},
+		"limited to its own account, variable":  {statement: allow(`"*"`, `"Action":"ecr:*"`, `"StringEquals":{"aws:PrincipalAccount":"${aws:ResourceAccount}"}`)},
+		"function of its own account, variable": {statement: allow(lambda, pullActions, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:*:${aws:ResourceAccount}:function:*"}`)},
+		"limited to services":                   {statement: allow(`"*"`, pullActions, `"Bool":{"aws:PrincipalIsAWSService":"true"}`), want: []string{"high service-without-source"}},
+		"limited to a VPC endpoint":             {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:SourceVpce":"vpce-1a2b3c4d"}`), want: []string{"medium network-only"}},
+		"limited to half of all addresses":      {statement: allow(`"*"`, pullActions, `"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`), want: []string{"high open-to-all-principals"}},
+		"account shown to be in a listed org":   {statement: allow(`{"AWS":"555555555555"}`, pullActions, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`), list: organizations()},
+		"start a scan":                          {statement: allow(listed, `"Action":"ecr:StartImageScan"`)},
+		"deleted role and an account outside":   {statement: allow(`{"AWS":["AROAEXAMPLEDELETED012","555555555555"]}`, pullActions), want: []string{"high outside-list"}},
+
 		"condition met without the key":      {statement: allow(`"*"`, pullActions, `"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`), want: []string{"high open-to-all-principals"}},
 		"condition on all values":            {statement: allow(`"*"`, pullActions, `"ForAllValues:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/*"}`), want: []string{"high open-to-all-principals"}},
-		"negated condition":                  {statement: allow(`"*"`, pullActions, `"StringNotEquals":{"aws:PrincipalAccount":"111111111111"}`), want: []string{"high open-to-all-principals"}},
+		"negated condition":                  {statement: allow(`"*"`, pullActions, `"StringNotEquals":{"aws:PrincipalAccount":"111111111111"}`), want: []string{"critical open-to-all-principals"}},
 		"condition on any org":               {statement: allow(`"*"`, pullActions, `"StringLike":{"aws:PrincipalOrgID":"o-*"}`), want: []string{"high open-to-all-principals"}},
 		"condition on an org or any":         {statement: allow(`"*"`, pullActions, `"StringLike":{"aws:PrincipalOrgID":["o-a1b2c3d4e5","*"]}`), want: []string{"high open-to-all-principals"}},
 		"condition on a role of any account": {statement: allow(`"*"`, pullActions, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/deploy"}`), want: []string{"high open-to-all-principals"}},
-		"condition on the resource":          {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:ResourceAccount":"999999999999"}`), want: []string{"high open-to-all-principals"}},
+		"condition on the resource":          {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:ResourceAccount":"999999999999"}`), want: []string{"critical open-to-all-principals"}},
 		"condition without a value":          {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":[]}`), want: []string{"high open-to-all-principals"}},
 
 		"account outside":                              {statement: allow(`{"AWS":"555555555555"}`, pullActions), want: []string{"high outside-list"}},
 		"account of a listed role":                     {statement: allow(`{"AWS":"333333333333"}`, pullActions), want: []string{"high outside-list"}},
-		"account outside, possibly in an organization": {statement: allow(`{"AWS":"555555555555"}`, pullActions), list: organizations(), want: []string{"medium outside-list"}},
+		"account outside, possibly in an organization": {statement: allow(`{"AWS":"555555555555"}`, pullActions), list: organizations(), want: []string{"high outside-list"}},
 		"limited to an account outside":                {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":"555555555555"}`), want: []string{"high outside-list"}},
 		"org outside":                                  {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalOrgID":"o-x1x2x3x4x5"}`), list: organizations(), want: []string{"high outside-list"}},
 		"org of a listed unit":                         {statement: allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalOrgID":"o-b1b2c3d4e5"}`), list: organizations(), want: []string{"high outside-list"}},
-		"account outside reads":                        {statement: allow(`{"AWS":"555555555555"}`, `"Action":"ecr:ListImages"`)},
+		"account outside reads":                        {statement: allow(`{"AWS":"555555555555"}`, `"Action":"ecr:ListImages"`), want: []string{"medium outside-list"}},
 		"account outside, no list":                     {statement: allow(`{"AWS":"555555555555"}`, pullActions), list: none(), want: []string{"high outside-list"}},
 		"federated":                                    {statement: allow(`{"Federated":"arn:aws:iam::555555555555:saml-provider/x"}`, pullActions), want: []string{"high outside-list"}},
 		"canonical user":                               {statement: allow(`{"CanonicalUser":"79a59d"}`, pullActions), want: []string{"high outside-list"}},
 		"function outside":                             {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:555555555555:function:*"}`), want: []string{"high outside-list"}},
-		"managed Sid with another account":             {statement: sid("EcrPullPolicyAccounts", `{"AWS":"555555555555"}`), want: []string{"high outside-list", "medium drift"}},
+		"managed Sid with another account":             {statement: sid("EcrPullPolicyAccounts", `{"AWS":"555555555555"}`), want: []string{"high outside-list"}},
 
 		"service":                                {statement: allow(lambda, pullActions), want: []string{"high service-without-source"}},
 		"service for any account":                {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:*:*:function:*"}`), want: []string{"high service-without-source"}},
@@ -107,7 +118,7 @@ func TestStatements(t *testing.T) {
 		"service for any account ID":             {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceAccount":"*"}`), want: []string{"high service-without-source"}},
 		"service for an organization":            {statement: allow(lambda, pullActions, `"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`), list: organizations(), want: []string{"medium service-without-source"}},
 		"service for a function":                 {statement: allow(lambda, pullActions, `"ArnLike":{"AWS:sourcearn":"arn:aws:lambda:eu-west-1:999999999999:function:f"}`)},
-		"service, to pull and change the policy": {statement: allow(lambda, `"Action":["ecr:BatchGetImage","ecr:SetRepositoryPolicy"]`), want: []string{"high cross-account-write", "high service-without-source"}},
+		"service, to pull and change the policy": {statement: allow(lambda, `"Action":["ecr:BatchGetImage","ecr:SetRepositoryPolicy"]`), want: []string{"high service-without-source"}},
 
 		"push":                  {statement: allow(listed, `"Action":["ecr:PutImage"]`), want: []string{"high cross-account-write"}},
 		"layers":                {statement: allow(listed, `"Action":"ecr:UploadLayerPart"`), want: []string{"high cross-account-write"}},
@@ -117,8 +128,8 @@ func TestStatements(t *testing.T) {
 		"change the policy":     {statement: allow(listed, `"Action":"ecr:SetRepositoryPolicy"`), want: []string{"high cross-account-write"}},
 		"unknown write action":  {statement: allow(listed, `"Action":"ecr:LaunchMissiles"`), want: []string{"high cross-account-write"}},
 		"unknown read action":   {statement: allow(listed, `"Action":"ecr:GetWeather"`)},
-		"push from outside":     {statement: allow(`{"AWS":"555555555555"}`, `"Action":"ecr:*"`), want: []string{"high cross-account-write", "high outside-list"}},
-		"managed Sid with push": {statement: `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}`, want: []string{"high cross-account-write", "medium drift"}},
+		"push from outside":     {statement: allow(`{"AWS":"555555555555"}`, `"Action":"ecr:*"`), want: []string{"high cross-account-write"}},
+		"managed Sid with push": {statement: `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}`, want: []string{"high cross-account-write"}},
 
 		"deleted role":       {statement: allow(`{"AWS":"AROAEXAMPLEDELETED012"}`, `"Action":"ecr:*"`), want: []string{"medium deleted-principal"}},
 		"deleted user, deny": {statement: `{"Effect":"Deny","Principal":{"AWS":"AIDAEXAMPLEDELETED012"},"Action":"ecr:*"}`, want: []string{"medium deleted-principal"}},
@@ -126,7 +137,7 @@ func TestStatements(t *testing.T) {
 		"NotPrincipal":                  {statement: `{"Effect":"Allow","NotPrincipal":{"AWS":"555555555555"},` + pullActions + `}`, want: []string{"critical not-principal"}},
 		"NotPrincipal, limited":         {statement: `{"Effect":"Allow","NotPrincipal":{"AWS":"555555555555"},` + pullActions + `,"Condition":{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}}`, want: []string{"high not-principal"}},
 		"NotAction":                     {statement: allow(own, `"NotAction":"ecr:PutImage"`), want: []string{"high not-action"}},
-		"NotAction across accounts":     {statement: allow(listed, `"NotAction":"ecr:PutImage"`), want: []string{"high not-action", "high cross-account-write"}},
+		"NotAction across accounts":     {statement: allow(listed, `"NotAction":"ecr:PutImage"`), want: []string{"high not-action"}},
 		"NotAction that covers nothing": {statement: allow(listed, `"NotAction":"ecr:*"`)},
 
 		"number":                      {statement: `7`, want: []string{"high unreadable"}},
@@ -153,6 +164,137 @@ func TestStatements(t *testing.T) {
 	}
 }
 
+// A Deny statement takes access, whoever wrote it and wherever it is.
+func TestDeny(t *testing.T) {
+	deny := func(elements string) string { return `{"Effect":"Deny",` + elements + `}` }
+	everyone := allow(`"*"`, pullActions)
+	outsider := allow(`{"AWS":"555555555555"}`, `"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer","ecr:PutImage"]`)
+	for name, c := range map[string]struct {
+		policy, registry string   // statements
+		want             []string // severity and kind
+		consumers        []string // kind, ID, and answers
+	}{
+		"listed account": {
+			policy: deny(`"Principal":"*","Action":"ecr:*"`), want: []string{"medium denied-consumer"},
+			consumers: []string{"111111111111 pull:no read:no", "arn:aws:iam::333333333333:role/deploy pull:no read:no"},
+		},
+		"one action of a pull": {
+			policy: deny(`"Principal":{"AWS":"111111111111"},"Action":"ecr:GetDownloadUrlForLayer"`), want: []string{"medium denied-consumer"},
+			consumers: []string{"111111111111 pull:no read:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"under a condition": {
+			policy: deny(`"Principal":"*","Action":"ecr:*","Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-1a2b3c4d"}}`), want: []string{"low denied-consumer"},
+			consumers: []string{"111111111111 pull:depends read:depends", "arn:aws:iam::333333333333:role/deploy pull:depends read:depends"},
+		},
+		"without TLS": {
+			policy:    deny(`"Principal":"*","Action":"ecr:*","Condition":{"Bool":{"aws:SecureTransport":"false"}}`),
+			consumers: []string{"111111111111 pull:yes read:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"other actions": {
+			policy:    deny(`"Principal":"*","Action":["ecr:PutImage","ecr:Delete*"]`),
+			consumers: []string{"111111111111 pull:yes read:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"everyone else": {
+			policy: everyone + "," + deny(`"Principal":"*","Action":"*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":["111111111111","333333333333"]}}`),
+			consumers: []string{
+				"111111111111 pull:yes read:yes", "333333333333 pull:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes",
+			},
+			want: []string{"high outside-list"}, // all of 333333333333
+		},
+		"everyone": {
+			policy: everyone + "," + deny(`"Principal":"*","Action":"ecr:*"`), want: []string{"medium denied-consumer"},
+			consumers: []string{"* pull:no", "111111111111 pull:no read:no", "arn:aws:iam::333333333333:role/deploy pull:no read:no"},
+		},
+		"part of an outsider's access": {
+			policy:    outsider + "," + deny(`"Principal":{"AWS":"555555555555"},"Action":"ecr:PutImage"`),
+			want:      []string{"high outside-list"},
+			consumers: []string{"111111111111 pull:yes read:yes", "555555555555 pull:yes push:no", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"registry policy": {
+			registry: deny(`"Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:eu-west-1:999999999999:repository/r*"`), want: []string{"medium denied-consumer"},
+			consumers: []string{"111111111111 pull:no read:no", "arn:aws:iam::333333333333:role/deploy pull:no read:no"},
+		},
+		"registry policy, other repositories": {
+			registry:  deny(`"Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:eu-west-1:999999999999:repository/x*"`),
+			consumers: []string{"111111111111 pull:yes read:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"registry policy allows": {
+			registry:  `{"Effect":"Allow","Principal":{"AWS":"555555555555"},"Action":"ecr:BatchGetImage","Resource":"*"}`,
+			want:      []string{"high outside-list"},
+			consumers: []string{"111111111111 pull:yes read:yes", "555555555555 pull:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"replication": {
+			registry:  `{"Effect":"Allow","Principal":{"AWS":"555555555555"},"Action":["ecr:CreateRepository","ecr:ReplicateImage"],"Resource":"*"}`,
+			want:      []string{"low cross-account-write"},
+			consumers: []string{"111111111111 pull:yes read:yes", "555555555555 push:yes configure:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onTheList := lists(accounts())
+			d := audit.Document{Repository: "r", Text: merge(t, `{"Statement":[`+c.policy+`]}`, onTheList), Lists: onTheList}
+			report, err := audit.Run(standard(), audit.Document{Text: `{"Statement":[` + c.registry + `]}`}, []audit.Document{d}, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := summary(report); !slices.Equal(got, c.want) {
+				t.Errorf("findings %q, want %q", got, c.want)
+			}
+			var consumers []string
+			for _, consumer := range report.Repositories[0].Consumers {
+				text := consumer.ID
+				for _, a := range consumer.Access {
+					text += " " + string(a.Access) + ":" + string(a.Answer)
+				}
+				consumers = append(consumers, text)
+			}
+			slices.Sort(consumers)
+			if !slices.Equal(consumers, c.consumers) {
+				t.Errorf("consumers\ngot  %q\nwant %q", consumers, c.consumers)
+			}
+		})
+	}
+}
+
+func TestUnreadableRegistryPolicy(t *testing.T) {
+	report, err := audit.Run(standard(), audit.Document{Err: errors.New("access denied")}, nil, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := find(t, report, audit.UnreadablePolicy)
+	if f.Place() != "registry policy" || f.Explanation != "The registry policy can't be read: access denied." || report.RegistryPolicy.Policy != audit.Unreadable {
+		t.Errorf("got %+v, %+v", f, report.RegistryPolicy)
+	}
+}
+
+// The to-do fits the statement: what the next run corrects isn't for the operator to remove.
+func TestRemedies(t *testing.T) {
+	managed := sid("EcrPullPolicyAccounts", `{"AWS":"555555555555"}`)
+	for name, c := range map[string]struct {
+		statement string
+		list      *policy.Consumers
+		outside   bool // of the scope
+		want      string
+	}{
+		"unmanaged":                {statement: sid("Own", `{"AWS":"555555555555"}`), want: "Remove the statement. If the consumer needs"},
+		"managed":                  {statement: managed, want: "Run ecr-pull-policy apply"},
+		"managed, out of scope":    {statement: managed, outside: true, want: "Remove the statement, or include the repository in the scope."},
+		"possibly in a listed org": {statement: sid("Own", `{"AWS":"555555555555"}`), list: organizations(), want: "condition on aws:PrincipalOrgID"},
+		"open, with push":          {statement: allow(`"*"`, `"Action":"ecr:*"`), want: "Remove all actions except the pull actions."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := c.list
+			if list == nil {
+				list = accounts()
+			}
+			report := run(t, audit.Document{Repository: "r", Text: `{"Statement":[` + c.statement + `]}`, Lists: lists(list), OutOfScope: c.outside})
+			i := slices.IndexFunc(report.Findings, func(f audit.Finding) bool { return f.Statement == 1 })
+			if i < 0 || !strings.Contains(report.Findings[i].Remedy, c.want) {
+				t.Errorf("no remedy %q in %+v", c.want, report.Findings)
+			}
+		})
+	}
+}
+
 func TestRepositories(t *testing.T) {
 	follows := merge(t, "", lists(accounts()))
 	changed := strings.Replace(follows, "111111111111", "222222222222", 1)
@@ -169,9 +311,10 @@ func TestRepositories(t *testing.T) {
 		"no policy, out of scope":             {document: audit.Document{Lists: onTheList, OutOfScope: true}},
 		"missing statement":                   {document: audit.Document{Text: `{"Statement":[` + allow(own, pullActions) + `]}`, Lists: onTheList}, want: []string{"medium drift"}},
 		"different, out of scope":             {document: audit.Document{Text: `{"Statement":[]}`, Lists: onTheList, OutOfScope: true}},
-		"unexpected statement":                {document: audit.Document{Text: follows, Lists: lists(none())}, want: []string{"high outside-list", "medium drift"}},
-		"changed statement":                   {document: audit.Document{Text: changed, Lists: onTheList}, want: []string{"high outside-list", "medium drift"}},
-		"missing list":                        {document: audit.Document{Text: follows, Lists: lists(nil)}, want: []string{"low missing-list"}},
+		"unexpected statement":                {document: audit.Document{Text: follows, Lists: lists(none())}, want: []string{"high outside-list"}},
+		"changed statement":                   {document: audit.Document{Text: changed, Lists: onTheList}, want: []string{"high outside-list"}},
+		"missing list":                        {document: audit.Document{Text: follows, Lists: lists(nil)}, want: []string{"medium missing-list"}},
+		"missing namespace list":              {document: audit.Document{Text: merge(t, follows, lists(accounts(), accounts())), Lists: lists(accounts(), nil)}, want: []string{"medium missing-list"}},
 		"unmanaged statement, missing list":   {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"555555555555"}`, pullActions) + `}`, Lists: lists(nil)}, want: []string{"medium outside-list"}},
 		"unmanaged statement, namespace list": {document: audit.Document{Text: `{"Statement":` + allow(`{"AWS":"111111111111"}`, pullActions) + `}`, Lists: lists(none(), accounts())}, want: []string{"medium drift"}},
 		"too large":                           {document: audit.Document{Text: full, Lists: onTheList}, want: []string{"medium too-large"}},
@@ -204,21 +347,21 @@ func TestFindings(t *testing.T) {
 	if write.Statement != 2 || write.Sid != "Agencies" || write.Remedy != audit.CrossAccountWrite.Remedy() {
 		t.Errorf("got %+v, want statement 2, Agencies", write)
 	}
-	want := "The statement allows 444444444444, 555555555555, 666666666666 and 2 others to push, delete images or the repository, change the repository policy and change settings."
+	want := "The statement allows 444444444444, 555555555555, 666666666666 and 2 others to pull, push, delete images or the repository, change the repository policy and change settings. The account list can't be read to check them."
 	if write.Explanation != want {
 		t.Errorf("got  %s\nwant %s", write.Explanation, want)
 	}
 	if got, want := find(t, report, audit.Drift).Explanation, "The policy differs from the standard policy: EcrPullPolicyAccounts is missing."; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	totals := audit.Totals{Repositories: 2, WithPolicy: 2, Unmanaged: 3, Consumers: 7, Critical: 1, High: 1, Medium: 2}
+	totals := audit.Totals{Repositories: 2, WithPolicy: 2, Unmanaged: 3, Consumers: 7, Critical: 1, High: 1, Medium: 1}
 	if report.Totals != totals {
 		t.Errorf("totals %+v, want %+v", report.Totals, totals)
 	}
 }
 
 func TestInvalidStandard(t *testing.T) {
-	if _, err := audit.Run(policy.Standard{}, nil, time.Time{}); err == nil {
+	if _, err := audit.Run(policy.Standard{}, audit.Document{}, nil, time.Time{}); err == nil {
 		t.Error("no error for an invalid standard")
 	}
 }
@@ -278,7 +421,7 @@ func merge(t *testing.T, text string, lists []policy.Listed) string {
 
 func run(t *testing.T, documents ...audit.Document) audit.Report {
 	t.Helper()
-	report, err := audit.Run(standard(), documents, time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC))
+	report, err := audit.Run(standard(), audit.Document{}, documents, time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}

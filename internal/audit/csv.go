@@ -9,19 +9,30 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// WriteCSV writes a row for every repository, statement and consumer. A repository without statements and a statement
-// without consumers get a row too. The first row contains the names of the columns.
+// csvColumns returns the names of the columns.
+func csvColumns() []string {
+	return []string{
+		"account", "region", "repository", "policy", "repository_finding", "statement", "sid", "managed", "effect",
+		"statement_finding", "consumer_kind", "consumer", "consumer_account", "consumer_organization", "principal",
+		"access", "actions", "conditions", "denied_access", "conditional_access",
+	}
+}
+
+// WriteCSV writes a row for every repository, statement and consumer, after those of the registry policy, which have no
+// repository. A repository without statements and a statement without consumers get a row too. The first row contains
+// the names of the columns.
 //
 // Policies can contain text from any author, and spreadsheets evaluate text that looks like a formula. Such a field
 // gets a leading apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
 func WriteCSV(w io.Writer, report Report) error {
 	worst := worstByPlace(report.Findings)
-	rows := [][]string{{
-		"account", "region", "repository", "policy", "repository_finding", "statement", "sid", "managed", "effect",
-		"statement_finding", "consumer_kind", "consumer", "consumer_account", "consumer_organization", "principal",
-		"access", "actions", "conditions",
-	}}
-	for _, r := range report.Repositories {
+	rows := [][]string{csvColumns()}
+	policies := report.Repositories
+	if report.RegistryPolicy.Policy != Absent {
+		registry := Repository{Policy: report.RegistryPolicy.Policy, Statements: report.RegistryPolicy.Statements}
+		policies = append([]Repository{registry}, policies...)
+	}
+	for _, r := range policies {
 		head := []string{report.Account, report.Region, r.Name, string(r.Policy), worst[place{r.Name, anywhere}].String()}
 		for _, s := range orZero(r.Statements) {
 			for _, c := range orZero(s.Consumers) {
@@ -38,11 +49,23 @@ func row(head []string, s Statement, finding Severity, c iampolicy.Consumer) []s
 		position, managed, finding = "", "", 0
 	}
 	fields := append(head[:len(head):len(head)], position, s.Sid, managed, string(s.Effect), finding.String(),
-		string(c.Kind), c.ID, c.Account, c.Organization, c.Principal, s.accessText(), s.actionText(), s.conditionText())
+		string(c.Kind), c.ID, c.Account, c.Organization, c.Principal, s.accessText(), s.actionText(), s.conditionText(),
+		s.answered(c, iampolicy.No), s.answered(c, iampolicy.Depends))
 	for i, field := range fields {
 		fields[i] = escapeFormula(field)
 	}
 	return fields
+}
+
+// answered returns the access of an Allow statement for which a consumer gets an answer.
+func (s Statement) answered(c iampolicy.Consumer, answer iampolicy.Answer) string {
+	var texts []string
+	for _, a := range s.Access {
+		if s.Effect == iampolicy.Allow && s.Answer(c, a) == answer {
+			texts = append(texts, string(a))
+		}
+	}
+	return strings.Join(texts, " ")
 }
 
 // orZero returns the values, or one zero value if there are none.

@@ -10,12 +10,15 @@ import (
 type Finding struct {
 	Severity    Severity `json:"severity"`
 	Kind        Kind     `json:"kind"`
-	Repository  string   `json:"repository"`
-	Statement   int      `json:"statement"` // position from 1, or 0 for the policy as a whole
-	Sid         string   `json:"sid"`       // "" if the statement has none
+	Repository  string   `json:"repository"` // "" for the registry policy
+	Statement   int      `json:"statement"`  // position from 1, or 0 for the policy as a whole
+	Sid         string   `json:"sid"`        // "" if the statement has none
 	Explanation string   `json:"explanation"`
 	Remedy      string   `json:"remedy"`
 }
+
+// Place returns the repository, or that the finding is about the registry policy.
+func (f Finding) Place() string { return cmp.Or(f.Repository, registryPolicy) }
 
 // Severity is the severity of a finding. A greater value is more severe.
 type Severity int
@@ -57,6 +60,7 @@ type Kind string
 // The kinds of findings.
 const (
 	OpenToAll          Kind = "open-to-all-principals"
+	NetworkOnly        Kind = "network-only"
 	InvertedPrincipal  Kind = "not-principal"
 	InvertedAction     Kind = "not-action"
 	CrossAccountWrite  Kind = "cross-account-write"
@@ -68,13 +72,14 @@ const (
 	StandardTooLarge   Kind = "too-large"
 	NoPolicy           Kind = "no-policy"
 	GrantOfMissingList Kind = "missing-list"
+	DeniedConsumer     Kind = "denied-consumer"
 )
 
 // Kinds returns all kinds, in the order of findings that have the same severity.
 func Kinds() []Kind {
 	return []Kind{
 		OpenToAll, InvertedPrincipal, InvertedAction, CrossAccountWrite, OutsideList, UnlimitedService, UnreadablePolicy,
-		DeletedPrincipal, Drift, StandardTooLarge, NoPolicy, GrantOfMissingList,
+		NetworkOnly, DeletedPrincipal, DeniedConsumer, Drift, StandardTooLarge, NoPolicy, GrantOfMissingList,
 	}
 }
 
@@ -95,6 +100,9 @@ func (k Kind) texts() (title, remedy string) {
 	case OpenToAll:
 		return "Open to all principals",
 			"Name the accounts in Principal, or add a condition on aws:PrincipalOrgID, aws:PrincipalOrgPaths or aws:PrincipalAccount. If the account list already includes the consumers, remove the statement."
+	case NetworkOnly:
+		return "Limited only by network",
+			"Add a condition on aws:PrincipalOrgID, aws:PrincipalOrgPaths or aws:PrincipalAccount. Principals of any account can send requests from a network that allows them."
 	case InvertedPrincipal:
 		return "Allow with NotPrincipal",
 			"Name the intended principals in Principal. Use NotPrincipal only in Deny statements."
@@ -125,9 +133,12 @@ func (k Kind) texts() (title, remedy string) {
 	case NoPolicy:
 		return "No policy",
 			"If other accounts need to pull, add them to the account list, then run ecr-pull-policy apply or wait for the next scheduled rollout. Otherwise, no action is needed."
+	case DeniedConsumer:
+		return "Consumers of the account list are denied",
+			"If the consumers must pull, remove the Deny statement, or change it so that it leaves them out. Otherwise, remove the consumers from the account list."
 	case GrantOfMissingList:
 		return "Access from an unusable account list",
-			"Write a valid account list: include the consumers to keep their access, or write none to revoke it."
+			"Write a valid list to the parameter: include the consumers to keep their access, or write none to revoke it."
 	}
 	return string(k), ""
 }
@@ -137,6 +148,7 @@ type mark struct {
 	severity    Severity
 	kind        Kind
 	explanation string
+	remedy      string // "" for that of the kind
 }
 
 // at returns the finding for a statement. The zero statement stands for the policy as a whole.
@@ -148,7 +160,7 @@ func (m mark) at(repository string, s Statement) Finding {
 		Statement:   s.Position,
 		Sid:         s.Sid,
 		Explanation: m.explanation,
-		Remedy:      m.kind.Remedy(),
+		Remedy:      cmp.Or(m.remedy, m.kind.Remedy()),
 	}
 }
 
@@ -158,16 +170,18 @@ func sortFindings(findings []Finding) {
 		return cmp.Or(
 			cmp.Compare(b.Severity, a.Severity),
 			cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
+			cmp.Compare(a.Remedy, b.Remedy),
 			cmp.Compare(a.Repository, b.Repository),
 			cmp.Compare(a.Statement, b.Statement),
 		)
 	})
 }
 
-// group has the findings of one severity and kind, which share their remedy.
+// group has the findings of one severity and kind with the same remedy.
 type group struct {
 	Severity Severity
 	Kind     Kind
+	Remedy   string
 	Findings []Finding
 }
 
@@ -175,11 +189,11 @@ type group struct {
 func groups(findings []Finding) []group {
 	var all []group
 	for _, f := range findings {
-		if last := len(all) - 1; last >= 0 && all[last].Severity == f.Severity && all[last].Kind == f.Kind {
+		if last := len(all) - 1; last >= 0 && all[last].Severity == f.Severity && all[last].Kind == f.Kind && all[last].Remedy == f.Remedy {
 			all[last].Findings = append(all[last].Findings, f)
 			continue
 		}
-		all = append(all, group{f.Severity, f.Kind, []Finding{f}})
+		all = append(all, group{f.Severity, f.Kind, f.Remedy, []Finding{f}})
 	}
 	return all
 }

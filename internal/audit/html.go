@@ -222,12 +222,8 @@ func (p *page) addMatrix(report Report) {
 // cells returns the columns with grants in the row of a repository, each with its grants.
 func cells(r Repository, index map[column]int) []int {
 	granted := make(map[int]grants)
-	for _, s := range r.Statements {
-		for _, c := range s.Consumers {
-			if g := grantsOf(s); g != 0 {
-				granted[index[column{c.Kind, c.ID}]] |= g
-			}
-		}
+	for _, c := range r.Consumers {
+		granted[index[column{c.Kind, c.ID}]] |= grantsOf(c)
 	}
 	pairs := []int{}
 	for i, g := range granted {
@@ -263,25 +259,37 @@ const (
 	readBit
 )
 
-func grantsOf(s Statement) grants {
+// The bits of a cell whose access a Deny statement takes, or depends on conditions. They are above those for statements.
+const (
+	deniedBit grants = 1 << (8 + iota)
+	conditionalBit
+)
+
+func grantsOf(c ConsumerAccess) grants {
 	var g grants
-	if !s.allows() {
-		return g
-	}
-	for _, a := range s.Access {
-		switch a {
-		case Pull:
-			g |= pullBit
-		case Push:
-			g |= pushBit
-		case Read:
-			g |= readBit
-		default:
-			g |= manageBit
+	for _, a := range c.Access {
+		switch a.Answer {
+		case iampolicy.No:
+			g |= deniedBit
+			continue
+		case iampolicy.Depends:
+			g |= conditionalBit
 		}
-	}
-	if !s.Managed {
-		g <<= 1
+		bit := manageBit
+		switch a.Access {
+		case Pull:
+			bit = pullBit
+		case Push:
+			bit = pushBit
+		case Read:
+			bit = readBit
+		}
+		if a.Managed {
+			g |= bit
+		}
+		if a.Unmanaged {
+			g |= bit << 1
+		}
 	}
 	return g
 }

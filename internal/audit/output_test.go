@@ -103,7 +103,7 @@ func TestJSON(t *testing.T) {
 	if err := json.NewDecoder(&out).Decode(&read); err != nil {
 		t.Fatal(err)
 	}
-	if read.Schema != 2 || read.Account != "999999999999" || read.Findings[0].Severity != "high" {
+	if read.Schema != 3 || read.Account != "999999999999" || read.Findings[0].Severity != "high" {
 		t.Errorf("got schema %d, account %s, severity %s", read.Schema, read.Account, read.Findings[0].Severity)
 	}
 	i := slices.IndexFunc(read.Repositories, func(r repository) bool { return r.Name == "team/api" })

@@ -11,8 +11,9 @@ import (
 )
 
 // schema is the version of the JSON form of a report. Version 2 has managed and unmanaged statements instead of owners,
-// and all principals instead of everybody.
-const schema = 2
+// and all principals instead of everybody. Version 3 has at most one finding for each statement, and subtracts Deny
+// statements from the findings and the totals.
+const schema = 3
 
 // Report shows which consumers have which access to the repositories of a registry, and the findings.
 //
@@ -26,6 +27,8 @@ type Report struct {
 	Totals       Totals       `json:"totals"`
 	Findings     []Finding    `json:"findings"`     // in descending order of severity
 	Repositories []Repository `json:"repositories"` // by name
+
+	RegistryPolicy RegistryPolicy `json:"registryPolicy"`
 }
 
 // Totals summarizes a report.
@@ -34,7 +37,7 @@ type Totals struct {
 	WithPolicy   int `json:"withPolicy"`          // repositories with a policy that can be read
 	Managed      int `json:"managedStatements"`   // statements whose Sid begins with policy.SidPrefix
 	Unmanaged    int `json:"unmanagedStatements"` // all other statements
-	Consumers    int `json:"consumers"`           // different consumers that have any access
+	Consumers    int `json:"consumers"`           // different consumers that a statement allows any access
 	Critical     int `json:"critical"`
 	High         int `json:"high"`
 	Medium       int `json:"medium"`
@@ -47,6 +50,62 @@ type Repository struct {
 	Policy     State       `json:"policy"`
 	OutOfScope bool        `json:"outOfScope"` // the repository doesn't get the standard policy
 	Statements []Statement `json:"statements"` // in the order of the document
+
+	// Consumers has what each consumer can do, over all statements of the repository policy and the registry policy that
+	// name it.
+	Consumers []ConsumerAccess `json:"consumers"`
+}
+
+// RegistryPolicy is the policy of the registry, which applies to all repositories.
+type RegistryPolicy struct {
+	Policy     State       `json:"policy"`
+	Statements []Statement `json:"statements"` // in the order of the document
+}
+
+// ConsumerAccess is what a consumer can do in a repository.
+type ConsumerAccess struct {
+	Kind         iampolicy.ConsumerKind `json:"kind"`
+	ID           string                 `json:"id"`
+	Account      string                 `json:"account,omitempty"`
+	Organization string                 `json:"organization,omitempty"`
+
+	OrganizationPath string `json:"organizationPath,omitempty"`
+	Source           string `json:"source,omitempty"`
+
+	Access []Answer `json:"access"` // in the order of Accesses
+}
+
+// Answer is whether a consumer has a kind of access that a statement allows it.
+type Answer struct {
+	Access Access `json:"access"`
+
+	// Answer is yes; depends, if it depends on conditions that can't be decided or differs between the principals that the
+	// consumer stands for; or no, if a Deny statement takes all of the access.
+	Answer iampolicy.Answer `json:"answer"`
+
+	Managed   bool `json:"managed"`   // a managed statement allows the access
+	Unmanaged bool `json:"unmanaged"` // an unmanaged statement allows the access
+}
+
+// add adds what a statement gives the consumer. All statements that allow some access agree on the actions that are
+// denied, so the best answer is the one that counts.
+func (c *ConsumerAccess) add(s Statement, g grant) {
+	for access, answer := range g.answers {
+		i := slices.IndexFunc(c.Access, func(a Answer) bool { return a.Access == access })
+		if i < 0 {
+			i = len(c.Access)
+			c.Access = append(c.Access, Answer{Access: access, Answer: answer})
+		}
+		a := &c.Access[i]
+		if answer == iampolicy.Yes || a.Answer == iampolicy.No {
+			a.Answer = answer
+		}
+		a.Managed = a.Managed || s.Managed
+		a.Unmanaged = a.Unmanaged || !s.Managed
+	}
+	slices.SortFunc(c.Access, func(a, b Answer) int {
+		return cmp.Compare(slices.Index(Accesses(), a.Access), slices.Index(Accesses(), b.Access))
+	})
 }
 
 // State is the state of a repository's policy.
@@ -66,15 +125,47 @@ type Statement struct {
 
 	iampolicy.Statement
 
-	// Access is the access that the actions give, and Consumers are the consumers that the statement applies to. A Deny
-	// statement isn't subtracted from the access that other statements give.
+	// Access is the access that the actions give, and Consumers are the consumers that the statement applies to. What
+	// remains of both after the Deny statements is in the Consumers of the repository.
 	Access    []Access             `json:"access"`
 	Consumers []iampolicy.Consumer `json:"consumers"`
+
+	actions map[Access][]string // the actions that the statement covers, by the access that they give
+	grants  []grant             // what remains of an Allow statement after the Deny statements, by consumer
+}
+
+// Answer returns whether a consumer of an Allow statement has a kind of access that the statement allows it.
+func (s Statement) Answer(c iampolicy.Consumer, a Access) iampolicy.Answer {
+	for _, g := range s.grants {
+		if g.consumer == c {
+			return g.answers[a]
+		}
+	}
+	return iampolicy.No
 }
 
 // allows reports whether the statement allows any of the given kinds of access, or any access if none is given.
 func (s Statement) allows(kinds ...Access) bool {
 	return s.Effect == iampolicy.Allow && len(s.Access) > 0 && (len(kinds) == 0 || len(common(s.Access, kinds)) > 0)
+}
+
+// reaching returns the consumers of an Allow statement that have any of some kinds of access after all Deny statements.
+func (s Statement) reaching(kinds ...Access) []iampolicy.Consumer {
+	var consumers []iampolicy.Consumer
+	for _, g := range s.grants {
+		if g.reaches(kinds...) {
+			consumers = append(consumers, g.consumer)
+		}
+	}
+	return consumers
+}
+
+// reached returns the access that the consumers of an Allow statement for which include is true have after all Deny
+// statements.
+func (s Statement) reached(include func(iampolicy.Consumer) bool) []Access {
+	return slices.DeleteFunc(slices.Clone(s.Access), func(a Access) bool {
+		return !slices.ContainsFunc(s.grants, func(g grant) bool { return include(g.consumer) && g.reaches(a) })
+	})
 }
 
 // WriteJSON writes the report as indented JSON.
@@ -126,12 +217,10 @@ func columns(report Report) []column {
 	var all []column
 	seen := map[column]bool{}
 	for _, repository := range report.Repositories {
-		for _, s := range repository.Statements {
-			for _, c := range s.Consumers {
-				if at := (column{c.Kind, c.ID}); s.allows() && !seen[at] {
-					seen[at] = true
-					all = append(all, at)
-				}
+		for _, c := range repository.Consumers {
+			if at := (column{c.Kind, c.ID}); !seen[at] {
+				seen[at] = true
+				all = append(all, at)
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +43,9 @@ func writeFindings(out *bytes.Buffer, report Report, p painter) {
 	for _, g := range groups(report.Findings) {
 		fmt.Fprintf(out, "\n%s  %s (%d)\n", p.severity(g.Severity), p.bold(g.Kind.Title()), len(g.Findings))
 		for _, f := range g.Findings {
-			fmt.Fprintf(out, "  %s%s\n      %s\n", visible(f.Repository), visible(at(f.Statement, f.Sid)), visible(f.Explanation))
+			fmt.Fprintf(out, "  %s%s\n      %s\n", visible(f.Place()), visible(at(f.Statement, f.Sid)), visible(f.Explanation))
 		}
-		fmt.Fprintf(out, "  Remedy: %s\n", g.Kind.Remedy())
+		fmt.Fprintf(out, "  Remedy: %s\n", g.Remedy)
 	}
 }
 
@@ -75,7 +77,12 @@ func writeAccess(out *bytes.Buffer, report Report) {
 		}
 		t.AppendRow(shown)
 	}
-	for _, r := range report.Repositories {
+	policies := report.Repositories
+	if report.RegistryPolicy.Policy != Absent {
+		registry := Repository{Name: registryPolicy, Policy: report.RegistryPolicy.Policy, Statements: report.RegistryPolicy.Statements}
+		policies = append([]Repository{registry}, policies...)
+	}
+	for _, r := range policies {
 		if len(r.Statements) == 0 {
 			row(r.Name, "-", "policy "+string(r.Policy), "-", "-")
 		}
@@ -102,11 +109,34 @@ func (s Statement) tableAccess() string {
 	}
 	switch s.Effect {
 	case iampolicy.Allow:
-		return access
+		return access + s.restriction()
 	case iampolicy.Deny:
 		return "deny " + access
 	}
 	return "unreadable"
+}
+
+// restriction returns what Deny statements and conditions leave of the access that a statement allows.
+func (s Statement) restriction() string {
+	denied, conditional := 0, 0
+	for _, g := range s.grants {
+		answers := slices.Collect(maps.Values(g.answers))
+		switch {
+		case slices.Contains(answers, iampolicy.No):
+			denied++
+		case slices.Contains(answers, iampolicy.Depends):
+			conditional++
+		}
+	}
+	switch {
+	case denied > 0 && denied == len(s.grants):
+		return " (denied)"
+	case denied > 0:
+		return fmt.Sprintf(" (denied to %d)", denied)
+	case conditional > 0:
+		return " (conditional)"
+	}
+	return ""
 }
 
 // painter colors text if it is true.

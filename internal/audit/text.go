@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
@@ -128,13 +127,4 @@ func (s Statement) Management() string {
 	return "unmanaged"
 }
 
-// visible replaces characters that aren't printable. A Sid can contain escape sequences that control a terminal, or
-// characters that reverse the direction of the text.
-func visible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
+func visible(text string) string { return iampolicy.Visible(text) }

@@ -34,6 +34,11 @@
         texts.push(access + " (" + management + ")");
       }
     });
+    for (const [bit, name, sign, text] of [[256, "denied", "×", "some access is denied"], [512, "conditional", "?", "some access depends on conditions"]]) {
+      if (!(grants & bit)) continue;
+      td.append(element("i", {className: "mark " + name, ariaHidden: "true"}, sign));
+      texts.push(text);
+    }
     td.title = texts.join(", ");
     td.append(element("span", {className: "sr"}, td.title));
     return td;
@@ -49,7 +54,7 @@
       const head = element("th", {scope: "row"}, element("a", {href: "#r" + i}, row.name));
       if (row.worst) head.append(element("span", {className: "badge " + row.worst}, row.worst));
       const tr = element("tr", {}, head);
-      if (row.policy === "present") tr.append(...shownColumns.map(c => cell(row.grants.get(c))));
+      if (row.policy === "present" || row.grants.size) tr.append(...shownColumns.map(c => cell(row.grants.get(c))));
       else tr.append(element("td", {className: "empty", colSpan: shownColumns.length || 1}, row.policy === "absent" ? "no policy" : "policy can't be read"));
       fragment.append(tr);
     }

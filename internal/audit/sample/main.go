@@ -30,6 +30,8 @@ type sample struct {
 	Standard     []string           // repositories with the standard policy only
 	Differing    []string           // repositories without the standard policy
 	Repositories map[string]json.RawMessage
+
+	RegistryPolicy json.RawMessage
 }
 
 func main() {
@@ -59,7 +61,7 @@ func write(w io.Writer, repositories, accounts int) error {
 	if err != nil {
 		return err
 	}
-	report, err := audit.Run(standard, documents, time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC))
+	report, err := audit.Run(standard, audit.Document{Text: string(s.RegistryPolicy)}, documents, time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,141 @@
+package audit
+
+import (
+	"slices"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+)
+
+// judge decides what consumers can do in one resource, over the Allow and Deny statements of all its documents.
+type judge struct {
+	documents   []iampolicy.Document
+	resource    string
+	evaluations map[iampolicy.Consumer]*iampolicy.Evaluation
+}
+
+func newJudge(resource string, documents ...iampolicy.Document) *judge {
+	return &judge{documents, resource, map[iampolicy.Consumer]*iampolicy.Evaluation{}}
+}
+
+// of returns the evaluation of a consumer, regardless of how a statement names it.
+func (j *judge) of(c iampolicy.Consumer) *iampolicy.Evaluation {
+	c.Principal = ""
+	e := j.evaluations[c]
+	if e == nil {
+		e = iampolicy.Evaluate(j.documents, j.request(c))
+		j.evaluations[c] = e
+	}
+	return e
+}
+
+func (j *judge) request(c iampolicy.Consumer) iampolicy.Request {
+	return iampolicy.Request{Consumer: c, Resource: j.resource}
+}
+
+// grants returns what the statement gives each of its consumers after all Deny statements.
+func (j *judge) grants(s Statement) []grant {
+	if s.Effect != iampolicy.Allow || len(s.actions) == 0 {
+		return nil
+	}
+	var grants []grant
+	for _, c := range s.Consumers {
+		g := grant{consumer: c, answers: map[Access]iampolicy.Answer{}, reach: map[Access]bool{}}
+		applies, _ := s.Applies(j.request(c))
+		for access, actions := range s.actions {
+			answers := make([]iampolicy.Answer, len(actions))
+			for i, action := range actions {
+				answers[i] = j.answer(applies, c, action)
+			}
+			g.answers[access] = combine(access, answers)
+			g.reach[access] = slices.ContainsFunc(answers, func(a iampolicy.Answer) bool { return a != iampolicy.No })
+		}
+		grants = append(grants, g)
+	}
+	return grants
+}
+
+// answer returns whether a consumer can perform an action that a statement allows it if it applies.
+func (j *judge) answer(applies iampolicy.Answer, c iampolicy.Consumer, action string) iampolicy.Answer {
+	e := j.of(c)
+	switch e.Denies(action).Answer {
+	case iampolicy.Yes:
+		return iampolicy.No
+	case iampolicy.Depends:
+		return iampolicy.Depends
+	}
+	if applies == iampolicy.Yes {
+		return iampolicy.Yes
+	}
+	return e.Decide(action).Answer // another statement can allow it under any condition
+}
+
+// combine returns whether a kind of access is possible, given the answers for its actions. A pull needs all actions,
+// other access needs one.
+func combine(access Access, answers []iampolicy.Answer) iampolicy.Answer {
+	order := []iampolicy.Answer{iampolicy.Yes, iampolicy.Depends, iampolicy.No}
+	if access == Pull {
+		slices.Reverse(order)
+	}
+	for _, answer := range order {
+		if slices.Contains(answers, answer) {
+			return answer
+		}
+	}
+	return iampolicy.No
+}
+
+// openTo returns whether a stranger can perform any of the actions that a statement allows, and the Deny statements
+// that this depends on.
+func (j *judge) openTo(s Statement, kinds []Access) (open iampolicy.Answer, because []iampolicy.Statement) {
+	stranger := iampolicy.Stranger()
+	applies, _ := s.Applies(j.request(stranger))
+	open = iampolicy.No
+	if applies == iampolicy.No {
+		return open, nil
+	}
+	for _, kind := range kinds {
+		for _, action := range s.actions[kind] {
+			denies := j.of(stranger).Denies(action)
+			switch {
+			case denies.Answer == iampolicy.No && applies == iampolicy.Yes:
+				return iampolicy.Yes, nil
+			case denies.Answer == iampolicy.Yes:
+				continue
+			}
+			open = iampolicy.Depends
+			for _, r := range denies.Reasons {
+				because = append(because, r.Statement)
+			}
+		}
+	}
+	return open, because
+}
+
+// exempted returns the consumers that remain of all principals if a Deny statement leaves out only some.
+func (j *judge) exempted(s Statement) []iampolicy.Consumer {
+	var exempted []iampolicy.Consumer
+	for _, actions := range s.actions {
+		for _, action := range actions {
+			for _, r := range j.of(iampolicy.Stranger()).Denies(action).Reasons {
+				for _, c := range r.Statement.Expand(j.resource).Exempts() {
+					if !slices.Contains(exempted, c) {
+						exempted = append(exempted, c)
+					}
+				}
+			}
+		}
+	}
+	return exempted
+}
+
+// grant is what one statement gives one consumer after all Deny statements.
+type grant struct {
+	consumer iampolicy.Consumer
+	answers  map[Access]iampolicy.Answer
+	reach    map[Access]bool // whether any action that gives the access can be possible
+}
+
+// reaches reports whether the consumer can have any of some kinds of access.
+func (g grant) reaches(kinds ...Access) bool {
+	return slices.ContainsFunc(kinds, func(a Access) bool { return g.reach[a] })
+}
