@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,11 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 )
 
 func newDoctor(f *flags) *cobra.Command {
@@ -28,8 +31,9 @@ func newDoctor(f *flags) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the installation and suggest fixes",
 		Long: `Check the stack, its rules and queues, the CloudTrail trail, the account lists, and
-the registry policy, and suggest fixes for problems. doctor writes nothing. If a check
-isn't possible, it shows a warning.
+the registry policy, and suggest fixes for problems. doctor also reports statements that
+deny consumers what the lists grant, in up to 2,000 repositories. doctor writes nothing.
+If a check isn't possible, it shows a warning.
 
 Exit status:
   0  no problems were found; warnings don't change the status
@@ -88,6 +92,7 @@ func (s *session) doctor(profile string) *doctor.Doctor {
 		CloudTrail:     cloudtrail.NewFromConfig(c),
 		ECR:            ecr.NewFromConfig(c),
 		Lists:          parameterstore.New(ssm.NewFromConfig(c), s.ListName, s.Standard),
+		Plan:           s.planFirst,
 	}
 }
 
@@ -97,6 +102,18 @@ func countFindings(findings []doctor.Finding) map[doctor.Severity]int {
 		counts[finding.Severity]++
 	}
 	return counts
+}
+
+// planFirst plans the first repositories in scope, and returns the number of all.
+func (s *session) planFirst(ctx context.Context, lists accountlist.Snapshot, most int) (planned []plan.Repository, all int, err error) {
+	names, _, err := s.repositories(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	registryPolicy, _ := s.registryPolicy(ctx) // another check reports the error
+	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard, RegistryPolicy: registryPolicy.Statements}
+	planned, err = planner.Plan(ctx, lists, names[:min(most, len(names))], func() {})
+	return planned, len(names), err
 }
 
 func writeFindings(out io.Writer, findings []doctor.Finding) {

@@ -90,7 +90,14 @@ type repositoryJSON struct {
 	Before     json.RawMessage  `json:"before"`
 	After      json.RawMessage  `json:"after"`
 	Warnings   []string         `json:"warnings"`
+	Notices    []noticeJSON     `json:"notices"`
 	Error      string           `json:"error"`
+}
+
+type noticeJSON struct {
+	Text    string `json:"text"`
+	Remedy  string `json:"remedy"`
+	Command string `json:"command"`
 }
 
 // planJSON returns a plan in the form for programs.
@@ -108,9 +115,13 @@ func (s *session) planJSON(p planned) planJSON {
 	for _, one := range p.repositories {
 		repository := repositoryJSON{
 			Name: one.Name, Outcome: one.Outcome, Statements: []plan.Statement{}, Before: rawJSON(one.Before), After: rawJSON(one.After), Warnings: []string{},
+			Notices: []noticeJSON{},
 		}
 		repository.Statements = append(repository.Statements, one.Diff...)
 		repository.Warnings = append(repository.Warnings, one.Deleted...)
+		for _, n := range one.Notices {
+			repository.Notices = append(repository.Notices, noticeJSON(n))
+		}
 		if one.Err != nil {
 			repository.Error = awsclient.ErrorText(one.Err)
 		}

@@ -105,10 +105,10 @@ func TestPlanAsJSON(t *testing.T) {
 	}
 	none := json.RawMessage("null")
 	if want := []repositoryJSON{
-		{Name: "a/old", Outcome: "change", Warnings: []string{`unmanaged statement 1 (Sid "Old") names AROAEXAMPLEEXAMPLEEX, the ID of a deleted role or user`}},
-		{Name: "b/unreadable", Outcome: "failed", Statements: got.Repositories[1].Statements, Before: none, After: none, Warnings: []string{},
+		{Name: "a/old", Outcome: "change", Warnings: []string{`unmanaged statement 1 (Sid "Old") names AROAEXAMPLEEXAMPLEEX, the ID of a deleted role or user`}, Notices: []noticeJSON{}},
+		{Name: "b/unreadable", Outcome: "failed", Statements: got.Repositories[1].Statements, Before: none, After: none, Warnings: []string{}, Notices: []noticeJSON{},
 			Error: "build policy of b/unreadable: existing policy document: no Statement element; expected one"},
-		{Name: "c/revoked", Outcome: "change", After: none, Warnings: []string{}},
+		{Name: "c/revoked", Outcome: "change", After: none, Warnings: []string{}, Notices: []noticeJSON{}},
 	}; !reflect.DeepEqual(got.Repositories, want) {
 		t.Errorf("got  %+v\nwant %+v", got.Repositories, want)
 	}

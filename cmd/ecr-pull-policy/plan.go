@@ -1,11 +1,18 @@
 package main
 
 import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 func newPlan(f *flags) *cobra.Command {
@@ -32,7 +39,8 @@ SSM.
 
 Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories,
 ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath, and
-ssm:GetParameterHistory.
+ssm:GetParameterHistory. With ecr:GetRegistryPolicy, plan also reports statements of the
+registry policy that deny consumers a pull.
 
 Exit status:
   0  no repository would change
@@ -112,11 +120,32 @@ func (s *session) plan(command *cobra.Command, store *parameterstore.Store) (p p
 
 // planOf plans repositories.
 func (s *session) planOf(command *cobra.Command, lists accountlist.Snapshot, names []string) (planned, error) {
+	registryPolicy, err := s.registryPolicy(command.Context())
+	switch {
+	case awsclient.Unanswered(err):
+		return planned{}, err
+	case err != nil:
+		fmt.Fprintf(command.ErrOrStderr(), "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
+	}
 	progress := newProgress(command.ErrOrStderr(), len(names), "reading policies")
-	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard}
+	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard, RegistryPolicy: registryPolicy.Statements}
 	repositories, err := planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
 	return planned{lists: lists, repositories: repositories}, err
+}
+
+// registryPolicy reads the policy of the registry. It returns the error of a document that can't be read with the
+// document too.
+func (s *session) registryPolicy(ctx context.Context) (iampolicy.Document, error) {
+	d := iampolicy.Document{Name: "registry policy"}
+	text, err := registry.Policy(ctx, ecr.NewFromConfig(s.config))
+	if err == nil && text != "" {
+		if d.Statements, err = iampolicy.Read(text); err != nil {
+			err = fmt.Errorf("read registry policy: %w", err)
+		}
+	}
+	d.Err = err
+	return d, err
 }
 
 // read reads the lists, and the names of the selected repositories in scope.

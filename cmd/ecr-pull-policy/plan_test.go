@@ -34,3 +34,20 @@ func TestWarningOfDeletedPrincipals(t *testing.T) {
 	contains(t, out, "\nwarning: a/api: ECR rejects any change of this policy until this is corrected: unmanaged statement 1 (Sid \"Old\") names AROAEXAMPLEEXAMPLEEX, "+
 		"the ID of a deleted role or user\n  same problem in 1 more repository: b/api\n4 repositories: 4 to change")
 }
+
+// A statement that defeats the list is reported even if no repository would change.
+func TestPlanReportsDeny(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api", "a/web", "b/api")
+	cloud.PutList(accountList, "none")
+	cloud.PutList(accountList+"/a", "111111111111")
+	cloud.SetRegistryPolicy(`{"Statement":{"Sid":"Freeze","Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"*"}}`)
+	if status, out := call(t.Context(), "apply", "--stack", "", "--yes"); status != 0 {
+		t.Fatalf("exit status %d: %s", status, out)
+	}
+	status, out := call(t.Context(), "plan")
+	if status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	contains(t, out, "note: in 2 repositories (a/api, a/web), statement 1 Freeze of the registry policy denies a pull to 111111111111, Lambda functions of 111111111111\n  if they must pull, change the Deny statement")
+}

@@ -41,7 +41,26 @@ func (r *report) plan(p planned, all bool) {
 	r.changes(p.repositories, all)
 	r.problems(r.yellow.Sprint("warning"), warnings(p.repositories), all)
 	r.failures(failures(p.repositories), all)
+	r.notices(p.repositories, all)
 	r.totals(p.repositories, p.outOfScope)
+}
+
+// notices writes the notices. It groups repositories with the same notice, unless all is set.
+func (r *report) notices(planned []plan.Repository, all bool) {
+	for _, group := range plan.NoticeGroups(planned) {
+		names := someOfAll(group.Repositories)
+		if all {
+			names = strings.Join(group.Repositories, ", ")
+		}
+		where := "in " + names
+		if n := len(group.Repositories); n > 1 {
+			where = fmt.Sprintf("in %s (%s)", repositories(n), names)
+		}
+		fmt.Fprintf(r.out, "%s %s, %s\n  %s\n", r.bold.Sprint("note:"), where, group.Text, group.Remedy)
+		if group.Command != "" {
+			fmt.Fprintf(r.out, "    %s\n", group.Command)
+		}
+	}
 }
 
 // changes writes the changes. It groups repositories that change in the same way, unless all is set.

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -43,6 +45,9 @@ type Doctor struct {
 	CloudTrail     TrailAPI
 	ECR            RegistryAPI
 	Lists          Lists
+
+	// Plan plans the first repositories in scope, at most a number of them, and returns how many there are.
+	Plan func(ctx context.Context, lists accountlist.Snapshot, most int) (planned []plan.Repository, all int, err error)
 }
 
 // Examine runs all checks. If a check isn't possible, its finding is a warning. The services are called concurrently, so several
@@ -55,8 +60,13 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 		func() []Finding { return d.queues(ctx, parts) },
 		func() []Finding { return []Finding{d.trail(ctx, parts)} },
 		func() []Finding {
-			lists, consumers := d.lists(ctx)
-			return append(lists, d.registryPolicy(ctx, consumers))
+			findings, lists := d.lists(ctx)
+			ofRegistry, err := d.registryPolicy(ctx, lists)
+			findings = append(findings, ofRegistry)
+			if awsclient.Unanswered(err) {
+				return findings // the other calls would get no response either
+			}
+			return append(findings, d.policies(ctx, lists)...)
 		},
 	}
 	found := make([][]Finding, len(checks))

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	trailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -25,9 +26,11 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
@@ -50,6 +53,7 @@ type installation struct {
 	advanced   []trailtypes.AdvancedEventSelector
 	scope      string
 	registry   string // registry policy, or ""
+	planned    []plan.Repository
 	ssm        *stubaws.AWS
 	profile    string
 	unanswered atomic.Int64 // calls
@@ -162,7 +166,7 @@ func (p *installation) GetAccountSetting(context.Context, *ecr.GetAccountSetting
 
 func (p *installation) GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error) {
 	if p.registry == "" && p.errors["GetRegistryPolicy"] == nil {
-		return nil, coded("RegistryPolicyNotFoundException")
+		return nil, &ecrtypes.RegistryPolicyNotFoundException{}
 	}
 	return &ecr.GetRegistryPolicyOutput{PolicyText: &p.registry}, p.fails("GetRegistryPolicy")
 }
@@ -176,6 +180,9 @@ func (p *installation) examine(t *testing.T) []string {
 		Stack: "ecr-pull-policy", Registry: registry, Profile: p.profile,
 		CloudFormation: p, EventBridge: p, SQS: p, Lambda: p, CloudTrail: p, ECR: p,
 		Lists: parameterstore.New(ssm.NewFromConfig(p.ssm.Config()), list, standard),
+		Plan: func(_ context.Context, _ accountlist.Snapshot, most int) ([]plan.Repository, int, error) {
+			return p.planned[:min(most, len(p.planned))], len(p.planned), p.fails("GetRepositoryPolicy")
+		},
 	}
 	var lines []string
 	for _, f := range d.Examine(t.Context()) {
@@ -314,7 +321,21 @@ func TestFindings(t *testing.T) {
 		"names of two and more characters": {func(p *installation) {
 			p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/??*"`, "")
 		}, "warning registry policy: the registry policy allows 111111111111"},
-		"deny": {func(p *installation) { p.registry = strings.Replace(allow(`"*"`, `"*"`, all, ""), "Allow", "Deny", 1) }, "ok registry policy"},
+		"allowed and denied": {func(p *installation) {
+			p.registry = `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*","Resource":"*"},{"Effect":"Deny","Principal":{"AWS":"111111111111"},"Action":"ecr:Batch*","Resource":"*"}]}`
+		}, "ok registry policy: the registry policy doesn't allow any consumer"},
+		"policies":      {func(p *installation) { p.planned = make([]plan.Repository, 2) }, "ok policies: no statement denies a listed consumer a pull, and no grant of a deleted list is left"},
+		"many policies": {func(p *installation) { p.planned = make([]plan.Repository, 2001) }, "ok policies: only the first 2000 of 2001 policies were checked; plan checks all of them"},
+		"denied": {func(p *installation) {
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
+				p.planned = append(p.planned, plan.Repository{Name: name, Notices: []plan.Notice{{Text: "statement 1 denies it", Remedy: "change it"}}})
+			}
+		}, "warning policies: in a, b, c, and 2 more repositories, statement 1 denies it → change it"},
+		"deleted list": {func(p *installation) {
+			p.planned = []plan.Repository{{Name: "a", Notices: []plan.Notice{{Text: "the list is deleted", Remedy: "write none:", Command: "aws ssm put-parameter"}}}}
+		}, "warning policies: in a, the list is deleted → write none: $ aws ssm put-parameter --region eu-central-1"},
+		"policies not allowed": {func(p *installation) { p.errors["GetRepositoryPolicy"] = denied() }, "warning policies: can't check the policies: api error AccessDeniedException: said AWS → use credentials that allow ecr:DescribeRepositories and ecr:GetRepositoryPolicy"},
+		"deny":                 {func(p *installation) { p.registry = strings.Replace(allow(`"*"`, `"*"`, all, ""), "Allow", "Deny", 1) }, "ok registry policy"},
 		"account by its ID": {func(p *installation) { p.registry = allow(`{"AWS":["111111111111"]}`, `"ecr:BatchGetImage"`, all, "") },
 			"warning registry policy: the registry policy allows 111111111111 to pull"},
 	} {

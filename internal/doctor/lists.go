@@ -15,20 +15,29 @@ type Lists interface {
 	ReadAll(ctx context.Context) (accountlist.Snapshot, error)
 }
 
-// lists checks whether the account list and the namespace lists are usable, and returns the consumers in them.
-func (d *Doctor) lists(ctx context.Context) (findings []Finding, consumers []string) {
+// lists checks whether the account list and the namespace lists are usable, and returns them.
+func (d *Doctor) lists(ctx context.Context) ([]Finding, accountlist.Snapshot) {
 	snapshot, err := d.Lists.ReadAll(ctx)
 	if err != nil {
-		return []Finding{unknown("list", "ssm:GetParameters, ssm:GetParametersByPath and ssm:GetParameterHistory", err)}, nil
+		return []Finding{unknown("list", "ssm:GetParameters, ssm:GetParametersByPath and ssm:GetParameterHistory", err)}, snapshot
 	}
+	var findings []Finding
 	for _, list := range snapshot.All() {
 		findings = append(findings, d.list(list))
+	}
+	return findings, snapshot
+}
+
+// consumersOf returns the consumers in all lists.
+func consumersOf(lists accountlist.Snapshot) []string {
+	var consumers []string
+	for _, list := range lists.All() {
 		if c := list.Consumers; c != nil {
 			consumers = slices.Concat(consumers, c.Accounts, c.Principals, c.Organizations, c.OrganizationalUnits)
 		}
 	}
 	slices.Sort(consumers)
-	return findings, slices.Compact(consumers)
+	return slices.Compact(consumers)
 }
 
 func (d *Doctor) list(list accountlist.List) Finding {

@@ -8,8 +8,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 // RegistryAPI has the ECR operations that the checks use.
@@ -25,19 +27,27 @@ const policyScope = "REGISTRY_POLICY_SCOPE"
 // from a list then keep their access. The scope is read only if it matters, because not every registry supports the
 // setting:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
-func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding {
+//
+// What it denies is checked with the policies of the repositories. The error is that of the first call.
+func (d *Doctor) registryPolicy(ctx context.Context, lists accountlist.Snapshot) (Finding, error) {
 	const subject = "registry policy"
-	output, err := d.ECR.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
+	text, err := registry.Policy(ctx, d.ECR)
 	switch {
-	case awsclient.HasCode(err, "RegistryPolicyNotFoundException"):
-		return ok(subject, "the registry has no policy")
 	case err != nil:
-		return unknown(subject, "ecr:GetRegistryPolicy", err)
+		return unknown(subject, "ecr:GetRegistryPolicy", err), err
+	case text == "":
+		return ok(subject, "the registry has no policy"), nil
 	}
-	granted, err := d.pullers(aws.ToString(output.PolicyText))
+	granted, err := d.pullers(text)
 	if err != nil {
-		return unknown(subject, "ecr:GetRegistryPolicy", err)
+		return unknown(subject, "ecr:GetRegistryPolicy", err), nil
 	}
+	return d.granted(ctx, granted, consumersOf(lists)), nil
+}
+
+// granted checks the consumers that the registry policy allows to pull from all repositories.
+func (d *Doctor) granted(ctx context.Context, granted []iampolicy.Consumer, consumers []string) Finding {
+	const subject = "registry policy"
 	isOpen := slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.Kind == iampolicy.AllPrincipals })
 	both := strings.Join(slices.DeleteFunc(slices.Clone(consumers), func(id string) bool {
 		return !slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.ID == id })
@@ -63,24 +73,30 @@ func (d *Doctor) registryPolicy(ctx context.Context, consumers []string) Finding
 		"the registry policy allows %s to pull from all repositories, even after they are removed from the lists", both)
 }
 
-// pullers returns the consumers that a registry policy allows to pull from all repositories. Deny statements aren't
-// subtracted.
-func (d *Doctor) pullers(document string) ([]iampolicy.Consumer, error) {
-	statements, err := iampolicy.Read(document)
+// pullers returns the consumers that a registry policy allows to pull from all repositories, unless it also denies that.
+func (d *Doctor) pullers(text string) ([]iampolicy.Consumer, error) {
+	statements, err := iampolicy.Read(text)
 	if err != nil {
 		return nil, err
 	}
 	// A pattern that covers all repositories matches this text, which is as long as the longest name, so that ? alone
 	// doesn't match it. A NotResource element that excludes only some repositories covers it, too.
 	const longestName = 256
-	allRepositories := "arn:" + d.Registry.Partition + ":ecr:" + d.Registry.Region + ":" + d.Registry.AccountID + ":repository/" + strings.Repeat("*", longestName)
+	allRepositories := d.Registry.RepositoryARN(strings.Repeat("*", longestName))
+	document := iampolicy.Document{Name: "registry policy", Statements: statements}
 	var pullers []iampolicy.Consumer
 	for _, s := range statements {
-		switch {
-		case s.Err != nil:
+		if s.Err != nil {
 			return nil, s.Err
-		case s.Effect == iampolicy.Allow && s.CoversAction("ecr:BatchGetImage") && s.CoversResource(allRepositories):
-			pullers = append(pullers, s.AppliesTo()...)
+		}
+		if s.Effect != iampolicy.Allow || !s.CoversAction("ecr:BatchGetImage") || !s.CoversResource(allRepositories) {
+			continue
+		}
+		for _, c := range s.Expand(allRepositories).AppliesTo() {
+			request := iampolicy.Request{Consumer: c, Resource: allRepositories}
+			if iampolicy.Evaluate([]iampolicy.Document{document}, request).Denies("ecr:BatchGetImage").Answer != iampolicy.Yes {
+				pullers = append(pullers, c)
+			}
 		}
 	}
 	return pullers, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -53,6 +54,8 @@ type Repository struct {
 
 	// Deleted describes the unmanaged statements that name deleted principals. ECR rejects any change of the policy.
 	Deleted []string
+
+	Notices []Notice
 }
 
 // Deletes reports whether the policy is deleted because no statements remain.
@@ -67,8 +70,9 @@ type Policies interface {
 
 // Planner plans changes of repository policies.
 type Planner struct {
-	Policies Policies
-	Standard policy.Standard
+	Policies       Policies
+	Standard       policy.Standard
+	RegistryPolicy []iampolicy.Statement // applies to all repositories
 }
 
 // Plan returns the planned outcomes in the order of the repositories. It calls done after each of them. If a repository
@@ -118,6 +122,7 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 		planned = changed(p.Standard.Registry, name, existing, change)
 	}
 	planned.Deleted = existing.DeletedPrincipals()
+	planned.Notices = p.notices(name, change.Document, lists)
 	return planned
 }
 

@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/obstacle"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// Notice is what an operator must know about a repository although the account lists don't change it.
+type Notice struct {
+	Text    string // a clause
+	Remedy  string
+	Command string // for the remedy; "" for none
+}
+
+// notices returns the notices about a policy that follows the lists.
+func (p *Planner) notices(name, document string, lists accountlist.Snapshot) []Notice {
+	statements, err := iampolicy.Read(document)
+	if err != nil && document != "" {
+		return nil // policy.ParseDocument is stricter, so that can't happen
+	}
+	documents := []iampolicy.Document{
+		{Name: "repository policy", Statements: statements},
+		{Name: "registry policy", Statements: p.RegistryPolicy},
+	}
+	var notices []Notice
+	for _, o := range obstacle.Find(p.Standard, documents, name, lists.Listed(name)) {
+		notices = append(notices, Notice{Text: o.String(), Remedy: "if they must pull, change the Deny statement; otherwise, remove them from the list"})
+	}
+	return append(notices, p.deleted(name, document, lists)...)
+}
+
+// deleted returns a notice for each list that doesn't exist although the policy grants access because of it.
+func (p *Planner) deleted(name, document string, lists accountlist.Snapshot) []Notice {
+	parsed, err := policy.ParseDocument(document, p.Standard.Registry)
+	if err != nil {
+		return nil
+	}
+	path := lists.Path(name)
+	consumers := map[int][]string{} // by list
+	for _, g := range parsed.Grants() {
+		if g.List < len(path) && accountlist.IsMissing(lists.List(path[g.List]).Problem) {
+			consumers[g.List] = append(consumers[g.List], g.Consumers...)
+		}
+	}
+	var notices []Notice
+	for i, list := range path {
+		if of := consumers[i]; len(of) > 0 {
+			slices.Sort(of)
+			notices = append(notices, Notice{
+				Text:    fmt.Sprintf("the policy still grants access to %s because of the list %s, which doesn't exist", strings.Join(slices.Compact(of), ", "), list),
+				Remedy:  "to revoke the access, write none to the list:",
+				Command: "aws ssm put-parameter --name " + list + " --type String --value none",
+			})
+		}
+	}
+	return notices
+}
+
+// NoticeGroup is a notice that is the same about several repositories.
+type NoticeGroup struct {
+	Notice
+	Repositories []string
+}
+
+// NoticeGroups returns the notices of a plan, in descending order of the number of repositories.
+func NoticeGroups(planned []Repository) []NoticeGroup {
+	index := map[Notice]int{}
+	var groups []NoticeGroup
+	for _, r := range planned {
+		for _, n := range r.Notices {
+			i, ok := index[n]
+			if !ok {
+				i = len(groups)
+				index[n] = i
+				groups = append(groups, NoticeGroup{Notice: n})
+			}
+			groups[i].Repositories = append(groups[i].Repositories, r.Name)
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b NoticeGroup) int { return cmp.Compare(len(b.Repositories), len(a.Repositories)) })
+	return groups
+}
