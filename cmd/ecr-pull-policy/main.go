@@ -19,6 +19,9 @@ import (
 const (
 	exitFailed      = 1
 	exitChanges     = 2 // plan: repositories would change
+	exitNo          = 1 // can
+	exitCanFailed   = 2 // can, for which exitFailed would mean no
+	exitDepends     = 3 // can
 	exitInterrupted = 130
 )
 
@@ -48,7 +51,7 @@ func (p program) run(ctx context.Context, args []string) int {
 	command.SetIn(p.in)
 	command.SetOut(p.out)
 	command.SetErr(p.errOut)
-	err := command.ExecuteContext(ctx)
+	executed, err := command.ExecuteContextC(ctx)
 	status, isStatus := errors.AsType[exit](err)
 	switch {
 	case err == nil:
@@ -60,5 +63,8 @@ func (p program) run(ctx context.Context, args []string) int {
 		return exitInterrupted
 	}
 	fmt.Fprintln(p.errOut, "ecr-pull-policy:", awsclient.ErrorText(err))
+	if executed.Name() == canName {
+		return exitCanFailed
+	}
 	return exitFailed
 }

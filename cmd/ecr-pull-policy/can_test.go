@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
+)
+
+func TestCan(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api", "a/none", "a/broken")
+	cloud.SetPolicy("a/api", `{"Statement":[
+		{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":["111111111111","arn:aws:iam::222222222222:role/team/ci"]},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]},
+		{"Sid":"EcrPullPolicyLambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-central-1:111111111111:function:*"}}},
+		{"Sid":"Organization","Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/*"}}}
+	]}`)
+	cloud.SetPolicy("a/broken", `[]`)
+	cloud.SetRegistryPolicy(`{"Statement":{"Sid":"NoWebPush","Effect":"Deny","Principal":"*","Action":"ecr:PutImage","Resource":"arn:aws:ecr:eu-central-1:123456789012:repository/a/*"}}`)
+	for name, c := range map[string]struct {
+		args   string
+		status int
+		want   []string
+	}{
+		"account": {"111111111111 pull a/api", 0, []string{
+			"yes: account 111111111111 can pull from a/api\n",
+			"ecr:BatchGetImage: yes\n  allowed by statement 1 (EcrPullPolicyAccounts) of the repository policy\necr:GetDownloadUrlForLayer: yes\n",
+			"Also required: IAM policies in account 111111111111 that allow the principal these actions and ecr:GetAuthorizationToken.",
+			"note: ecr:BatchCheckLayerAvailability isn't allowed.",
+		}},
+		"root ARN":    {"arn:aws:iam::111111111111:root pull a/api", 0, []string{"yes: account 111111111111 can pull"}},
+		"role":        {"arn:aws:iam::222222222222:role/team/ci pull a/api", 0, []string{"IAM policies of arn:aws:iam::222222222222:role/team/ci"}},
+		"its account": {"222222222222 pull a/api", exitDepends, []string{"depends: account 222222222222 can pull from a/api only under the conditions below", "allowed by statement 1 (EcrPullPolicyAccounts) of the repository policy if the principal being"}},
+		"another account": {"333333333333 ecr:DescribeImages a/api", exitDepends, []string{
+			"account 333333333333 can perform ecr:DescribeImages on a/api only under",
+			"allowed by statement 3 (Organization) of the repository policy if ForAnyValue:StringLike aws:PrincipalOrgPaths: o-a1b2c3d4e5/r-ab12/*",
+			"pass it with --org",
+		}},
+		"of the organization":       {"333333333333 ecr:describeimages a/api --org o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*", 0, []string{"yes: "}},
+		"of another organization":   {"333333333333 pull a/api --org o-x1x2x3x4x5", exitNo, []string{"no: account 333333333333 can't pull from a/api\n", "  no statement allows it\n"}},
+		"organization":              {"o-a1b2c3d4e5 pull a/api", exitDepends, []string{"organization o-a1b2c3d4e5", "IAM policies in the account of the principal"}},
+		"push":                      {"333333333333 push a/api --org o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*", exitNo, []string{"can't push to a/api", "ecr:PutImage: no\n  denied by statement 1 (NoWebPush) of the registry policy\n", "ecr:UploadLayerPart: yes"}},
+		"Lambda":                    {"111111111111 pull a/api --lambda", 0, []string{"yes: Lambda, for functions in account 111111111111, can pull from a/api", "statement 2 (EcrPullPolicyLambda)", "The user or role that creates"}},
+		"Lambda of another account": {"222222222222 pull a/api --lambda --org o-a1b2c3d4e5", exitNo, nil},
+		"no policy":                 {"111111111111 pull a/none", exitNo, []string{"no statement allows it"}},
+		"own account":               {"123456789012 pull a/none", exitDepends, []string{"no statement allows or denies it, so the consumer's IAM policies decide", "The account owns the registry"}},
+		"own account, denied":       {"123456789012 push a/none", exitNo, []string{"denied by statement 1"}},
+		"unreadable":                {"111111111111 pull a/broken", exitDepends, []string{"warning: the policy of a/broken can't be read: ", "depends on what the repository policy says, which can't be read"}},
+
+		"no such repository":    {"111111111111 pull a/missing", exitCanFailed, []string{"repository a/missing doesn't exist in registry 123456789012 in eu-central-1"}},
+		"invalid repository":    {"111111111111 pull A", exitCanFailed, []string{"invalid repository name"}},
+		"invalid account":       {"12345 pull a/api", exitCanFailed, []string{`"12345": `}},
+		"several":               {"111111111111,222222222222 pull a/api", exitCanFailed, []string{"must be one account"}},
+		"none":                  {"none pull a/api", exitCanFailed, []string{"must be one account"}},
+		"no action":             {"111111111111 fetch a/api", exitCanFailed, []string{`"fetch": unknown action; use pull, push, or an ECR action such as ecr:DescribeImages`}},
+		"pattern":               {"111111111111 ecr:Get* a/api", exitCanFailed, []string{"unknown action"}},
+		"action of no policy":   {"111111111111 ecr:GetAuthorizationToken a/api", exitCanFailed, []string{"not an action on a repository"}},
+		"too few":               {"111111111111 pull", exitCanFailed, []string{"can requires CONSUMER, ACTION, and REPOSITORY; found 2 arguments; run 'ecr-pull-policy can --help' for usage"}},
+		"unknown flag":          {"111111111111 pull a/api --nope", exitCanFailed, []string{"unknown flag"}},
+		"--lambda of a role":    {"arn:aws:iam::111111111111:role/x pull a/api --lambda", exitCanFailed, []string{"--lambda applies only to an account"}},
+		"--org of an account":   {"111111111111 pull a/api --org 222222222222", exitCanFailed, []string{"must be an organization ID"}},
+		"--org of an org":       {"o-a1b2c3d4e5 pull a/api --org o-a1b2c3d4e5", exitCanFailed, []string{"--org applies only to"}},
+		"--org that is invalid": {"111111111111 pull a/api --org o-", exitCanFailed, []string{"--org: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out := call(t.Context(), append([]string{"can"}, strings.Fields(c.args)...)...)
+			if status != c.status {
+				t.Errorf("exit status %d, want %d", status, c.status)
+			}
+			contains(t, out, c.want...)
+		})
+	}
+}
+
+// Without the registry policy, an answer that it could change isn't yes or no.
+func TestCanWithoutRegistryPolicy(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.SetPolicy("a/api", `{"Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*"}}`)
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "GetRegistryPolicy" {
+			return stubaws.Fault{Code: "AccessDeniedException"}
+		}
+		return stubaws.Fault{}
+	}
+	status, out := call(t.Context(), "can", "111111111111", "pull", "a/api")
+	if status != exitDepends {
+		t.Errorf("exit status %d", status)
+	}
+	contains(t, out, "warning: get registry policy: ", "depends on what the registry policy says, which can't be read")
+	status, out = call(t.Context(), "plan", "--accounts", "111111111111")
+	if status != exitChanges {
+		t.Errorf("exit status %d", status)
+	}
+	contains(t, out, "note: statements of the registry policy that deny a pull aren't reported: ")
+}
