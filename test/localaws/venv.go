@@ -42,36 +42,38 @@ func SetupVenv(ctx context.Context, root, name, requirements string, progress io
 		return Venv{}, err
 	}
 	v := Venv{Dir: filepath.Join(root, name), root: root, name: name, requirements: requirements}
-	stamp, err := v.wantedStamp()
-	if err != nil {
-		return Venv{}, err
-	}
-	if v.upToDate(stamp) {
-		return v, nil
+	upToDate, err := v.upToDate()
+	if err != nil || upToDate {
+		return v, err
 	}
 	unlock, err := lock(ctx, filepath.Join(root, localName, "venv.lock"))
 	if err != nil {
 		return Venv{}, err
 	}
 	defer unlock()
-	if v.upToDate(stamp) { // another process has created it
-		return v, nil
+	if upToDate, err = v.upToDate(); err != nil || upToDate { // another process has created it
+		return v, err
 	}
 	if progress == nil {
 		progress = io.Discard
 	}
-	if err := v.make(ctx, stamp, progress); err != nil {
+	if err := v.make(ctx, progress); err != nil {
 		return Venv{}, err
 	}
 	return v, nil
 }
 
-func (v Venv) make(ctx context.Context, stamp string, progress io.Writer) error {
+func (v Venv) make(ctx context.Context, progress io.Writer) error {
 	python, err := findPython(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(progress, "making %s from %s (once, about a minute)\n", v.name, v.requirements)
+	if _, err := os.Readlink(v.Dir); err == nil { // the environment that it leads to is another worktree's
+		if err := os.Remove(v.Dir); err != nil {
+			return fmt.Errorf("renewing %s: %w", v.name, err)
+		}
+	}
 	// The stamp goes first and comes last: whatever is interrupted in between is made anew.
 	if err := os.Remove(v.stampFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("renewing %s: %w", v.name, err)
@@ -83,6 +85,10 @@ func (v Venv) make(ctx context.Context, stamp string, progress io.Writer) error 
 		return fmt.Errorf("%s -m venv %s: %w", python, v.name, err)
 	}
 	if err := v.install(ctx); err != nil {
+		return err
+	}
+	stamp, err := v.wantedStamp()
+	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(v.stampFile(), []byte(stamp), 0o644); err != nil {
@@ -155,25 +161,33 @@ func (v Venv) stampFile() string {
 }
 
 // wantedStamp returns what the environment depends on: the requirements, and the path, because an environment can't be
-// moved.
+// moved. It can be a link to the environment of another worktree.
 func (v Venv) wantedStamp() (string, error) {
 	text, err := os.ReadFile(filepath.Join(v.root, v.requirements))
 	if err != nil {
 		return "", fmt.Errorf("reading the requirements of %s: %w", v.name, err)
 	}
+	dir, err := filepath.EvalSymlinks(v.Dir)
+	if err != nil {
+		dir = v.Dir // not made yet
+	}
 	sum := sha256.New()
-	fmt.Fprintln(sum, v.Dir)
+	fmt.Fprintln(sum, dir)
 	sum.Write(text)
 	return hex.EncodeToString(sum.Sum(nil)) + "\n", nil
 }
 
-func (v Venv) upToDate(stamp string) bool {
+func (v Venv) upToDate() (bool, error) {
+	stamp, err := v.wantedStamp()
+	if err != nil {
+		return false, err
+	}
 	made, err := os.ReadFile(v.stampFile())
 	if err != nil || string(made) != stamp {
-		return false
+		return false, nil
 	}
 	_, err = os.Stat(v.Python()) // a link, which dangles when the system's Python is replaced
-	return err == nil
+	return err == nil, nil
 }
 
 // findPython returns a Python that can make environments.
