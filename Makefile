@@ -26,7 +26,7 @@ demo: tools ## show what ecr-pull-policy does, with simulated AWS services
 	@mkdir -p .local && go build -o .local/demo ./test/demo
 	@exec .local/demo
 
-local-aws: tools ## run simulated AWS services with sample data, for sam local invoke
+local-aws: tools ## run simulated AWS services for the AWS CLI, and print what happens there
 	@mkdir -p .local && go build -o .local/local-aws ./test/localaws/serve
 	@exec .local/local-aws
 

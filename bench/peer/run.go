@@ -53,7 +53,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 		return err
 	}
 	defer local.Close()
-	counter, err := newCounter(local.Endpoint)
+	counter, err := newCounter(local.QuietEndpoint)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 
 // fill creates the account list and the repositories.
 func (b *bench) fill(ctx context.Context, repositories int) error {
-	_, err := b.SSM.PutParameter(ctx, &ssm.PutParameterInput{
+	_, err := b.Quiet.SSM.PutParameter(ctx, &ssm.PutParameterInput{
 		Name:  aws.String(b.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"]),
 		Value: aws.String(list),
 		Type:  ssmtypes.ParameterTypeStringList,
@@ -104,7 +104,7 @@ func (b *bench) fill(ctx context.Context, repositories int) error {
 	}
 	for i := range repositories {
 		name := fmt.Sprintf("team-%02d/service-%04d", i%20, i)
-		if err := b.AddRepository(ctx, name); err != nil {
+		if err := b.Quiet.CreateRepository(ctx, name, ""); err != nil {
 			return err
 		}
 		b.names = append(b.names, name)
@@ -159,7 +159,7 @@ func (b *bench) run(ctx context.Context, t tool) (sample, error) {
 // reset deletes the policies of all repositories.
 func (b *bench) reset(ctx context.Context) error {
 	for _, name := range b.names {
-		_, err := b.ECR.DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &name})
+		_, err := b.Quiet.ECR.DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &name})
 		if _, ok := errors.AsType[*ecrtypes.RepositoryPolicyNotFoundException](err); err != nil && !ok {
 			return fmt.Errorf("delete the policy of %s: %w", name, err)
 		}

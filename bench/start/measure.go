@@ -71,7 +71,7 @@ func (b *bench) start(ctx context.Context, p program) (sample, error) {
 func (b *bench) invoke(ctx context.Context, emulator *localaws.Emulator, setsPolicy bool) error {
 	b.repositories++
 	name := fmt.Sprintf("bench/start-%04d", b.repositories)
-	if err := b.AddRepository(ctx, name); err != nil {
+	if err := b.Quiet.CreateRepository(ctx, name, ""); err != nil {
 		return err
 	}
 	invocation, err := emulator.Invoke(ctx, []byte(strings.ReplaceAll(b.event, sampleRepository, name)))

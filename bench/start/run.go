@@ -103,7 +103,7 @@ func newBench(ctx context.Context, local *localaws.AWS, root string) (*bench, er
 	if err != nil {
 		return nil, err
 	}
-	_, err = local.SSM.PutParameter(ctx, &ssm.PutParameterInput{
+	_, err = local.Quiet.SSM.PutParameter(ctx, &ssm.PutParameterInput{
 		Name:  aws.String(local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"]),
 		Value: aws.String(consumer + ",222222222222"),
 		Type:  ssmtypes.ParameterTypeStringList,

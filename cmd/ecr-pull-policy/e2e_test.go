@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,11 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
@@ -93,11 +88,10 @@ func (w world) must(err error) {
 	}
 }
 
+// list writes a list without an event: the tests compare what the program would do, and not what the stack does.
 func (w world) list(name, value string) {
 	w.t.Helper()
-	_, err := w.SSM.PutParameter(w.t.Context(), &ssm.PutParameterInput{
-		Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
-	w.must(err)
+	w.must(w.Quiet.PutList(w.t.Context(), name, value))
 }
 
 // repositories creates the repositories in scope, and one out of scope.
@@ -107,29 +101,11 @@ func (w world) repositories() {
 	group.SetLimit(8)
 	for i := range many {
 		group.Go(func() error {
-			return w.AddRepository(ctx, fmt.Sprintf("shop/service-%04d", i))
+			return w.Quiet.CreateRepository(ctx, fmt.Sprintf("shop/service-%04d", i), "")
 		})
 	}
 	w.must(group.Wait())
-	w.must(w.AddRepository(w.t.Context(), "shop/scratch"))
-}
-
-// trail creates a trail that logs all management events.
-func (w world) trail() {
-	w.t.Helper()
-	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodPut, w.Endpoint+"/trails", nil) // its bucket
-	w.must(err)
-	response, err := http.DefaultClient.Do(request)
-	w.must(err)
-	response.Body.Close()
-	client := cloudtrail.New(cloudtrail.Options{
-		Region: w.Region, BaseEndpoint: &w.Endpoint,
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
-	_, err = client.CreateTrail(w.t.Context(), &cloudtrail.CreateTrailInput{Name: aws.String("management"), S3BucketName: aws.String("trails")})
-	w.must(err)
-	_, err = client.StartLogging(w.t.Context(), &cloudtrail.StartLoggingInput{Name: aws.String("management")})
-	w.must(err)
+	w.must(w.Quiet.CreateRepository(w.t.Context(), "shop/scratch", ""))
 }
 
 func contains(t *testing.T, text string, parts ...string) {
@@ -157,7 +133,7 @@ func TestCommands(t *testing.T) {
 	w.repositories()
 	w.list(accountList, "111111111111, arn:aws:iam::222222222222:role/deploy")
 	w.list(accountList+"/shop/service-0099", "o-a1b2c3d4e5")
-	w.trail()
+	w.must(w.CreateTrail(w.t.Context()))
 	out, _ = w.run(0, "doctor")
 	contains(t, out, "contains 1 account, 1 role or user", "management logs management events", "problems: 0")
 

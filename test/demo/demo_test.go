@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func build(t *testing.T) string {
@@ -38,6 +39,11 @@ func TestDemo(t *testing.T) {
 	} {
 		if !bytes.Contains(output, []byte(part)) {
 			t.Errorf("the output of the demo doesn't contain %q", part)
+		}
+	}
+	for line := range strings.Lines(string(output)) {
+		if columns := utf8.RuneCountInString(strings.TrimRight(line, "\n")); columns > width {
+			t.Errorf("%d columns: %s", columns, line)
 		}
 	}
 	if bytes.Contains(output, []byte("\x1b[")) {

@@ -32,7 +32,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	say := newNarrator(os.Stdout)
-	say.heading("Simulated AWS services: moto with the stack of template.yaml, and both functions in AWS's Lambda emulator")
+	say.heading("Simulated AWS services start, with the stack of template.yaml")
 	started := time.Now()
 	aws, err := localaws.Start(ctx, localaws.Options{Progress: os.Stderr})
 	if err != nil {
@@ -55,8 +55,8 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	say.heading("Next steps")
-	say.text("make test              run all tests with the same simulated AWS services")
+	say.text("make local-aws         try it yourself with the same simulated AWS services")
 	say.text("make help              list the other targets")
-	say.text("make deploy            deploy to the account that owns your registry; see README.md")
+	say.text("make deploy            deploy to your registry's account; see README.md")
 	return nil
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
@@ -33,17 +31,11 @@ func (s *story) repositoriesExist() error {
 	s.say.heading("Three repositories exist, and no other account can pull from them")
 	for _, repository := range []struct{ name, policy, what string }{
 		{"shop/api", "", "has no policy"},
-		{"shop/web", teamPolicy, "has a policy of its team, which denies the deletion of images"},
-		{"shop/thumbnails", lambdaPolicy, "has a statement that AWS Lambda added for a function in this account"},
+		{"shop/web", teamPolicy, "has a policy that denies the deletion of images"},
+		{"shop/thumbnails", lambdaPolicy, "has a statement that AWS Lambda added for a function"},
 	} {
-		if _, err := s.aws.ECR.CreateRepository(s.ctx, &ecr.CreateRepositoryInput{RepositoryName: &repository.name}); err != nil {
+		if err := s.aws.Quiet.CreateRepository(s.ctx, repository.name, repository.policy); err != nil {
 			return err
-		}
-		if repository.policy != "" {
-			if _, err := s.aws.ECR.SetRepositoryPolicy(s.ctx, &ecr.SetRepositoryPolicyInput{
-				RepositoryName: &repository.name, PolicyText: &repository.policy}); err != nil {
-				return err
-			}
 		}
 		s.names = append(s.names, repository.name)
 		s.say.text("%-16s %s", repository.name, repository.what)
@@ -75,9 +67,9 @@ func (s *story) theListIsWritten() error {
 func (s *story) aRepositoryIsCreated() error {
 	s.say.heading("A fourth repository is created, and gets the policy moments later")
 	const name = "shop/search"
-	s.say.command("aws ecr create-repository --repository-name %s", name)
+	s.say.command("aws ecr create-repository --repository-name " + name)
 	started := time.Now()
-	if err := s.aws.CreateRepository(s.ctx, name); err != nil {
+	if err := s.aws.CreateRepository(s.ctx, name, ""); err != nil {
 		return err
 	}
 	s.names = append(s.names, name)
@@ -121,7 +113,7 @@ func (s *story) aListIsRejected() error {
 		if problem, ok := line.Fields["error"].(string); ok {
 			s.say.text("an alarm goes into the ALARM state, and the log contains the reasons:")
 			for part := range strings.SplitSeq(problem, "\n") {
-				s.say.red.Fprintf(s.say.out, "     %s\n", part)
+				s.say.problem(part)
 			}
 		}
 	}
@@ -135,7 +127,7 @@ func (s *story) aListIsRejected() error {
 }
 
 func (s *story) aConsumerDoesNotExist() error {
-	s.say.heading("An account in the list doesn't exist; the others can pull, and the log names it")
+	s.say.heading("An account doesn't exist; the others can pull, and the log names it")
 	logged := len(s.aws.Logs(localaws.OnAccount))
 	before, after, err := s.write("111111111111,333333333333," + localaws.GoneAccount)
 	if err != nil {
@@ -145,7 +137,7 @@ func (s *story) aConsumerDoesNotExist() error {
 	for _, line := range s.aws.Logs(localaws.OnAccount)[logged:] {
 		if principals, ok := line.Fields["rejected"]; ok {
 			s.say.text("the log line of the alarm:")
-			s.say.red.Fprintf(s.say.out, "     %s: rejected %s\n", line.Fields["msg"], principals)
+			s.say.problem(fmt.Sprintf("%s: rejected %s", line.Fields["msg"], principals))
 			named = strings.Contains(fmt.Sprint(principals), localaws.GoneAccount)
 		}
 	}
@@ -165,7 +157,7 @@ func (s *story) aConsumerDoesNotExist() error {
 
 // write writes the account list, and waits until all events are handled.
 func (s *story) write(list string) (before, after map[string]string, err error) {
-	s.say.command("aws ssm put-parameter --overwrite --type String --name %s --value '%s'", accountList, list)
+	s.say.command("aws ssm put-parameter --name "+accountList, "--type String --overwrite --value '"+list+"'")
 	if before, err = s.policies(); err != nil {
 		return nil, nil, err
 	}

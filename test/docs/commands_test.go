@@ -38,6 +38,7 @@ type sandbox struct {
 	*localaws.AWS
 	t           *testing.T
 	dir         string
+	shell       string // the file that leads to the simulated AWS services
 	environment []string
 }
 
@@ -54,7 +55,7 @@ func newSandbox(t *testing.T) *sandbox {
 	})
 	s := &sandbox{AWS: local, t: t, dir: t.TempDir()}
 	for _, name := range []string{"team-a/api", "team-b/web"} {
-		s.must(local.AddRepository(t.Context(), name))
+		s.must(local.Quiet.CreateRepository(t.Context(), name, ""))
 	}
 
 	repository, err := filepath.Abs(root)
@@ -62,8 +63,6 @@ func newSandbox(t *testing.T) *sandbox {
 	replacements, err := filepath.Abs("testdata/bin")
 	s.must(err)
 	goTool, err := exec.LookPath("go")
-	s.must(err)
-	venv, err := localaws.Setup(t.Context(), repository, t.Output())
 	s.must(err)
 	program := filepath.Join(s.dir, "program")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/ecr-pull-policy")
@@ -75,19 +74,19 @@ func newSandbox(t *testing.T) *sandbox {
 	s.must(os.Symlink(filepath.Join(replacements, "ecr-pull-policy"), filepath.Join(s.dir, "bin", "ecr-pull-policy")))
 	s.must(os.WriteFile(filepath.Join(s.dir, "accounts.txt"), []byte("111111111111 # production\n"), 0o644))
 
-	s.environment = append(append(cleanEnvironment(), local.Environment()...),
-		"REPOSITORY="+repository, "VENV="+venv.Dir, "GO="+goTool, "PROGRAM="+program,
-		"PATH="+strings.Join([]string{replacements, os.Getenv("PATH")}, ":"),
-		"HOME="+s.dir, "AWS_ENDPOINT_URL="+s.serveEndpoint(), "SAM_CLI_TELEMETRY=0")
+	s.shell, err = local.WriteShell(t.Context())
+	s.must(err)
+	s.environment = append(cleanEnvironment(), "REPOSITORY="+repository, "GO="+goTool, "PROGRAM="+program,
+		"PATH="+strings.Join([]string{replacements, os.Getenv("PATH")}, ":"), "HOME="+s.dir, "SAM_CLI_TELEMETRY=0")
 	return s
 }
 
-// cleanEnvironment returns the environment of this process without HOME, PATH, and the variables that could give access
-// to a real AWS account. It sets GOCACHE and GOMODCACHE, because their defaults depend on HOME.
+// cleanEnvironment returns the environment of this process without HOME and PATH. It sets GOCACHE and GOMODCACHE, because
+// their defaults depend on HOME. The file that run sources removes the variables that could give access to a real account.
 func cleanEnvironment() []string {
 	var environment []string
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); !strings.HasPrefix(name, "AWS_") && name != "HOME" && name != "PATH" {
+		if name, _, _ := strings.Cut(variable, "="); name != "HOME" && name != "PATH" {
 			environment = append(environment, variable)
 		}
 	}
@@ -119,7 +118,7 @@ func (s *sandbox) run(block string) (output []byte, err error) {
 	block = regexp.MustCompile(`\bSTACK\b`).ReplaceAllString(block, s.Stack.Name)
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
-	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", block)
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "source "+s.shell+"\n"+block)
 	shell.Dir, shell.Env = s.dir, s.environment
 	return shell.CombinedOutput()
 }

@@ -77,7 +77,7 @@ func TestParameters(t *testing.T) {
 	if err := local.PutList(t.Context(), examples["AccountListName"], "111111111111"); err != nil {
 		t.Fatal(err)
 	}
-	if err := local.CreateRepository(t.Context(), "shared/base"); err != nil {
+	if err := local.CreateRepository(t.Context(), "shared/base", ""); err != nil {
 		t.Fatal(err)
 	}
 	activity, err := local.Settle(t.Context())

@@ -6,10 +6,11 @@ import "context"
 // have.
 type Emulator struct{ emulator *emulator }
 
-// Emulate starts an emulator. With the first invocation it runs the function's command, by the absolute path of its
+// Emulate starts an emulator of a function whose calls cause no events. With the first invocation it runs the function's command, by the absolute path of its
 // program; the command's last argument is the handler's name. Every emulator is to be stopped.
 func (a *AWS) Emulate(ctx context.Context, function Function, command ...string) (*Emulator, error) {
-	e, err := startEmulator(ctx, a.venv, function, command, a.WorkDir, a.Environment())
+	e, err := startEmulator(ctx, a.venv, function, command, a.WorkDir,
+		append(a.Environment(), "AWS_ENDPOINT_URL="+a.QuietEndpoint), func(LogLine) {})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -44,17 +45,18 @@ type emulator struct {
 }
 
 // startBootstrap starts the emulator of a function that Build made.
-func startBootstrap(ctx context.Context, venv Venv, function Function, binaries, dir string, environment []string) (*emulator, error) {
+func startBootstrap(ctx context.Context, venv Venv, function Function, binaries, dir string, environment []string, wrote func(LogLine)) (*emulator, error) {
 	program := bootstrap(binaries, function.LogicalID)
 	if _, err := os.Stat(program); err != nil { // the emulator would answer every request with an empty 502
 		return nil, fmt.Errorf("%s has no binary: %w", function.LogicalID, err)
 	}
 	command := []string{venv.Python(), "-I", "-S", "-c", childScript, program, function.Handler}
-	return startEmulator(ctx, venv, function, command, dir, environment)
+	return startEmulator(ctx, venv, function, command, dir, environment, wrote)
 }
 
 // startEmulator starts an emulator that runs the command when it is invoked for the first time.
-func startEmulator(ctx context.Context, venv Venv, function Function, command []string, dir string, environment []string) (*emulator, error) {
+func startEmulator(ctx context.Context, venv Venv, function Function, command []string, dir string, environment []string,
+	wrote func(LogLine)) (*emulator, error) {
 	binary, err := venv.emulator()
 	if err != nil {
 		return nil, err
@@ -70,15 +72,15 @@ func startEmulator(ctx context.Context, venv Venv, function Function, command []
 	e := &emulator{
 		function: function,
 		url:      "http://" + address(ports[0]) + "/2015-03-31/functions/function/invocations",
-		log:      newFunctionLog(file),
+		log:      newFunctionLog(file, wrote),
 		file:     file,
 	}
 	// Without an address of its own, each emulator's runtime API would want the same port.
 	cmd := exec.Command(binary, append([]string{"--runtime-interface-emulator-address", address(ports[0]),
 		"--runtime-api-address", address(ports[1])}, command...)...)
 	cmd.Dir = dir
-	cmd.Env = append(function.environment(), environment...) // the last of a name holds
-	cmd.Stdout, cmd.Stderr = e.log, e.log                    // the same, so that their order is kept
+	cmd.Env = append(append(function.environment(), environment...), "AWS_ACCESS_KEY_ID="+function.Role()) // the last of a name holds
+	cmd.Stdout, cmd.Stderr = e.log, e.log                                                                  // the same, so that their order is kept
 	if e.process, err = start(cmd); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("starting the emulator of %s: %w", function.LogicalID, err)
@@ -103,6 +105,9 @@ func (f Function) environment() []string {
 	}
 	return environment
 }
+
+// Role is the name of the function's role. It is the function's access key ID (callerOf).
+func (f Function) Role() string { return f.RoleARN[strings.LastIndex(f.RoleARN, "/")+1:] }
 
 func (e *emulator) wait(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)

@@ -1,9 +1,10 @@
 // Package localaws runs the application on this machine, without Docker and without an AWS account. It uses moto for
 // AWS, deploys the template to moto, and runs the functions' real binaries in AWS Lambda Runtime Interface Emulators.
 //
-// This package simulates what moto lacks: a proxy that rejects what AWS rejects (proxy.go); a router that brings events
-// from the stack's rules to the functions and messages from its queues, with Lambda's retries and partial batch
-// responses (router.go); and the events that ECR, CloudTrail and Parameter Store would emit (events.go).
+// It is hands-off: what a user does to it with the AWS CLI or an SDK has the consequences that it has on AWS. This
+// package simulates what moto lacks: a proxy that rejects what AWS rejects, and publishes the events that ECR,
+// CloudTrail and Parameter Store would (proxy.go); and a router that brings events from the stack's rules to the
+// functions and messages from its queues, with the schedule, Lambda's retries and partial batch responses (router.go).
 package localaws
 
 import (
@@ -12,7 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -33,25 +34,43 @@ type Options struct {
 	Binaries   string            // what Build made; built if empty
 	KeepLogs   bool              // leave WorkDir behind
 	Progress   io.Writer         // receives messages about steps that take time; can be nil
-	Log        *slog.Logger      // receives messages about routed events; can be nil
+	Watcher    Watcher           // is told what happens, as it happens; can be nil
 }
+
+// Watcher is told what happens. Its methods must return soon, and can be called concurrently.
+type Watcher interface {
+	Delivered(Delivery)
+	Logged(function string, line LogLine) // function is its logical ID
+	Failed(error)                         // an error of the simulation, not of a function
+}
+
+type nobody struct{}
+
+func (nobody) Delivered(Delivery)     {}
+func (nobody) Logged(string, LogLine) {}
+func (nobody) Failed(error)           {}
 
 // AWS is running simulated AWS services.
 type AWS struct {
 	Clients
+	Quiet    Clients // the same, but their calls are neither rejected nor cause events: for what was there before the stack
 	Region   string
 	Endpoint string // http://127.0.0.1:PORT
-	WorkDir  string // the logs: moto.log, and LOGICAL-ID.log for each function
-	Stack    *Stack
 
-	options   Options
-	log       *slog.Logger
-	venv      Venv
-	dir       *workDir
-	moto      *moto
-	proxy     *proxy
-	emulators map[string]*emulator // by logical ID
-	router    *router
+	QuietEndpoint string // that of Quiet
+
+	WorkDir string // the logs: moto.log, and LOGICAL-ID.log for each function
+	Stack   *Stack
+
+	options    Options
+	venv       Venv
+	dir        *workDir
+	moto       *moto
+	proxy      *proxy
+	emulators  map[string]*emulator // by logical ID
+	router     *router
+	cloudWatch *cloudWatch
+	started    chan struct{} // closed when functions can be invoked
 
 	done   context.Context // ends with the context of Start, with Close, and when moto ends
 	cancel context.CancelCauseFunc
@@ -81,10 +100,10 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if _, err := venv.emulator(); err != nil { // before other processes are started
 		return nil, err
 	}
-	a := &AWS{Region: options.Region, options: options, log: options.Log, venv: venv, emulators: map[string]*emulator{}}
-	if a.log == nil {
-		a.log = slog.New(slog.DiscardHandler)
+	if options.Watcher == nil {
+		options.Watcher = nobody{}
 	}
+	a := &AWS{Region: options.Region, options: options, venv: venv, emulators: map[string]*emulator{}, started: make(chan struct{})}
 	if a.dir, err = makeWorkDir(ctx, options.Root, options.KeepLogs); err != nil {
 		return nil, fmt.Errorf("making a work directory: %w", err)
 	}
@@ -127,23 +146,45 @@ func (a *AWS) start() error {
 		return err
 	}
 	go a.watch()
-	var err error
-	if a.proxy, err = startProxy(a.moto.endpoint); err != nil {
+	a.QuietEndpoint = a.moto.endpoint
+	a.Quiet = newClients(a.QuietEndpoint, a.Region)
+	if err := a.startProxy(); err != nil {
 		return err
 	}
-	a.Endpoint = a.proxy.endpoint
 	a.Clients = newClients(a.Endpoint, a.Region)
+	var err error
 	if a.Stack, err = deploy(a.done, a.Clients, stackName, template, a.options.Parameters); err != nil {
 		return fmt.Errorf("deploying %s to moto: %w", a.options.Template, err)
 	}
 	if err := a.startEmulators(); err != nil {
 		return err
 	}
-	if a.router, err = newRouter(a.done, a.Stack, a.Clients, a.emulators, a.log); err != nil {
+	if a.router, err = newRouter(a.done, a.Stack, a.Quiet, a.emulators, a.options.Watcher); err != nil {
 		return err
 	}
 	a.routed.Go(func() { a.router.run(a.done) })
+	a.cloudWatch = newCloudWatch(a.Quiet.CloudWatchLogs, a.emulators)
+	close(a.started)
 	return nil
+}
+
+func (a *AWS) startProxy() (err error) {
+	if a.proxy, err = newProxy(a.moto.endpoint); err != nil {
+		return err
+	}
+	redrives := &redrives{sqs: a.Quiet.SQS}
+	a.proxy.observe = a.observe
+	a.proxy.played[targetSQS+".StartMessageMoveTask"] = redrives.start
+	a.proxy.played[targetSQS+".ListMessageMoveTasks"] = redrives.list
+	a.proxy.before[targetLogs] = a.flushLogs
+	a.proxy.paths.HandleFunc("POST /2015-03-31/functions/{name}/invocations", a.serveInvoke)
+	a.Endpoint, err = a.proxy.listen("127.0.0.1")
+	return err
+}
+
+// Listen serves the local AWS at another address of this machine too, and returns the endpoint.
+func (a *AWS) Listen(address string) (endpoint string, err error) {
+	return a.proxy.listen(address)
 }
 
 // watch ends everything if moto ends.
@@ -164,7 +205,8 @@ func (a *AWS) startEmulators() error {
 	group, ctx := errgroup.WithContext(a.done)
 	for _, function := range a.Stack.Functions {
 		group.Go(func() error {
-			e, err := startBootstrap(ctx, a.venv, function, binaries, a.WorkDir, a.Environment())
+			e, err := startBootstrap(ctx, a.venv, function, binaries, a.WorkDir, a.Environment(),
+				func(line LogLine) { a.options.Watcher.Logged(function.LogicalID, line) })
 			if err != nil {
 				return err
 			}
@@ -186,8 +228,10 @@ func (a *AWS) Environment() []string {
 		"AWS_ENDPOINT_URL=" + a.Endpoint,
 		"AWS_USE_FIPS_ENDPOINT=false", // it has no others, and the SDK takes none with an endpoint of one's own
 		"AWS_USE_DUALSTACK_ENDPOINT=false",
-		"AWS_ACCESS_KEY_ID=" + accessKeyID,
+		"AWS_ACCESS_KEY_ID=" + Operator,
 		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
+		"AWS_CONFIG_FILE=" + os.DevNull, // no profile, whatever anybody asks for
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"HOME=" + a.WorkDir,
 	}
@@ -215,6 +259,16 @@ func (a *AWS) stop() error {
 	return a.dir.remove()
 }
 
+// flushLogs brings the functions' lines to CloudWatch Logs.
+func (a *AWS) flushLogs(ctx context.Context) error {
+	select {
+	case <-a.started:
+		return a.cloudWatch.flush(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Settle waits until every queue is empty and no function runs, and returns what happened since the last call.
 func (a *AWS) Settle(ctx context.Context) (Activity, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -225,6 +279,11 @@ func (a *AWS) Settle(ctx context.Context) (Activity, error) {
 		return activity, cause
 	}
 	return activity, err
+}
+
+// Tick delivers a scheduled event for every schedule of the stack, as AWS does when it is time.
+func (a *AWS) Tick(ctx context.Context) error {
+	return a.router.tick(ctx)
 }
 
 // Invoke invokes a function, by its logical ID, and waits for it. It takes what no rule would deliver.

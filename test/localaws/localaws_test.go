@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
@@ -69,6 +71,7 @@ func TestStack(t *testing.T) {
 	}
 
 	// A disabled rule delivers nothing.
+	check(t, aws.Quiet.CreateRepository(t.Context(), "shop/web", ""))
 	check(t, aws.PushImage(t.Context(), "shop/web"))
 	if activity := settle(t, aws); len(activity.Deliveries) > 0 {
 		t.Errorf("delivered %+v", activity.Deliveries)
@@ -81,7 +84,7 @@ func TestRouting(t *testing.T) {
 	ctx := t.Context()
 
 	check(t, aws.PutList(ctx, accountList, "111111111111"))
-	check(t, aws.CreateRepository(ctx, "shop/web"))
+	check(t, aws.CreateRepository(ctx, "shop/web", ""))
 	activity := settle(t, aws)
 	if len(activity.Of(localaws.OnRepo)) == 0 || len(activity.Of(localaws.OnAccount)) != 1 {
 		t.Errorf("invoked %+v", activity.Invocations)
@@ -100,11 +103,12 @@ func TestRouting(t *testing.T) {
 		t.Errorf("the policy is %s", policy)
 	}
 
-	own, err := aws.OwnWriteEvent(ctx, localaws.OnRepo, "shop/web")
+	group := aws.Stack.Outputs["OnRepoLogGroup"]
+	logged, err := aws.CloudWatchLogs.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: &group})
 	check(t, err)
-	check(t, aws.Publish(ctx, own))
-	if activity := settle(t, aws); len(activity.Deliveries) > 0 {
-		t.Errorf("its own write was delivered: %+v", activity.Deliveries)
+	if len(logged.Events) != len(aws.Logs(localaws.OnRepo)) {
+		t.Errorf("CloudWatch Logs has %d lines", len(logged.Events))
 	}
 
 	check(t, aws.DeletePolicy(ctx, "shop/web"))
@@ -162,12 +166,31 @@ func TestFailures(t *testing.T) {
 			if len(activity.Invocations) != 5 || activity.Invocations[4].Attempt != 5 { // maxReceiveCount
 				t.Fatalf("%d invocations", len(activity.Invocations))
 			}
+
+			redrive(t, aws, "OnRepoDeadLetterQueueUrl")
+			if activity = settle(t, aws); len(activity.Invocations) != 5 {
+				t.Errorf("%d invocations after the redrive", len(activity.Invocations))
+			}
 			var kept localaws.Event
 			check(t, json.Unmarshal([]byte(receive(t, aws, "OnRepoDeadLetterQueueUrl")), &kept))
 			if kept.Account != localaws.Account || kept.Source != "ecr-pull-policy" {
 				t.Errorf("kept %+v", kept)
 			}
 		})
+	}
+}
+
+// redrive moves the messages of a dead-letter queue, whose URL is an output of the stack, back to their queue.
+func redrive(t *testing.T, local *localaws.AWS, output string) {
+	t.Helper()
+	queue := local.Stack.Outputs[output]
+	arn := "arn:aws:sqs:" + local.Region + ":" + localaws.Account + ":" + path.Base(queue)
+	_, err := local.SQS.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: &arn})
+	check(t, err)
+	tasks, err := local.SQS.ListMessageMoveTasks(t.Context(), &sqs.ListMessageMoveTasksInput{SourceArn: &arn})
+	check(t, err)
+	if len(tasks.Results) != 1 || tasks.Results[0].ApproximateNumberOfMessagesMoved != 1 {
+		t.Errorf("the tasks are %+v", tasks.Results)
 	}
 }
 

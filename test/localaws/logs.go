@@ -7,10 +7,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 )
 
 // LogLine is one line that a function wrote.
 type LogLine struct {
+	Time   time.Time
 	Text   string
 	Fields map[string]any // of a line that is a JSON object, else nil
 }
@@ -18,16 +20,17 @@ type LogLine struct {
 // functionLog receives the output of an emulator and its function, and keeps the lines of the function. It writes all
 // output to a file too.
 type functionLog struct {
-	file io.Writer
-	ends chan struct{} // the emulator's line after an invocation's last
+	file  io.Writer
+	wrote func(LogLine)
+	ends  chan struct{} // the emulator's line after an invocation's last
 
 	mu    sync.Mutex
 	rest  []byte // an unfinished line
 	lines []LogLine
 }
 
-func newFunctionLog(file io.Writer) *functionLog {
-	return &functionLog{file: file, ends: make(chan struct{}, 1)}
+func newFunctionLog(file io.Writer, wrote func(LogLine)) *functionLog {
+	return &functionLog{file: file, wrote: wrote, ends: make(chan struct{}, 1)}
 }
 
 func (l *functionLog) Write(p []byte) (int, error) {
@@ -54,11 +57,12 @@ func (l *functionLog) add(text string) {
 		}
 	case strings.Contains(text, " (rapid) "), strings.HasPrefix(text, "START RequestId: "), strings.HasPrefix(text, "END RequestId: "):
 	default:
-		line := LogLine{Text: text}
+		line := LogLine{Time: time.Now(), Text: text}
 		if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &line.Fields) != nil {
 			line.Fields = nil
 		}
 		l.lines = append(l.lines, line)
+		l.wrote(line)
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -25,15 +27,14 @@ import (
 // Account is the account that moto plays.
 const Account = "123456789012"
 
-// What moto doesn't check.
-const (
-	accessKeyID     = "local"
-	secretAccessKey = "local"
-)
+// secretAccessKey is what moto doesn't check.
+const secretAccessKey = "local"
 
 // Clients talk to the local AWS.
 type Clients struct {
 	CloudFormation *cloudformation.Client
+	CloudTrail     *cloudtrail.Client
+	CloudWatchLogs *cloudwatchlogs.Client
 	ECR            *ecr.Client
 	EventBridge    *eventbridge.Client
 	SQS            *sqs.Client
@@ -44,10 +45,12 @@ func newClients(endpoint, region string) Clients {
 	config := aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(endpoint),
-		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secretAccessKey, ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(Operator, secretAccessKey, ""),
 	}
 	return Clients{
 		CloudFormation: cloudformation.NewFromConfig(config),
+		CloudTrail:     cloudtrail.NewFromConfig(config),
+		CloudWatchLogs: cloudwatchlogs.NewFromConfig(config),
 		ECR:            ecr.NewFromConfig(config),
 		EventBridge:    eventbridge.NewFromConfig(config),
 		SQS:            sqs.NewFromConfig(config),

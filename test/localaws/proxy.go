@@ -2,137 +2,194 @@ package localaws
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// GoneAccount is an account that doesn't exist in the local AWS, and neither do roles and users whose names end in
-// GoneName. All others do.
-const (
-	GoneAccount = "404040404040"
-	GoneName    = "/gone"
-)
-
-// proxy is a proxy of moto that rejects calls that AWS rejects and moto accepts.
+// proxy forwards calls to moto. Around them it does what AWS does and moto doesn't: it rejects calls (rejection.go),
+// has their events published (callevents.go), and lets others play what moto can't (invoke.go, redrive.go).
 type proxy struct {
-	server   *http.Server
-	endpoint string
+	server *http.Server
+	moto   http.Handler
+	paths  *http.ServeMux                                      // of operations that are played; all others go to serveCall
+	played map[string]func(context.Context, call) (any, error) // by service and operation; an *apiError is how AWS answers
+	before map[string]func(context.Context) error              // by service: what has to be done before a call
+
+	// observe is called with each call. The function that it returns, if any, is called with the answer before that is
+	// sent, so that the events of a call that has ended are under way.
+	observe func(context.Context, call) (answered func(answer) error, err error)
 }
 
-func startProxy(moto string) (*proxy, error) {
+// call is a call whose parameters are in its body: of the JSON protocols, or of the query protocol.
+type call struct {
+	service    string // the name in X-Amz-Target; "" in the query protocol
+	operation  string
+	caller     string // the name of a role
+	userAgent  string
+	parameters json.RawMessage // of the JSON protocols
+	form       url.Values      // of the query protocol
+}
+
+type answer struct {
+	status int
+	body   json.RawMessage
+}
+
+// The services in X-Amz-Target.
+const (
+	targetECR  = "AmazonEC2ContainerRegistry_V20150921"
+	targetSSM  = "AmazonSSM"
+	targetSQS  = "AmazonSQS"
+	targetLogs = "Logs_20140328"
+)
+
+// newProxy returns a proxy that doesn't serve yet.
+func newProxy(moto string) (*proxy, error) {
 	target, err := url.Parse(moto)
 	if err != nil {
 		return nil, fmt.Errorf("starting the proxy of moto: %w", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("starting the proxy of moto: %w", err)
-	}
-	forward := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.Host = r.In.Host // moto makes the URLs of queues of it
-		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }, // moto has ended
-	}
 	p := &proxy{
-		server:   &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(forward, w, r) })},
-		endpoint: "http://" + listener.Addr().String(),
+		moto: &httputil.ReverseProxy{
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(target)
+				r.Out.Host = r.In.Host // moto makes the URLs of queues of it
+			},
+			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }, // moto has ended
+		},
+		paths:   http.NewServeMux(),
+		played:  map[string]func(context.Context, call) (any, error){},
+		before:  map[string]func(context.Context) error{},
+		observe: func(context.Context, call) (func(answer) error, error) { return nil, nil },
+	}
+	p.paths.HandleFunc("/", p.serveCall)
+	p.server = &http.Server{Handler: p.paths}
+	return p, nil
+}
+
+// listen serves at a free port of an address too, and returns the endpoint.
+func (p *proxy) listen(address string) (endpoint string, err error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return "", fmt.Errorf("starting the proxy of moto: %w", err)
 	}
 	go func() { _ = p.server.Serve(listener) }()
-	return p, nil
+	return "http://" + listener.Addr().String(), nil
 }
 
 func (p *proxy) stop() { _ = p.server.Close() }
 
-// ecrCall is what is checked of a call to ECR.
-type ecrCall struct {
-	RepositoryName string `json:"repositoryName"`
-	PolicyText     string `json:"policyText"`
+func (p *proxy) serveCall(w http.ResponseWriter, r *http.Request) {
+	c, ok, err := readCall(r)
+	if err == nil && ok {
+		err = p.call(w, r, c)
+	} else if err == nil {
+		p.moto.ServeHTTP(w, r)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+	}
 }
 
-func serve(moto http.Handler, w http.ResponseWriter, r *http.Request) {
-	operation, isECR := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonEC2ContainerRegistry_V20150921.")
-	if !isECR {
-		moto.ServeHTTP(w, r)
-		return
+// call answers a call. If it returns an error, it has not answered.
+func (p *proxy) call(w http.ResponseWriter, r *http.Request, c call) error {
+	if prepare, ok := p.before[c.service]; ok {
+		if err := prepare(r.Context()); err != nil {
+			return err
+		}
+	}
+	answered, err := p.observe(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	recorded := httptest.NewRecorder()
+	rejected := c.rejection()
+	play, isPlayed := p.played[c.service+"."+c.operation]
+	switch {
+	case rejected != nil:
+		rejected.write(recorded, c)
+	case isPlayed:
+		result, err := play(r.Context(), c)
+		if rejected, ok := errors.AsType[*apiError](err); ok {
+			rejected.write(recorded, c)
+		} else if err != nil {
+			return err
+		} else if err := json.NewEncoder(recorded).Encode(result); err != nil {
+			return err
+		}
+	case answered == nil:
+		p.moto.ServeHTTP(w, r)
+		return nil
+	default:
+		p.moto.ServeHTTP(recorded, r)
+	}
+	if answered != nil {
+		if err := answered(answer{recorded.Code, recorded.Body.Bytes()}); err != nil {
+			return err
+		}
+	}
+	maps.Copy(w.Header(), recorded.Header())
+	w.WriteHeader(recorded.Code)
+	_, _ = w.Write(recorded.Body.Bytes())
+	return nil
+}
+
+// readCall reads a call, and leaves the request to be read again. ok is false if its body has no parameters.
+func readCall(r *http.Request) (c call, ok bool, err error) {
+	isForm := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	target := r.Header.Get("X-Amz-Target")
+	if target == "" && !isForm {
+		return call{}, false, nil
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+		return call{}, false, fmt.Errorf("reading a call: %w", err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	var call ecrCall
-	if json.Unmarshal(body, &call) == nil {
-		if reason := call.rejection(operation); reason != "" {
-			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-			w.WriteHeader(http.StatusBadRequest)
-			_ = json.NewEncoder(w).Encode(map[string]string{"__type": "InvalidParameterException", "message": reason})
-			return
-		}
+	c = call{caller: callerOf(r), userAgent: r.UserAgent()}
+	if isForm {
+		c.form, err = url.ParseQuery(string(body))
+		c.operation = c.form.Get("Action")
+		return c, true, err
 	}
-	moto.ServeHTTP(w, r)
+	c.service, c.operation, _ = strings.Cut(target, ".")
+	c.parameters = body
+	return c, true, nil
 }
 
-// rejection returns why ECR rejects a call; "" if it doesn't.
-//
-// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
-func (c ecrCall) rejection(operation string) string {
-	const maxCharacters = 10240
-	switch {
-	case c.RepositoryName != "" && registry.CheckName(c.RepositoryName) != nil:
-		return "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression'"
-	case operation != "SetRepositoryPolicy":
-		return ""
-	case utf8.RuneCountInString(c.PolicyText) > maxCharacters:
-		return fmt.Sprintf("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Member must have length less than or equal to %d'", maxCharacters)
-	case slices.ContainsFunc(principalsOf(c.PolicyText), isGone):
-		return "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'"
+// callerOf returns the name of the role that makes a call. It is the access key ID, which nothing else needs here.
+func callerOf(r *http.Request) string {
+	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	name, _, found := strings.Cut(credential, "/")
+	if !found {
+		return Operator
 	}
-	return ""
+	return name
 }
 
-// isGone reports whether a principal doesn't exist. Unique IDs are what is left of deleted roles and users.
-func isGone(principal string) bool {
-	return strings.HasPrefix(principal, "AROA") || strings.HasPrefix(principal, "AIDA") ||
-		strings.HasSuffix(principal, GoneName) || principal == GoneAccount || strings.Contains(principal, "::"+GoneAccount+":")
-}
+// apiError is how AWS answers a call that it rejects.
+type apiError struct{ code, message string }
 
-// principalsOf returns the AWS principals that a policy names.
-func principalsOf(document string) []string {
-	var policy struct {
-		Statement []struct{ Principal, NotPrincipal json.RawMessage }
+func (e *apiError) Error() string { return e.code + ": " + e.message }
+
+func (e *apiError) write(w http.ResponseWriter, c call) {
+	if c.service == "" {
+		w.Header().Set("Content-Type", "text/xml")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", e.code, e.message)
+		return
 	}
-	if json.Unmarshal([]byte(document), &policy) != nil {
-		return nil // moto rejects it
-	}
-	var principals []string
-	for _, statement := range policy.Statement {
-		for _, raw := range []json.RawMessage{statement.Principal, statement.NotPrincipal} {
-			var named struct{ AWS json.RawMessage }
-			if raw == nil || json.Unmarshal(raw, &named) != nil {
-				continue
-			}
-			var one string
-			var many []string
-			if json.Unmarshal(named.AWS, &one) == nil {
-				many = []string{one}
-			} else {
-				_ = json.Unmarshal(named.AWS, &many)
-			}
-			principals = append(principals, many...)
-		}
-	}
-	return principals
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]string{"__type": e.code, "message": e.message})
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // The proxy rejects what AWS rejects, and forwards everything else.
@@ -18,12 +20,16 @@ func TestProxy(t *testing.T) {
 		_, _ = w.Write([]byte("{}"))
 	}))
 	defer moto.Close()
-	p, err := startProxy(moto.URL)
+	p, err := newProxy(moto.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.stop()
-	client := newClients(p.endpoint, defaultRegion).ECR
+	endpoint, err := p.listen("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := newClients(endpoint, defaultRegion)
 	allow := func(principal string) string {
 		return `{"Statement":[{"Sid":"x","Effect":"Allow","Principal":` + principal + `,"Action":"ecr:BatchGetImage"}]}`
 	}
@@ -40,7 +46,7 @@ func TestProxy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := forwarded
-			_, err := client.SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: &c.repository, PolicyText: &c.document})
+			err := clients.SetPolicy(t.Context(), c.repository, c.document)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), "InvalidParameterException") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -48,5 +54,18 @@ func TestProxy(t *testing.T) {
 				t.Errorf("forwarded: %t", isForwarded)
 			}
 		})
+	}
+
+	const several = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":["arn:1",{"Ref":"q"}]}]}`
+	_, err = clients.SQS.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{
+		QueueUrl: aws.String(endpoint + "/q"), Attributes: map[string]string{"Policy": several}})
+	if err == nil || !strings.Contains(err.Error(), "InvalidAttributeValue") {
+		t.Errorf("a statement for several queues: %v", err)
+	}
+	_, err = clients.CloudFormation.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+		StackName:    aws.String("s"),
+		TemplateBody: aws.String(`{"Resources":{"P":{"Type":"AWS::SQS::QueuePolicy","Properties":{"PolicyDocument":` + several + `}}}}`)})
+	if err == nil || !strings.Contains(err.Error(), "ValidationError") {
+		t.Errorf("a template with such a statement: %v", err)
 	}
 }

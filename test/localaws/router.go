@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +60,7 @@ type router struct {
 	emulators  map[string]*emulator // by logical ID
 	deliveries string               // URL of the queue
 	sources    []polledSource
-	log        *slog.Logger
+	watcher    Watcher
 
 	mu       sync.Mutex
 	inFlight int
@@ -94,8 +93,8 @@ func (e motoEvent) event() Event {
 	return event
 }
 
-func newRouter(ctx context.Context, stack *Stack, clients Clients, emulators map[string]*emulator, log *slog.Logger) (*router, error) {
-	r := &router{stack: stack, sqs: clients.SQS, emulators: emulators, log: log}
+func newRouter(ctx context.Context, stack *Stack, clients Clients, emulators map[string]*emulator, watcher Watcher) (*router, error) {
+	r := &router{stack: stack, sqs: clients.SQS, emulators: emulators, watcher: watcher}
 	created, err := clients.SQS.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName:  aws.String("localaws-deliveries"),
 		Attributes: map[string]string{"VisibilityTimeout": "43200"}, // nothing is delivered twice
@@ -161,6 +160,11 @@ func (r *router) run(ctx context.Context) {
 			}
 		})
 	})
+	for _, rule := range r.stack.Rules {
+		if interval, ok := intervalOf(rule.Schedule); ok && rule.Enabled {
+			polls.Go(func() { r.repeat(ctx, rule, interval) })
+		}
+	}
 	for _, source := range r.sources {
 		polls.Go(func() {
 			r.poll(ctx, source.url, min(source.BatchSize, 10), func(messages []types.Message) {
@@ -197,16 +201,24 @@ func (r *router) poll(ctx context.Context, url string, batch int, take func([]ty
 
 // handle counts the work as in flight while it runs.
 func (r *router) handle(ctx context.Context, work func() error) {
+	r.begin()
+	r.end(ctx, work())
+}
+
+func (r *router) begin() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.inFlight++
 	r.begun++
-	r.mu.Unlock()
-	if err := work(); err != nil {
+}
+
+func (r *router) end(ctx context.Context, err error) {
+	if err != nil {
 		r.fail(ctx, err)
 	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.inFlight--
-	r.mu.Unlock()
 }
 
 // fail keeps an error of the router itself for the next settle.
@@ -214,7 +226,7 @@ func (r *router) fail(ctx context.Context, err error) {
 	if ctx.Err() != nil { // everything fails at the end
 		return
 	}
-	r.log.Error("local AWS", "error", err)
+	r.watcher.Failed(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.errs = append(r.errs, err)
@@ -246,7 +258,7 @@ func (r *router) deliver(ctx context.Context, message types.Message) error {
 	r.mu.Lock()
 	r.activity.Deliveries = append(r.activity.Deliveries, record)
 	r.mu.Unlock()
-	r.log.Debug("delivery", "rule", record.Rule, "target", record.Target, "event", event.ID)
+	r.watcher.Delivered(record)
 
 	switch {
 	case isFunction:
@@ -373,35 +385,7 @@ func (r *router) invoke(ctx context.Context, function, source string, attempt in
 	r.mu.Lock()
 	r.activity.Invocations = append(r.activity.Invocations, invocation)
 	r.mu.Unlock()
-	r.log.Debug("invocation", "function", function, "source", source, "attempt", attempt,
-		"duration", invocation.Duration, "failed", invocation.Error != nil)
 	return invocation, nil
-}
-
-// tick queues a scheduled event for every target of the rules with a schedule.
-func (r *router) tick(ctx context.Context) error {
-	ticked := false
-	for _, rule := range r.stack.Rules {
-		if rule.Schedule == "" || !rule.Enabled {
-			continue
-		}
-		for _, target := range rule.Targets {
-			event := scheduledEvent(r.sqs.Options().Region, rule.ARN)
-			body, err := json.Marshal(delivery{rule.LogicalID, target.ID, motoEvent{event, float64(event.Time.Unix())}})
-			if err != nil {
-				return err
-			}
-			_, err = r.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &r.deliveries, MessageBody: aws.String(string(body))})
-			if err != nil {
-				return fmt.Errorf("ticking %s: %w", rule.LogicalID, err)
-			}
-			ticked = true
-		}
-	}
-	if !ticked {
-		return errors.New("the stack has no schedule that is enabled")
-	}
-	return nil
 }
 
 // settle waits until no message is left in any queue and nothing is in flight, and returns what happened since the

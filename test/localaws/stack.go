@@ -40,6 +40,7 @@ type Function struct {
 	Timeout     time.Duration
 	MemorySize  int // MB
 	Environment map[string]string
+	LogGroup    string
 	Retries     int    // of an asynchronous invocation
 	OnFailure   string // ARN of the destination for events that could not be handled, or empty
 }
@@ -70,10 +71,10 @@ type EventSource struct {
 	PartialResponses bool // the function returns which messages of a batch failed
 }
 
-// functionOf returns the function that has the ARN.
-func (s *Stack) functionOf(arn string) (Function, bool) {
+// functionOf returns the function that has the ARN or the name.
+func (s *Stack) functionOf(id string) (Function, bool) {
 	for _, function := range s.Functions {
-		if function.ARN == arn {
+		if id == function.ARN || id == function.Name {
 			return function, true
 		}
 	}
@@ -199,6 +200,8 @@ type functionFact struct {
 	Timeout      number
 	MemorySize   number
 	Environment  struct{ Variables map[string]text }
+
+	LoggingConfig struct{ LogGroup string }
 }
 
 type sourceFact struct {
@@ -263,6 +266,7 @@ func (f *facts) addTo(stack *Stack) error {
 			Timeout:     time.Duration(cmp.Or(fact.Timeout, defaultTimeout)) * time.Second,
 			MemorySize:  int(cmp.Or(fact.MemorySize, defaultMemorySize)),
 			Environment: map[string]string{},
+			LogGroup:    cmp.Or(fact.LoggingConfig.LogGroup, "/aws/lambda/"+fact.FunctionName),
 			Retries:     defaultRetries,
 		}
 		for name, value := range fact.Environment.Variables {

@@ -15,7 +15,7 @@ OUTPUT_PREFIX = "LocalAws"
 
 # The properties that the local AWS plays, by type.
 PLAYED = {
-    "AWS::Lambda::Function": ["Environment", "Handler", "MemorySize", "Role", "Timeout"],
+    "AWS::Lambda::Function": ["Environment", "Handler", "LoggingConfig", "MemorySize", "Role", "Timeout"],
     "AWS::Lambda::EventSourceMapping": [
         "BatchSize",
         "Enabled",

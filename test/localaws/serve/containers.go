@@ -1,12 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"net"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
-)
+import "net"
 
 // bridge is the network interface of Docker's default network on Linux. There sam local invoke starts its containers,
 // whatever --docker-network host may suggest, and there this machine is not 127.0.0.1 to them.
@@ -30,19 +24,4 @@ func bridgeAddress() (ip net.IP, ok bool) {
 		}
 	}
 	return nil, false
-}
-
-// forward serves at an address what is at the endpoint, until stop is called.
-func forward(address net.IP, endpoint string) (at string, stop func(), err error) {
-	target, err := url.Parse(endpoint)
-	if err != nil {
-		return "", nil, fmt.Errorf("forward to the local AWS: %w", err)
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(address.String(), "0"))
-	if err != nil {
-		return "", nil, fmt.Errorf("listen for containers: %w", err)
-	}
-	server := &http.Server{Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}}
-	go func() { _ = server.Serve(listener) }()
-	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }

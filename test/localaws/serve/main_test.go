@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,97 +16,122 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// What is printed can be pasted into a shell, as far as it needs no Docker. Two may run at once.
+// What is printed works when it is pasted into a shell, with the AWS CLI itself, whatever the user's settings are; and
+// what happens is printed line by line.
 func TestInstructions(t *testing.T) {
 	root, err := localaws.Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(root)
-	var locals []*localaws.AWS
-	var files, endpoints []string
-	for range 2 {
-		local, err := localaws.Start(t.Context(), localaws.Options{Progress: t.Output()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer local.Close()
-		if err := addSampleData(t.Context(), local); err != nil {
-			t.Fatal(err)
-		}
-		endpoint, stop, err := forward(net.IPv4(127, 0, 0, 1), local.Endpoint)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer stop()
-		environment, err := writeEnvironment(local, endpoint)
-		if err != nil {
-			t.Fatal(err)
-		}
-		endpoints = append(endpoints, endpoint)
-		locals, files = append(locals, local), append(files, environment)
+	var followed bytes.Buffer
+	local, err := start(t.Context(), localaws.Options{Progress: t.Output(), Watcher: &follower{out: &followed}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, endpoint := range endpoints {
-		text, err := os.ReadFile(files[i])
-		var functions map[string]map[string]string
-		if err != nil || json.Unmarshal(text, &functions) != nil || functions[localaws.OnRepo]["AWS_ENDPOINT_URL"] != endpoint {
-			t.Errorf("%s: %s, %v", files[i], text, err)
-		}
+	defer local.Close()
+	text, err := instructions(t.Context(), local)
+	if err != nil {
+		t.Fatal(err)
 	}
 
-	output := paste(t, instructions(locals[0]))
+	output := paste(t, local, text)
 	if granted := strings.Count(output, `"Sid":"EcrPullPolicyAccounts"`); granted != 2 {
-		t.Errorf("%d policies grant, want one that was applied and one that was requested:\n%s", granted, output)
+		t.Errorf("%d policies grant, want the new one and the restored one", granted)
 	}
-	if instructions := containerInstructions(locals[0], files[0]); !strings.Contains(instructions, "--env-vars "+files[0]) {
-		t.Error(instructions)
+	for _, part := range []string{`"outcome":"updated"`, "problems: 0", `"TaskHandle"`} {
+		if !strings.Contains(output, part) {
+			t.Errorf("%s isn't in the output", part)
+		}
 	}
-	// Functions in containers don't find AWS where it is for this machine.
-	command := exec.CommandContext(t.Context(), "bash", "-c", ".venv/bin/aws ecr describe-repositories --repository-names team-a/api")
-	command.Env = append(locals[0].Environment(), "AWS_ENDPOINT_URL="+endpoints[0])
-	if output, err := command.CombinedOutput(); err != nil || !strings.Contains(string(output), "team-a/api") {
-		t.Errorf("%v\n%s", err, output)
+	if t.Failed() {
+		t.Log(output)
 	}
-	if err := locals[0].Close(); err != nil {
+	forContainers(t, local)
+	if _, err := local.Settle(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(files[1]); err != nil {
-		t.Error("the end of one local AWS takes away what another has:", err)
+	if err := local.Close(); err != nil { // nobody writes to followed any more
+		t.Error(err)
+	}
+	for _, line := range []string{
+		`Parameter Store Change: Create /ecr-pull-policy/accounts → onaccount`,
+		`  onaccount: 2 repositories requested`,
+		`Repository Reconcile Requested: 2 → request queue`,
+		`  onrepo: team-a/api updated`,
+		`CreateRepository team-b/new by operator → onrepo`,
+		`  onrepo: team-b/new updated`,
+		`DeleteRepositoryPolicy team-b/web by operator → onrepo`,
+		`  onrepo: message failed: event rejected: .*`,
+	} {
+		if !regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d ` + line + `$`).Match(followed.Bytes()) {
+			t.Errorf("no line %q in\n%s", line, &followed)
+		}
+	}
+	if bytes.Contains(followed.Bytes(), []byte("\x1b[")) {
+		t.Error("colors where there is no terminal")
 	}
 }
 
-// paste runs the commands of the instructions but those of make.
-func paste(t *testing.T, instructions string) string {
+// paste runs the commands of the instructions but those of make. The shell has settings that lead to a real account.
+func paste(t *testing.T, local *localaws.AWS, instructions string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "ecr-pull-policy")
 	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/ecr-pull-policy").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	var script strings.Builder
+	script.WriteString("aws() { until command aws \"$@\"; do sleep 0.2; done; }\n") // a function is at work meanwhile
 	for line := range strings.Lines(instructions) {
-		command, ok := strings.CutPrefix(line, "  ")
-		switch {
-		case !ok:
-		case strings.Contains(command, "get-repository-policy"):
-			// The function that was asked runs meanwhile.
-			script.WriteString("until " + strings.TrimSpace(command) + " 2>/dev/null; do sleep 0.2; done\n")
-		case strings.HasSuffix(command, " plan\n"):
-			script.WriteString(strings.TrimSpace(command) + " || test $? = 2\n")
-		case strings.HasSuffix(command, " apply\n"):
-			script.WriteString(strings.TrimSpace(command) + " --yes\n")
-		case strings.HasPrefix(command, "make "):
-		default:
+		if command, ok := strings.CutPrefix(line, "  "); ok && !strings.HasPrefix(command, "make ") {
 			script.WriteString(command)
+		}
+		if len(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, "arn:aws:sqs:") {
+			t.Errorf("more than 80 columns: %s", line)
 		}
 	}
 	text := strings.ReplaceAll(script.String(), "bin/ecr-pull-policy", program)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", text)
+	shell.Env = append(os.Environ(), "AWS_PROFILE=production", "AWS_ENDPOINT_URL_ECR=http://192.0.2.1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true")
 	shell.WaitDelay = time.Second
 	output, err := shell.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, text, output)
 	}
 	return string(output)
+}
+
+// forContainers checks that the functions in containers have the environment of the stack, and find AWS at an address
+// that this machine has for them.
+func forContainers(t *testing.T, local *localaws.AWS) {
+	t.Helper()
+	endpoint, err := local.Listen("127.0.0.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Get(endpoint + "/moto-api/")
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", response, err)
+	}
+	response.Body.Close()
+	path, err := writeEnvironment(local, endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	var functions map[string]map[string]string
+	if err != nil || json.Unmarshal(text, &functions) != nil {
+		t.Fatalf("%s, %v", text, err)
+	}
+	printed := containerInstructions(local, path)
+	for id, function := range local.Stack.Functions {
+		if functions[id]["AWS_ENDPOINT_URL"] != endpoint || functions[id]["STACK_NAME"] != local.Stack.Name {
+			t.Errorf("the environment of %s is %v", id, functions[id])
+		}
+		if want := "AWS_ACCESS_KEY_ID=" + function.Role() + " .venv/bin/sam local invoke \\\n    " + id; !strings.Contains(printed, want) {
+			t.Errorf("%s isn't in %s", want, printed)
+		}
+	}
 }
