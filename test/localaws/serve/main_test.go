@@ -35,7 +35,7 @@ func TestInstructions(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	output := paste(t, local, text)
+	output := paste(t, text)
 	if granted := strings.Count(output, `"Sid":"EcrPullPolicyAccounts"`); granted != 2 {
 		t.Errorf("%d policies grant, want the new one and the restored one", granted)
 	}
@@ -74,7 +74,7 @@ func TestInstructions(t *testing.T) {
 }
 
 // paste runs the commands of the instructions but those of make. The shell has settings that lead to a real account.
-func paste(t *testing.T, local *localaws.AWS, instructions string) string {
+func paste(t *testing.T, instructions string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "ecr-pull-policy")
 	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/ecr-pull-policy").CombinedOutput(); err != nil {
