@@ -33,6 +33,13 @@ func Unanswered(err error) bool {
 	return sending || receiving || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
+// Undecided reports whether AWS may have carried out a call that failed: there was no response, or that of a failure in
+// AWS.
+func Undecided(err error) bool {
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	return Unanswered(err) || ok && response.HTTPStatusCode() >= http.StatusInternalServerError
+}
+
 // Returned returns the error that an AWS service returned. It reports false for any other error, such as that of a
 // proxy's response.
 func Returned(err error) (smithy.APIError, bool) {

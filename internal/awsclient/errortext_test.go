@@ -89,5 +89,8 @@ func TestText(t *testing.T) {
 		if got := awsclient.Unanswered(c.err); got != c.unanswered {
 			t.Errorf("%s: unanswered is %t\nof %v", name, got, c.err)
 		}
+		if got, want := awsclient.Undecided(c.err), c.unanswered || strings.Contains(c.want, ": 50"); got != want {
+			t.Errorf("%s: undecided is %t\nof %v", name, got, c.err)
+		}
 	}
 }

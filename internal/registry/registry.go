@@ -16,6 +16,8 @@ import (
 var (
 	// ErrNotFound is the error for a repository that doesn't exist, or that ECR doesn't know yet.
 	ErrNotFound = errors.New("repository not found")
+	// ErrExists is the error for a repository that can't be created because it exists.
+	ErrExists = errors.New("repository already exists")
 	// ErrRejected is the error for a policy that ECR rejects, for example because one of its principals doesn't exist.
 	ErrRejected = errors.New("policy rejected")
 )
@@ -134,4 +136,35 @@ func Names(ctx context.Context, api ecr.DescribeRepositoriesAPIClient) iter.Seq2
 			}
 		}
 	}
+}
+
+// LifecycleAPI is the part of the ECR API that creates and deletes repositories.
+type LifecycleAPI interface {
+	CreateRepository(context.Context, *ecr.CreateRepositoryInput, ...func(*ecr.Options)) (*ecr.CreateRepositoryOutput, error)
+	DeleteRepository(context.Context, *ecr.DeleteRepositoryInput, ...func(*ecr.Options)) (*ecr.DeleteRepositoryOutput, error)
+}
+
+// Create creates a repository with ECR's default settings. It makes one attempt only, so that ErrExists means that
+// another call created the repository.
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+func Create(ctx context.Context, api LifecycleAPI, repository string) error {
+	_, err := api.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: &repository}, func(o *ecr.Options) { o.Retryer = aws.NopRetryer{} })
+	if _, ok := errors.AsType[*types.RepositoryAlreadyExistsException](err); ok {
+		return fmt.Errorf("create repository %s: %w", repository, ErrExists)
+	}
+	if err != nil {
+		return fmt.Errorf("create repository %s: %w", repository, err)
+	}
+	return nil
+}
+
+// Delete deletes a repository. It never sets force, which would delete images.
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DeleteRepository.html
+func Delete(ctx context.Context, api LifecycleAPI, repository string) error {
+	if _, err := api.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RepositoryName: &repository}); err != nil {
+		return fmt.Errorf("delete repository %s: %w", repository, classify(err))
+	}
+	return nil
 }

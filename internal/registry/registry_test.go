@@ -42,3 +42,45 @@ func TestCreatedAt(t *testing.T) {
 		}
 	}
 }
+
+// lifecycle is an ECR client that returns the error to every call, and counts the attempts.
+type lifecycle struct {
+	registry.LifecycleAPI
+	err error
+}
+
+func (l lifecycle) CreateRepository(_ context.Context, _ *ecr.CreateRepositoryInput, set ...func(*ecr.Options)) (*ecr.CreateRepositoryOutput, error) {
+	var options ecr.Options
+	for _, option := range set {
+		option(&options)
+	}
+	if options.Retryer == nil || options.Retryer.MaxAttempts() != 1 {
+		return nil, errors.New("the call is retried")
+	}
+	return &ecr.CreateRepositoryOutput{}, l.err
+}
+
+func (l lifecycle) DeleteRepository(_ context.Context, input *ecr.DeleteRepositoryInput, _ ...func(*ecr.Options)) (*ecr.DeleteRepositoryOutput, error) {
+	if input.Force {
+		return nil, errors.New("forced")
+	}
+	return &ecr.DeleteRepositoryOutput{}, l.err
+}
+
+func TestLifecycle(t *testing.T) {
+	errOther := errors.New("denied")
+	for name, c := range map[string]struct{ answer, create, remove error }{
+		"no error":       {},
+		"exists":         {&types.RepositoryAlreadyExistsException{}, registry.ErrExists, nil},
+		"does not exist": {&types.RepositoryNotFoundException{}, nil, registry.ErrNotFound},
+		"another error":  {errOther, errOther, errOther},
+	} {
+		api := lifecycle{err: c.answer}
+		if err := registry.Create(t.Context(), api, "own"); !errors.Is(err, c.create) && c.create != nil || err != nil && c.answer == nil {
+			t.Errorf("%s: create: %v", name, err)
+		}
+		if err := registry.Delete(t.Context(), api, "own"); !errors.Is(err, c.remove) && c.remove != nil || err != nil && c.answer == nil {
+			t.Errorf("%s: delete: %v", name, err)
+		}
+	}
+}

@@ -238,6 +238,10 @@ func (a *AWS) execute(operation string, body []byte, stale bool) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch operation {
+	case "CreateRepository":
+		return with(body, a.createRepository)
+	case "DeleteRepository":
+		return with(body, a.deleteRepository)
 	case "DescribeRepositories":
 		return with(body, a.describeRepositories)
 	case "GetRepositoryPolicy":

@@ -36,24 +36,50 @@ func (r *repositories) store(name, document string) {
 func (a *AWS) CreateRepository(names ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.repositories.add(names...)
+}
+
+func (r *repositories) add(names ...string) {
 	for _, name := range names {
-		if _, ok := a.repositories.policies[name]; !ok {
-			a.repositories.policies[name] = ""
-			a.repositories.names = append(a.repositories.names, name)
+		if _, ok := r.policies[name]; !ok {
+			r.policies[name] = ""
+			r.names = append(r.names, name)
 		}
 	}
-	slices.Sort(a.repositories.names)
+	slices.Sort(r.names)
 }
 
 // DeleteRepository deletes a repository if it exists.
 func (a *AWS) DeleteRepository(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, ok := a.repositories.policies[name]; ok {
-		delete(a.repositories.policies, name)
-		delete(a.repositories.replaced, name)
-		a.repositories.names = slices.DeleteFunc(a.repositories.names, func(n string) bool { return n == name })
+	a.repositories.remove(name)
+}
+
+func (r *repositories) remove(name string) {
+	if _, ok := r.policies[name]; ok {
+		delete(r.policies, name)
+		delete(r.replaced, name)
+		r.names = slices.DeleteFunc(r.names, func(n string) bool { return n == name })
 	}
+}
+
+func (a *AWS) createRepository(input repositoryInput) (map[string]repositoryOutput, error) {
+	output := repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName}
+	if _, ok := a.repositories.policies[input.RepositoryName]; ok {
+		return nil, reject("RepositoryAlreadyExistsException", "The repository with name '%s' already exists in the registry with id '%s'", input.RepositoryName, a.Account)
+	}
+	a.repositories.add(input.RepositoryName)
+	return map[string]repositoryOutput{"repository": output}, nil
+}
+
+func (a *AWS) deleteRepository(input repositoryInput) (map[string]repositoryOutput, error) {
+	if _, ok := a.repositories.policies[input.RepositoryName]; !ok {
+		_, err := a.policyOf(input.RepositoryName)
+		return nil, err
+	}
+	a.repositories.remove(input.RepositoryName)
+	return map[string]repositoryOutput{"repository": {RegistryID: a.Account, RepositoryName: input.RepositoryName}}, nil
 }
 
 // Policy returns the policy of a repository, or "" if it has none. ok is false if the repository doesn't exist.
