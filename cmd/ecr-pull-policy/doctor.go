@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/fatih/color"
@@ -30,10 +31,16 @@ func newDoctor(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation and suggest fixes",
-		Long: `Check the stack, its rules and queues, the CloudTrail trail, the account lists, and
-the registry policy, and suggest fixes for problems. doctor also reports statements that
-deny consumers what the lists grant, in up to 2,000 repositories. doctor writes nothing.
-If a check isn't possible, it shows a warning.
+		Long: `Check the stack, its scope, rules and queues, other stacks in the registry, the
+CloudTrail trail, the account lists, and the registry policy, and suggest fixes for
+problems. doctor also reports statements that deny consumers what the lists grant, in up
+to 2,000 repositories. doctor writes nothing. If a check isn't possible, it shows a
+warning.
+
+doctor can't see everything that denies pulls. It shows resource control policies (RCPs)
+only if the account can read them, which a member account of an organization can't, and
+it doesn't evaluate their conditions. It doesn't read the policies in consumers' accounts
+and organizations, or those of VPC endpoints.
 
 Exit status:
   0  no problems were found; warnings don't change the status
@@ -91,6 +98,7 @@ func (s *session) doctor(profile string) *doctor.Doctor {
 		Lambda:         lambda.NewFromConfig(c),
 		CloudTrail:     cloudtrail.NewFromConfig(c),
 		ECR:            ecr.NewFromConfig(c),
+		Organizations:  organizations.NewFromConfig(c),
 		Lists:          parameterstore.New(ssm.NewFromConfig(c), s.ListName, s.Standard),
 		Plan:           s.planFirst,
 	}
@@ -120,6 +128,7 @@ func writeFindings(out io.Writer, findings []doctor.Finding) {
 	const width = 100 // characters
 	colors := map[doctor.Severity]*color.Color{
 		doctor.OK:      color.New(color.FgGreen),
+		doctor.Note:    color.New(),
 		doctor.Warning: color.New(color.FgYellow),
 		doctor.Problem: color.New(color.FgRed, color.Bold),
 	}
@@ -136,5 +145,5 @@ func writeFindings(out io.Writer, findings []doctor.Finding) {
 	}
 	t.Render()
 	counts := countFindings(findings)
-	fmt.Fprintf(out, "\nok: %d, warnings: %d, problems: %d\n", counts[doctor.OK], counts[doctor.Warning], counts[doctor.Problem])
+	fmt.Fprintf(out, "\nok: %d, notes: %d, warnings: %d, problems: %d\n", counts[doctor.OK], counts[doctor.Note], counts[doctor.Warning], counts[doctor.Problem])
 }

@@ -210,6 +210,7 @@ type doctorJSON struct {
 
 type doctorTotalsJSON struct {
 	OK       int `json:"ok"`
+	Notes    int `json:"notes"`
 	Warnings int `json:"warnings"`
 	Problems int `json:"problems"`
 }
@@ -227,7 +228,7 @@ func (s *session) doctorJSON(findings []doctor.Finding) doctorJSON {
 	counts := countFindings(findings)
 	document := doctorJSON{
 		Schema: schema, Account: s.Standard.Registry.AccountID, Region: s.Standard.Registry.Region, Stack: s.Stack,
-		Totals:   doctorTotalsJSON{counts[doctor.OK], counts[doctor.Warning], counts[doctor.Problem]},
+		Totals:   doctorTotalsJSON{counts[doctor.OK], counts[doctor.Note], counts[doctor.Warning], counts[doctor.Problem]},
 		Findings: []findingJSON{},
 	}
 	for _, f := range findings {

@@ -19,6 +19,7 @@ type Severity string
 // The severities, in ascending order.
 const (
 	OK      Severity = "ok"
+	Note    Severity = "note" // something that this account can't see, and that needs no action by itself
 	Warning Severity = "warning"
 	Problem Severity = "problem"
 )
@@ -44,6 +45,7 @@ type Doctor struct {
 	Lambda         SourceAPI
 	CloudTrail     TrailAPI
 	ECR            RegistryAPI
+	Organizations  OrganizationAPI
 	Lists          Lists
 
 	// Plan plans the first repositories in scope, at most a number of them, and returns how many there are.
@@ -59,6 +61,8 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 		func() []Finding { return d.source(ctx, parts) },
 		func() []Finding { return d.queues(ctx, parts) },
 		func() []Finding { return []Finding{d.trail(ctx, parts)} },
+		func() []Finding { return d.scopes(ctx, parts) },
+		func() []Finding { return d.organization(ctx) },
 		func() []Finding {
 			findings, lists := d.lists(ctx)
 			ofRegistry, err := d.registryPolicy(ctx, lists)

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -21,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	organizationtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
@@ -52,7 +55,11 @@ type installation struct {
 	basic      []trailtypes.EventSelector
 	advanced   []trailtypes.AdvancedEventSelector
 	scope      string
-	registry   string // registry policy, or ""
+	registry   string   // registry policy, or ""
+	names      []string // repositories
+	others     []formationtypes.Stack
+	member     *organizationtypes.Organization // nil if the account isn't in an organization
+	rcps       map[string]string               // documents by the account, OU or root that they are attached to
 	planned    []plan.Repository
 	ssm        *stubaws.AWS
 	profile    string
@@ -63,7 +70,8 @@ func newInstallation() *installation {
 	p := &installation{
 		errors:     map[string]error{},
 		status:     formationtypes.StackStatusUpdateComplete,
-		parameters: map[string]string{"Mode": "enforce", "PushEvents": "on"},
+		parameters: map[string]string{"Mode": "enforce", "PushEvents": "on", "AccountListName": list, "GrantStyle": "principal", "Include": "**", "Exclude": ""},
+		names:      []string{"PrincipalCheckRepository", "team-a/api", "team-b/web"},
 		resources: []string{
 			"OnRepoFunction", "OnAccountFunction",
 			"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
@@ -109,12 +117,67 @@ func (p *installation) fails(operation string) error {
 	return err
 }
 
-func (p *installation) DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
-	stack := formationtypes.Stack{StackStatus: p.status}
-	for key, value := range p.parameters {
+func (p *installation) DescribeStacks(_ context.Context, input *cloudformation.DescribeStacksInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
+	stacks := []formationtypes.Stack{stack("ecr-pull-policy", p.status, p.parameters)}
+	if input.StackName == nil {
+		return &cloudformation.DescribeStacksOutput{Stacks: append(p.others, stacks...)}, p.fails("DescribeStacks of all")
+	}
+	return &cloudformation.DescribeStacksOutput{Stacks: stacks}, p.fails("DescribeStacks")
+}
+
+func stack(name string, status formationtypes.StackStatus, parameters map[string]string) formationtypes.Stack {
+	stack := formationtypes.Stack{StackName: &name, StackId: aws.String("arn:" + name), StackStatus: status}
+	for key, value := range parameters {
 		stack.Parameters = append(stack.Parameters, formationtypes.Parameter{ParameterKey: &key, ParameterValue: &value})
 	}
-	return &cloudformation.DescribeStacksOutput{Stacks: []formationtypes.Stack{stack}}, p.fails("DescribeStacks")
+	return stack
+}
+
+// deploys adds another stack with the same parameters, except for Include and Mode.
+func (p *installation) deploys(include, mode string, status formationtypes.StackStatus) {
+	parameters := maps.Clone(p.parameters)
+	parameters["Include"], parameters["Mode"] = include, mode
+	p.others = append(p.others, stack("second", status, parameters))
+}
+
+func (p *installation) DescribeRepositories(context.Context, *ecr.DescribeRepositoriesInput, ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error) {
+	output := &ecr.DescribeRepositoriesOutput{}
+	for _, name := range p.names {
+		output.Repositories = append(output.Repositories, ecrtypes.Repository{RepositoryName: &name})
+	}
+	return output, p.fails("DescribeRepositories")
+}
+
+// joins makes the account a member of an organization whose RCPs it can read.
+func (p *installation) joins(rcps map[string]string) {
+	p.rcps = rcps
+	p.member = &organizationtypes.Organization{
+		Id: aws.String("o-a1b2c3d4e5"), MasterAccountId: aws.String("999999999999"), FeatureSet: organizationtypes.OrganizationFeatureSetAll,
+	}
+}
+
+func (p *installation) DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error) {
+	if p.member == nil && p.errors["DescribeOrganization"] == nil {
+		return nil, coded("AWSOrganizationsNotInUseException")
+	}
+	return &organizations.DescribeOrganizationOutput{Organization: p.member}, p.fails("DescribeOrganization")
+}
+
+func (p *installation) ListPoliciesForTarget(_ context.Context, input *organizations.ListPoliciesForTargetInput, _ ...func(*organizations.Options)) (*organizations.ListPoliciesForTargetOutput, error) {
+	output := &organizations.ListPoliciesForTargetOutput{Policies: []organizationtypes.PolicySummary{{Id: aws.String("p-RCPFullAWSAccess"), AwsManaged: true}}}
+	if p.rcps[*input.TargetId] != "" {
+		output.Policies = append(output.Policies, organizationtypes.PolicySummary{Id: aws.String(*input.TargetId), Name: aws.String("perimeter")})
+	}
+	return output, p.fails("ListPoliciesForTarget")
+}
+
+func (p *installation) ListParents(_ context.Context, input *organizations.ListParentsInput, _ ...func(*organizations.Options)) (*organizations.ListParentsOutput, error) {
+	parent := map[string]string{"123456789012": "ou-ab12-11111111", "ou-ab12-11111111": "r-ab12"}[*input.ChildId]
+	return &organizations.ListParentsOutput{Parents: []organizationtypes.Parent{{Id: &parent}}}, p.fails("ListParents")
+}
+
+func (p *installation) DescribePolicy(_ context.Context, input *organizations.DescribePolicyInput, _ ...func(*organizations.Options)) (*organizations.DescribePolicyOutput, error) {
+	return &organizations.DescribePolicyOutput{Policy: &organizationtypes.Policy{Content: aws.String(p.rcps[*input.PolicyId])}}, p.fails("DescribePolicy")
 }
 
 func (p *installation) ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error) {
@@ -178,7 +241,7 @@ func (p *installation) examine(t *testing.T) []string {
 	standard := policy.Standard{Registry: registry, Style: policy.GrantPrincipal}
 	d := &doctor.Doctor{
 		Stack: "ecr-pull-policy", Registry: registry, Profile: p.profile,
-		CloudFormation: p, EventBridge: p, SQS: p, Lambda: p, CloudTrail: p, ECR: p,
+		CloudFormation: p, EventBridge: p, SQS: p, Lambda: p, CloudTrail: p, ECR: p, Organizations: p,
 		Lists: parameterstore.New(ssm.NewFromConfig(p.ssm.Config()), list, standard),
 		Plan: func(_ context.Context, _ accountlist.Snapshot, most int) ([]plan.Repository, int, error) {
 			return p.planned[:min(most, len(p.planned))], len(p.planned), p.fails("GetRepositoryPolicy")
@@ -277,6 +340,49 @@ func TestFindings(t *testing.T) {
 			p.ssm.OnCall = func(context.Context, stubaws.Call) stubaws.Fault { return stubaws.Fault{Code: "AccessDeniedException"} }
 		}, "warning list: can't check the list"},
 
+		"no match": {func(p *installation) {
+			p.parameters["Include"], p.parameters["Exclude"] = "team-a/*,team-c,team-d/**", "team-e/*"
+		}, "warning scope: no repository matches the parameter Include: team-c, team-d/** → check the spelling"},
+		"no match of Exclude": {func(p *installation) { p.parameters["Exclude"] = "**/web,team-e/*" }, "warning scope: no repository matches the parameter Exclude: team-e/* → check"},
+		"all excluded":        {func(p *installation) { p.parameters["Exclude"] = "team-*/*" }, "warning scope: none of the 2 repositories is in scope → check the parameters Include and Exclude"},
+		"some excluded":       {func(p *installation) { p.parameters["Exclude"] = "team-b/*" }, "ok scope: 1 of 2 repositories are in scope"},
+		"no repositories":     {func(p *installation) { p.names = p.names[:1] }, "ok scope: the registry has no repositories"},
+		"repositories not allowed": {func(p *installation) { p.errors["DescribeRepositories"] = denied() },
+			"warning scope: can't check the scope: list repositories: api error AccessDeniedException: said AWS → use credentials that allow ecr:DescribeRepositories"},
+
+		"only stack": {func(*installation) {}, "ok other stacks: no other stack of ecr-pull-policy is in eu-central-1"},
+		"second stack": {func(p *installation) { p.deploys("team-a/**", "enforce", "UPDATE_COMPLETE") },
+			"problem other stacks: the stack second is also deployed in this registry, and 1 repositories are in the scope of both, such as team-a/api: each stack undoes the other's changes → " +
+				"delete one of the stacks, or change Include and Exclude so that no repository is in the scope of both; the scope of second is Include=team-a/** Exclude="},
+		"second stack in mode observe":        {func(p *installation) { p.deploys("team-a/**", "observe", "UPDATE_COMPLETE") }, "warning other stacks: the stack second is also deployed in this registry, and 1 repositories"},
+		"second stack with another scope":     {func(p *installation) { p.deploys("team-c/**", "enforce", "CREATE_COMPLETE") }, "warning other stacks: the stack second is also deployed in this registry; no repository is in the scope of both"},
+		"second stack that was never created": {func(p *installation) { p.deploys("**", "enforce", "ROLLBACK_COMPLETE") }, "ok other stacks: no other"},
+		"another application":                 {func(p *installation) { p.others = append(p.others, stack("web", "CREATE_COMPLETE", nil)) }, "ok other stacks: no other"},
+		"other stacks not allowed": {func(p *installation) { p.errors["DescribeStacks of all"] = denied() },
+			"warning other stacks: can't check the other stacks: api error AccessDeniedException: said AWS → use credentials that allow cloudformation:DescribeStacks for all stacks"},
+
+		"no organization":          {func(*installation) {}, "ok organization: the account isn't in an organization"},
+		"organization not allowed": {func(p *installation) { p.errors["DescribeOrganization"] = denied() }, "warning organization: can't check the organization"},
+		"management account":       {func(p *installation) { p.joins(nil); p.member.MasterAccountId = aws.String("123456789012") }, "ok organization: the account is the management account of o-a1b2c3d4e5, which"},
+		"consolidated billing":     {func(p *installation) { p.joins(nil); p.member.FeatureSet = "CONSOLIDATED_BILLING" }, "ok organization: the organization o-a1b2c3d4e5 has only the features"},
+		"member account": {func(p *installation) { p.joins(nil); p.errors["ListPoliciesForTarget"] = denied() }, "note organization: the account is a member of o-a1b2c3d4e5; its resource control policies (RCPs) can deny pulls whatever repository policies allow, and this account can't read them → " +
+			"if pulls are denied, ask the owner of the management account 999999999999 whether an RCP denies ECR actions, and run there: $ aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY --target-id 123456789012"},
+		"Organizations fails": {func(p *installation) { p.joins(nil); p.errors["ListParents"] = coded("ServiceException") }, "warning organization: can't check the organization: api error ServiceException"},
+		"no RCP":              {func(p *installation) { p.joins(nil) }, "ok organization: no resource control policy (RCP) of o-a1b2c3d4e5 denies pulls from this account"},
+		"RCP for another service": {func(p *installation) {
+			p.joins(map[string]string{"r-ab12": `{"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}}`})
+		}, "ok organization: no resource"},
+		"RCP of the root": {func(p *installation) {
+			p.joins(map[string]string{"r-ab12": `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"},{"Effect":"Deny","Principal":"*","Action":["s3:*","ecr:*"],"Resource":"*",` +
+				`"Condition":{"StringNotEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}}]}`})
+		}, "warning organization: statement 2 of the resource control policy (RCP) perimeter can deny pulls, whatever repository policies allow (condition: StringNotEqualsIfExists aws:PrincipalOrgID: o-a1b2c3d4e5) → " +
+			"check whether its conditions and resources exempt the pulls of all consumers in the lists: $ aws organizations describe-policy --policy-id r-ab12"},
+		"RCP of the OU, malformed": {func(p *installation) { p.joins(map[string]string{"ou-ab12-11111111": `[]`}) }, "warning organization: can't check the organization: policy perimeter (ou-ab12-11111111): "},
+		"RCP not allowed": {func(p *installation) {
+			p.joins(map[string]string{"123456789012": `{}`})
+			p.errors["DescribePolicy"] = denied()
+		}, "warning organization: can't check the organization: policy perimeter (123456789012): api error AccessDeniedException"},
+
 		"scope V1": {func(p *installation) { p.scope, p.registry = "V1", allow(`"*"`, `"*"`, all, "") }, "ok registry policy: the scope of the registry policy is V1"},
 		"no scope, no policy": {func(p *installation) { p.errors["GetAccountSetting"] = coded("UnsupportedOperationException") },
 			"ok registry policy: the registry has no policy"},
@@ -350,7 +456,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// Services that don't respond are called once, and concurrently.
+// Each check calls a service that doesn't respond once, and all checks run concurrently.
 func TestSilentServices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newInstallation()
@@ -362,19 +468,22 @@ func TestSilentServices(t *testing.T) {
 		p.errors["GetRegistryPolicy"] = silent("ECR")
 		p.errors["GetTrailStatus arn:management"] = silent("CloudTrail")
 		p.errors["GetTrailStatus arn:second"] = silent("CloudTrail")
+		p.errors["DescribeRepositories"] = silent("ECR")
+		p.errors["DescribeStacks of all"] = silent("CloudFormation")
+		p.errors["DescribeOrganization"] = silent("Organizations")
 		p.trails = append(p.trails, trail("second", "eu-central-1", false))
 		began := time.Now()
 		output := strings.Join(p.examine(t), "\n")
 		if took := time.Since(began); took != patience {
 			t.Errorf("it took %v", took)
 		}
-		services := []string{"EventBridge", "SQS", "Lambda", "CloudTrail", "ECR"}
-		if got := p.unanswered.Load(); got != int64(len(services)) {
+		calls := map[string]int{"EventBridge": 1, "SQS": 1, "Lambda": 1, "CloudTrail": 1, "ECR": 2, "CloudFormation": 1, "Organizations": 1}
+		if got := p.unanswered.Load(); got != 8 {
 			t.Errorf("%d calls got no response", got)
 		}
-		for _, service := range services {
-			if want := ": no response from " + service + " at https://" + service + ".example.com: "; strings.Count(output, want) != 1 {
-				t.Errorf("%q isn't there once:\n%s", want, output)
+		for service, n := range calls {
+			if want := ": no response from " + service + " at https://" + service + ".example.com: "; strings.Count(output, want) != n {
+				t.Errorf("%q isn't there %d times:\n%s", want, n, output)
 			}
 		}
 	})

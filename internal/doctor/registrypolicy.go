@@ -16,6 +16,7 @@ import (
 
 // RegistryAPI has the ECR operations that the checks use.
 type RegistryAPI interface {
+	ecr.DescribeRepositoriesAPIClient
 	GetAccountSetting(context.Context, *ecr.GetAccountSettingInput, ...func(*ecr.Options)) (*ecr.GetAccountSettingOutput, error)
 	GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error)
 }

@@ -22,6 +22,7 @@ type StackAPI interface {
 type parts struct {
 	known      bool
 	pushEvents bool
+	installed  installed
 	ids        map[string]string // physical IDs by logical ID
 }
 
@@ -63,7 +64,8 @@ func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
 	stack := described.Stacks[0]
 	findings := []Finding{d.status(stack)}
 	p := parts{pushEvents: parameter(stack, "PushEvents") != "off"}
-	if parameter(stack, "Mode") == "observe" {
+	var isOurs bool
+	if p.installed, isOurs = readInstalled(stack); isOurs && p.installed.observes {
 		findings = append(findings, warning("mode", "check the changes with this command, then deploy with Mode=enforce:", "the mode of the stack is observe, so it writes no policies").
 			with(d.command("ecr-pull-policy plan --stack "+quote(d.Stack))))
 	}
