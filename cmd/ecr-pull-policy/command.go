@@ -27,7 +27,7 @@ credentials and the Region as for the AWS CLI.`,
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; run '%s --help' for usage", err, command.CommandPath())
 	})
-	command.AddCommand(newPlan(f), newApply(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f))
+	command.AddCommand(newPlan(f), newApply(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f))
 	return command
 }
 

@@ -19,6 +19,7 @@ type flags struct {
 	profile, region string
 	stack           string
 	parameters      settings.Parameters // of the stack, overridden by flags
+	outputs         map[string]string   // of the stack
 	repositories    []string            // the repositories that the arguments of the command name
 	include         []string            // these narrow the scope of the stack
 	exclude         []string
@@ -26,7 +27,7 @@ type flags struct {
 }
 
 func newFlags(timeout time.Duration) *flags {
-	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), timeout: timeout}
+	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), outputs: map[string]string{}, timeout: timeout}
 	f.all.StringVar(&f.profile, "profile", "", "AWS profile to use")
 	f.all.StringVar(&f.region, "region", "", "Region of the registry; overrides AWS_REGION")
 	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "CloudFormation stack to read settings from; plan, apply, render, and audit accept '' for the template's defaults")

@@ -31,7 +31,7 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C terminates the process
 	p := program{in: os.Stdin, out: os.Stdout, errOut: os.Stderr, timeout: callTimeout}
 	os.Exit(p.run(ctx, os.Args[1:]))

@@ -166,14 +166,13 @@ func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (
 	parameters := map[string]string{}
 	for _, stack := range output.Stacks {
 		for _, o := range stack.Outputs {
-			if aws.ToString(o.OutputKey) == checkOutput {
-				f.parameters.PrincipalCheckRepository = aws.ToString(o.OutputValue)
-			}
+			f.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 		}
 		for _, p := range stack.Parameters {
 			parameters[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
 		}
 	}
+	f.parameters.PrincipalCheckRepository = f.outputs[checkOutput]
 	return f.stack, f.useStack(parameters)
 }
 
