@@ -182,6 +182,8 @@ func TestCommands(t *testing.T) {
 
 	_, errOut = w.run(1, "render", "team/scratch", "--stack", "other", "--accounts", "333333333333")
 	contains(t, errOut, "stack other doesn't exist in eu-central-1; specify the stack with --stack")
+
+	w.smokes()
 }
 
 // audits runs audit on a registry in which one repository has a critical finding.
