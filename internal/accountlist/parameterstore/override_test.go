@@ -62,6 +62,10 @@ func TestOtherListsThanTheOverride(t *testing.T) {
 	if err != nil || len(output.Parameters) != 1 || *output.Parameters[0].Value != "222222222222" {
 		t.Errorf("got %+v, %v", output, err)
 	}
+	output, err = api.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{root}}) // SSM rejects a call without names
+	if err != nil || len(output.Parameters) != 1 || *output.Parameters[0].Value != "333333333333" {
+		t.Errorf("got %+v, %v", output, err)
+	}
 }
 
 // Namespace lists can be overridden beside the others, whether they exist or not, and however they are read.
