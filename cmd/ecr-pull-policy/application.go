@@ -40,6 +40,7 @@ func combine(earlier, later reconcile.Result) reconcile.Result {
 		later.Before = earlier.Before
 		later.Added = append(later.Added, earlier.Added...)
 		later.Removed = append(later.Removed, earlier.Removed...)
+		later.DeletedPrincipals = append(later.DeletedPrincipals, earlier.DeletedPrincipals...)
 	}
 	return later
 }
@@ -52,7 +53,9 @@ func (a *application) planned() []plan.Repository {
 	var planned []plan.Repository
 	for _, name := range slices.Sorted(maps.Keys(a.results)) {
 		if r := a.results[name]; changed(r) {
-			planned = append(planned, plan.Changed(a.standard.Registry, name, r.Before, policy.Change{Document: r.After, Added: r.Added, Removed: r.Removed}))
+			planned = append(planned, plan.Changed(a.standard.Registry, name, r.Before, policy.Change{
+				Document: r.After, Added: r.Added, Removed: r.Removed, DeletedPrincipals: r.DeletedPrincipals,
+			}))
 		}
 	}
 	return planned

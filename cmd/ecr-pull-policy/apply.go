@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +32,12 @@ names the changes and writes nothing. If apply was interrupted, pass the file ag
 
 If the Mode of the stack is observe, apply fails unless you pass --mode enforce.
 
+As long as an unmanaged statement names a deleted role or user by its ID (AROA…, AIDA…), ECR
+rejects every change of the policy. With --remove-dead-principals, apply also removes these IDs.
+It removes nothing else, except statements in which no other principal is left. It doesn't
+change statements with NotPrincipal. Before it writes a policy, it appends the original to a
+new file in the current directory.
+
 Required permissions: the permissions of plan, ecr:SetRepositoryPolicy, and
 ecr:DeleteRepositoryPolicy.
 
@@ -48,7 +55,7 @@ Exit status:
   ecr-pull-policy apply --yes team-a/api 'team-b/**'`,
 	}
 	f.registerRepositories(command.Flags())
-	f.register(command.Flags(), "mode")
+	f.register(command.Flags(), "mode", removeDead)
 	l.register(command)
 	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
@@ -157,18 +164,29 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	progress := newProgress(command.ErrOrStderr(), len(names), "applying policies")
 	uninterrupted := &uninterruptedLists{lists: lists}
 	a := &application{standard: s.Standard, results: map[string]reconcile.Result{}}
+	policies = &uninterruptedPolicies{
+		policies:   policies,
+		read:       func() { _ = progress.Add(1) },
+		unanswered: stop,
+	}
+	kept := keepOriginals(policies, s.Standard.Registry, time.Now())
+	if s.removeDead {
+		policies = kept
+	}
 	err := (&reconcile.Reconciler{
-		Lists: uninterrupted,
-		Policies: &uninterruptedPolicies{
-			policies:   policies,
-			read:       func() { _ = progress.Add(1) },
-			unanswered: stop,
-		},
+		Lists:    uninterrupted,
+		Policies: policies,
 		Standard: s.Standard,
 		Scope:    s.Scope,
+
+		RemoveDeletedPrincipals: s.removeDead,
 	}).Run(ctx, event.Repositories{Trigger: "apply", Names: names}, a)
 	_ = progress.Finish()
 	report(a)
+	file, closeErr := kept.close()
+	if file != "" {
+		fmt.Fprintf(command.OutOrStdout(), "The original policies with the deleted principals are in %s.\n", file)
+	}
 
 	remaining := 0
 	unfinished, ok := errors.AsType[*reconcile.Unfinished](err)
@@ -186,6 +204,8 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 		return exit(exitInterrupted)
 	case err != nil && !a.explains(err):
 		return err
+	case closeErr != nil:
+		return closeErr
 	case a.failed():
 		return exit(exitFailed)
 	}

@@ -33,9 +33,9 @@ func newDoctor(f *flags) *cobra.Command {
 		Short: "Check the installation and suggest fixes",
 		Long: `Check the stack, its scope, rules and queues, other stacks in the registry, the
 CloudTrail trail, the account lists, and the registry policy, and suggest fixes for
-problems. doctor also reports statements that deny consumers what the lists grant, in up
-to 2,000 repositories. doctor writes nothing. If a check isn't possible, it shows a
-warning.
+problems. In up to 2,000 repositories, doctor also reports statements that deny consumers
+what the lists grant, and statements because of which ECR rejects changes. doctor writes
+nothing. If a check isn't possible, it shows a warning.
 
 doctor can't see everything that denies pulls. It shows resource control policies (RCPs)
 only if the account can read them, which a member account of an organization can't, and

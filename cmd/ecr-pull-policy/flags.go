@@ -23,8 +23,11 @@ type flags struct {
 	repositories    []string            // the repositories that the arguments of the command name
 	include         []string            // these narrow the scope of the stack
 	exclude         []string
+	removeDead      bool          // remove deleted principals from unmanaged statements
 	timeout         time.Duration // of one attempt to call AWS
 }
+
+const removeDead = "remove-dead-principals"
 
 func newFlags(timeout time.Duration) *flags {
 	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), outputs: map[string]string{}, timeout: timeout}
@@ -39,6 +42,8 @@ func newFlags(timeout time.Duration) *flags {
 	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
 	f.all.StringSliceVar(&f.include, "include", nil, "name patterns of repositories; only those in scope that match one are used")
 	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")
+	f.all.BoolVar(&f.removeDead, removeDead, false,
+		"remove the IDs of deleted roles and users (AROA…, AIDA…) from unmanaged statements, because ECR rejects policies with them")
 	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce, or observe, with which apply fails; overrides the Mode of the stack")
 	return f
 }

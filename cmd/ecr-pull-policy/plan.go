@@ -54,6 +54,7 @@ Exit status:
 	}
 	f.registerRepositories(command.Flags())
 	l.register(command)
+	f.register(command.Flags(), removeDead)
 	command.Flags().BoolVar(&all, "all", false, "show each repository separately, even if many change or fail in the same way")
 	command.Flags().StringVar(&file, "out", "", "`FILE` to save the plan to, so that apply FILE applies it")
 	output := registerFormat(command)
@@ -128,7 +129,7 @@ func (s *session) planOf(command *cobra.Command, lists accountlist.Snapshot, nam
 		fmt.Fprintf(command.ErrOrStderr(), "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
 	}
 	progress := newProgress(command.ErrOrStderr(), len(names), "reading policies")
-	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard, RegistryPolicy: registryPolicy.Statements}
+	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard, RemoveDeletedPrincipals: s.removeDead, RegistryPolicy: registryPolicy.Statements}
 	repositories, err := planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
 	return planned{lists: lists, repositories: repositories}, err

@@ -32,7 +32,7 @@ func TestWarningOfDeletedPrincipals(t *testing.T) {
 		t.Errorf("exit status %d\n%s", status, out)
 	}
 	contains(t, out, "\nwarning: a/api: ECR rejects any change of this policy until this is corrected: unmanaged statement 1 (Sid \"Old\") names AROAEXAMPLEEXAMPLEEX, "+
-		"the ID of a deleted role or user\n  same problem in 1 more repository: b/api\n4 repositories: 4 to change")
+		"the ID of a deleted role or user; to remove such IDs, use --remove-dead-principals\n  same problem in 1 more repository: b/api\n4 repositories: 4 to change")
 }
 
 // A statement that defeats the list is reported even if no repository would change.

@@ -118,7 +118,11 @@ func (r *report) group(group plan.Group) {
 	}
 	fmt.Fprintln(r.out, r.bold.Sprint(heading))
 	for _, statement := range group.Diff {
-		fmt.Fprintf(r.out, "  %s %s\n", statement.Title, r.dim.Sprintf("(%s)", statement.Sid))
+		sid := statement.Sid
+		if sid == "" {
+			sid = "no Sid"
+		}
+		fmt.Fprintf(r.out, "  %s %s\n", statement.Title, r.dim.Sprintf("(%s)", sid))
 		for _, line := range statement.Lines {
 			r.line(line)
 		}
@@ -155,7 +159,11 @@ func warnings(planned []plan.Repository) []problem {
 	var warned []problem
 	for _, one := range planned {
 		if len(one.Deleted) > 0 {
-			warned = append(warned, problem{one.Name, fmt.Errorf("ECR rejects any change of this policy until this is corrected: %s", strings.Join(one.Deleted, "; "))})
+			remedy := ""
+			if one.Removable {
+				remedy = "; to remove such IDs, use --remove-dead-principals"
+			}
+			warned = append(warned, problem{one.Name, fmt.Errorf("ECR rejects any change of this policy until this is corrected: %s%s", strings.Join(one.Deleted, "; "), remedy)})
 		}
 	}
 	return warned

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,7 @@ func (f *flags) settings() map[string]string {
 		"grant-style":      f.parameters.GrantStyle,
 		"lambda-statement": f.parameters.LambdaStatement,
 		"extra-actions":    strings.Join(f.parameters.ExtraActions, ","),
+		removeDead:         strconv.FormatBool(f.removeDead),
 	}
 }
 

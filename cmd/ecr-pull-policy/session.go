@@ -47,6 +47,8 @@ type session struct {
 	config    aws.Config
 	selection scope.Selection // the repositories that the command is for, in scope or not
 	lists     []listOverride  // used instead of those in SSM
+
+	removeDead bool // remove deleted principals from unmanaged statements
 }
 
 // writeHeader writes which registry, stack, and account lists are used.
@@ -78,7 +80,7 @@ func connect(command *cobra.Command, f *flags, stackNeed need) (*session, error)
 	if err != nil {
 		return nil, err
 	}
-	s.selection = selection
+	s.selection, s.removeDead = selection, f.removeDead
 	stack := ""
 	if f.stack != "" {
 		if stack, err = readStack(command, f, s.config, stackNeed); err != nil {

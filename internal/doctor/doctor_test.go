@@ -430,7 +430,13 @@ func TestFindings(t *testing.T) {
 		"allowed and denied": {func(p *installation) {
 			p.registry = `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*","Resource":"*"},{"Effect":"Deny","Principal":{"AWS":"111111111111"},"Action":"ecr:Batch*","Resource":"*"}]}`
 		}, "ok registry policy: the registry policy doesn't allow any consumer"},
-		"policies":      {func(p *installation) { p.planned = make([]plan.Repository, 2) }, "ok policies: no statement denies a listed consumer a pull, and no grant of a deleted list is left"},
+		"policies": {func(p *installation) { p.planned = make([]plan.Repository, 2) }, "ok policies: no statement denies a listed consumer a pull, no grant of a deleted list is left, and no policy names a deleted role or user"},
+		"deleted principals": {func(p *installation) {
+			p.planned = []plan.Repository{{Name: "a"}, {Name: "team-a/api", Deleted: []string{"unmanaged statement 1"}}}
+		}, "problem policies: in team-a/api, unmanaged statements name deleted roles or users, so ECR rejects every change of the policy → " +
+			"show and remove the IDs of the deleted roles and users, and correct statements with NotPrincipal by hand: " +
+			"$ ecr-pull-policy plan --remove-dead-principals --stack ecr-pull-policy --region eu-central-1 " +
+			"$ ecr-pull-policy apply --remove-dead-principals --stack ecr-pull-policy --region eu-central-1"},
 		"many policies": {func(p *installation) { p.planned = make([]plan.Repository, 2001) }, "ok policies: only the first 2000 of 2001 policies were checked; plan checks all of them"},
 		"denied": {func(p *installation) {
 			for _, name := range []string{"a", "b", "c", "d", "e"} {

@@ -24,6 +24,12 @@ func (d *Doctor) policies(ctx context.Context, lists accountlist.Snapshot) []Fin
 		return []Finding{unknown(subject, "ecr:DescribeRepositories and ecr:GetRepositoryPolicy", err)}
 	}
 	var findings []Finding
+	if blocked := blocked(planned); len(blocked) > 0 {
+		findings = append(findings, problem(subject, "show and remove the IDs of the deleted roles and users, and correct statements with NotPrincipal by hand:",
+			"in %s, unmanaged statements name deleted roles or users, so ECR rejects every change of the policy", repositories(blocked)).
+			with(d.command("ecr-pull-policy plan --remove-dead-principals --stack "+quote(d.Stack)),
+				d.command("ecr-pull-policy apply --remove-dead-principals --stack "+quote(d.Stack))))
+	}
 	for _, g := range plan.NoticeGroups(planned) {
 		f := warning(subject, g.Remedy, "in %s, %s", repositories(g.Repositories), g.Text)
 		if g.Command != "" {
@@ -32,12 +38,23 @@ func (d *Doctor) policies(ctx context.Context, lists accountlist.Snapshot) []Fin
 		findings = append(findings, f)
 	}
 	if len(findings) == 0 {
-		findings = []Finding{ok(subject, "no statement denies a listed consumer a pull, and no grant of a deleted list is left")}
+		findings = []Finding{ok(subject, "no statement denies a listed consumer a pull, no grant of a deleted list is left, and no policy names a deleted role or user")}
 	}
 	if all > len(planned) {
 		findings = append(findings, ok(subject, "only the first %d of %d policies were checked; plan checks all of them", len(planned), all))
 	}
 	return findings
+}
+
+// blocked returns the repositories whose policies can't be changed because they name deleted principals.
+func blocked(planned []plan.Repository) []string {
+	var names []string
+	for _, one := range planned {
+		if len(one.Deleted) > 0 {
+			names = append(names, one.Name)
+		}
+	}
+	return names
 }
 
 // repositories names the first of some repositories, and counts the others.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
@@ -28,11 +29,12 @@ type Line struct {
 // Statement is how the meaning of one managed statement changes.
 type Statement struct {
 	Sid   string `json:"sid"`
-	Title string `json:"title"` // the consumers of the statement
+	Title string `json:"title"` // the consumers of a managed statement
 	Lines []Line `json:"lines"`
 }
 
-// Diff is how the meaning of a policy changes. Unmanaged statements never change.
+// Diff is how the meaning of a policy changes. Unmanaged statements never change, unless deleted principals are removed
+// from them.
 type Diff []Statement
 
 // String returns the diff as lines of text.
@@ -60,7 +62,22 @@ func diff(registry policy.Registry, existing policy.Document, change policy.Chan
 	for _, sid := range slices.Compact(sids) {
 		d = append(d, statement(sid, of(sid, before), of(sid, after)))
 	}
+	for _, removal := range change.DeletedPrincipals {
+		d = append(d, unmanaged(removal))
+	}
 	return d, nil
+}
+
+// unmanaged returns what is removed from an unmanaged statement.
+func unmanaged(removal policy.Removal) Statement {
+	s := Statement{Sid: strings.Trim(strconv.Quote(removal.Sid), `"`), Title: "unmanaged statement"} // a Sid can contain anything
+	for _, id := range removal.Principals {
+		s.Lines = append(s.Lines, Line{Remove, id + ", a deleted role or user"})
+	}
+	if removal.Statement {
+		s.Lines = append(s.Lines, Line{Remove, "the statement, which names no other principal"})
+	}
+	return s
 }
 
 func of(sid string, grants []policy.Grant) []policy.Grant {

@@ -55,6 +55,9 @@ type Repository struct {
 	// Deleted describes the unmanaged statements that name deleted principals. ECR rejects any change of the policy.
 	Deleted []string
 
+	// Removable reports whether RemoveDeletedPrincipals would remove such IDs.
+	Removable bool
+
 	Notices []Notice
 }
 
@@ -73,6 +76,9 @@ type Planner struct {
 	Policies       Policies
 	Standard       policy.Standard
 	RegistryPolicy []iampolicy.Statement // applies to all repositories
+
+	// RemoveDeletedPrincipals plans to remove the unique IDs of deleted roles and users from unmanaged statements.
+	RemoveDeletedPrincipals bool
 }
 
 // Plan returns the planned outcomes in the order of the repositories. It calls done after each of them. If a repository
@@ -113,6 +119,9 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: existing %w", name, err)}
 	}
+	if p.RemoveDeletedPrincipals {
+		existing = existing.WithoutDeletedPrincipals()
+	}
 	change, err := p.Standard.Merge(existing, lists.Listed(name))
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: %w", name, err)}
@@ -123,6 +132,7 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	}
 	planned.Deleted = existing.DeletedPrincipals()
 	planned.Notices = p.notices(name, change.Document, lists)
+	planned.Removable = len(existing.WithoutDeletedPrincipals().Removed()) > 0
 	return planned
 }
 

@@ -66,6 +66,10 @@ type Reconciler struct {
 	Standard policy.Standard
 	Scope    scope.Scope
 	Observe  bool // report changes, and write nothing
+
+	// RemoveDeletedPrincipals removes the unique IDs of deleted roles and users from unmanaged statements. The functions
+	// never set it: they change only managed statements.
+	RemoveDeletedPrincipals bool
 }
 
 // Reporter receives what a run finds.

@@ -247,7 +247,7 @@ func TestRevocationFromAFullPolicy(t *testing.T) {
 func TestUnmanagedStatementsThatECRRejects(t *testing.T) {
 	for name, c := range map[string]struct{ statement, want string }{
 		"a deleted role": {`{"Sid":"Team","Effect":"Allow","Principal":{"AWS":["AROAEXAMPLEEXAMPLEEX"]},"Action":"ecr:PutImage"}`,
-			`"Team") names AROAEXAMPLEEXAMPLEEX`},
+			`"Team") names AROAEXAMPLEEXAMPLEEX, the ID of a deleted role or user; to remove the IDs of deleted principals, run: ecr-pull-policy apply --remove-dead-principals api`},
 		"a closed account": {`{"Sid":"Team","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":"ecr:PutImage"}`,
 			`unmanaged statement 1 (Sid "Team")`},
 	} {

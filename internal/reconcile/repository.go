@@ -89,6 +89,9 @@ func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snap
 	if err != nil {
 		return result.failedPermanently(fmt.Errorf("build policy of %s: existing %w", one.name, err))
 	}
+	if r.RemoveDeletedPrincipals {
+		existing = existing.WithoutDeletedPrincipals()
+	}
 	one.existing, one.listed = existing, snapshot.Listed(one.name)
 	change, err := r.merge(one)
 	if err != nil {
@@ -184,6 +187,9 @@ func rejection(one *repository) error {
 		return fmt.Errorf("set policy of %s: %w, but no unmanaged statement names a principal; check the unmanaged statements for elements that ECR doesn't accept",
 			one.name, registry.ErrRejected)
 	}
-	return fmt.Errorf("set policy of %s: %w because of an unmanaged statement: %s; correct or remove it, and the next event or scheduled rollout updates the policy",
-		one.name, registry.ErrRejected, strings.Join(statements, "; "))
+	remedy := "correct or remove it, and the next event or scheduled rollout updates the policy"
+	if len(one.existing.WithoutDeletedPrincipals().Removed()) > 0 {
+		remedy = "to remove the IDs of deleted principals, run: ecr-pull-policy apply --remove-dead-principals " + one.name
+	}
+	return fmt.Errorf("set policy of %s: %w because of an unmanaged statement: %s; %s", one.name, registry.ErrRejected, strings.Join(statements, "; "), remedy)
 }

@@ -42,6 +42,9 @@ type Result struct {
 	Retry       bool      // trying again could help
 	Stack       string    // the stack trace of a panic
 
+	// DeletedPrincipals is what was removed from unmanaged statements, or would be, if the Reconciler does that.
+	DeletedPrincipals []policy.Removal
+
 	wrote      bool // the policy was written, or may have been
 	unfinished bool // the time ran out before the repository was finished
 }
@@ -53,6 +56,7 @@ func (r Result) merged(existing policy.Document, change policy.Change, observe b
 		return r
 	}
 	r.Added, r.Removed, r.Before, r.After = change.Added, change.Removed, existing.String(), change.Document
+	r.DeletedPrincipals = change.DeletedPrincipals
 	switch {
 	case observe:
 		r.Outcome = WouldUpdate

@@ -19,6 +19,7 @@ type Document struct {
 	before, after string             // the compact text around the value of Statement
 	unmanaged     []json.RawMessage  // compact, never interpreted, in the order of the document
 	managed       []managedStatement // in the order of the document
+	removed       []Removal          // from unmanaged statements; see WithoutDeletedPrincipals
 }
 
 // managedStatement is a managed statement, decoded beside its JSON.

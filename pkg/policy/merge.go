@@ -39,6 +39,10 @@ type Change struct {
 	// Added and Removed are the Sids of the managed statements that are added and
 	// removed, sorted. A statement that is modified is in both.
 	Added, Removed []string
+
+	// DeletedPrincipals is what is removed from unmanaged statements: nothing,
+	// unless the existing document is one of [Document.WithoutDeletedPrincipals].
+	DeletedPrincipals []Removal
 }
 
 // Merge merges the standard policy for the lists on a repository's path into
@@ -111,6 +115,9 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 		wanted = append(wanted, want...)
 	}
 	change := compare(existing.managed, wanted)
+	if change.DeletedPrincipals = existing.removed; len(existing.removed) > 0 {
+		change.Changed = true
+	}
 	if !change.Changed {
 		change.Document = existing.text
 		return change, nil
