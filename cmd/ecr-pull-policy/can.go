@@ -49,13 +49,7 @@ Exit status:
   ecr-pull-policy can arn:aws:iam::111111111111:role/deploy push team-a/api
   ecr-pull-policy can 111111111111 pull team-a/api --lambda
   ecr-pull-policy can 111111111111 pull team-a/api --org o-a1b2c3d4e5`,
-		Args: func(command *cobra.Command, args []string) error {
-			const required = 3
-			if len(args) != required {
-				return fmt.Errorf("%s requires CONSUMER, ACTION, and REPOSITORY; found %d arguments; run '%s --help' for usage", canName, len(args), command.CommandPath())
-			}
-			return nil
-		},
+		Args: exactly("CONSUMER", "ACTION", "REPOSITORY"),
 	}
 	f.register(command.Flags(), "region", "profile")
 	command.Flags().BoolVar(&q.lambda, "lambda", false, "ask for the Lambda service on behalf of functions in the account")

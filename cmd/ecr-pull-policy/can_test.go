@@ -56,7 +56,7 @@ func TestCan(t *testing.T) {
 		"no action":             {"111111111111 fetch a/api", exitCanFailed, []string{`"fetch": unknown action; use pull, push, or an ECR action such as ecr:DescribeImages`}},
 		"pattern":               {"111111111111 ecr:Get* a/api", exitCanFailed, []string{"unknown action"}},
 		"action of no policy":   {"111111111111 ecr:GetAuthorizationToken a/api", exitCanFailed, []string{"not an action on a repository"}},
-		"too few":               {"111111111111 pull", exitCanFailed, []string{"can requires CONSUMER, ACTION, and REPOSITORY; found 2 arguments; run 'ecr-pull-policy can --help' for usage"}},
+		"too few":               {"111111111111 pull", exitCanFailed, []string{"missing argument REPOSITORY\n\nUsage: ecr-pull-policy can "}},
 		"unknown flag":          {"111111111111 pull a/api --nope", exitCanFailed, []string{"unknown flag"}},
 		"--lambda of a role":    {"arn:aws:iam::111111111111:role/x pull a/api --lambda", exitCanFailed, []string{"--lambda applies only to an account"}},
 		"--org of an account":   {"111111111111 pull a/api --org 222222222222", exitCanFailed, []string{"must be an organization ID"}},

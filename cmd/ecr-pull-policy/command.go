@@ -1,16 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// newCommand returns the root command. An attempt to call AWS ends after the timeout.
-func newCommand(timeout time.Duration) *cobra.Command {
-	f := newFlags(timeout)
+// newCommand returns the root command.
+func newCommand(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "ecr-pull-policy",
 		Short: "Manage the cross-account pull policies of ECR repositories",
@@ -24,9 +21,7 @@ credentials and the Region as for the AWS CLI.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return fmt.Errorf("%w; run '%s --help' for usage", err, command.CommandPath())
-	})
+	command.SetHelpFunc(writeHelp)
 	command.AddCommand(newPlan(f), newApply(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f))
 	return command
 }

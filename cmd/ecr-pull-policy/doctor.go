@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
@@ -45,7 +44,7 @@ and organizations, or those of VPC endpoints.
 Exit status:
   0  no problems were found; warnings don't change the status
   1  problems were found, or an error occurred`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(command *cobra.Command, _ []string) error {
 			if f.stack == "" {
 				return errors.New("doctor requires a stack; specify it with --stack")
@@ -60,7 +59,7 @@ Exit status:
 			case awsclient.Unanswered(err):
 				return err
 			case err != nil:
-				fmt.Fprintln(command.ErrOrStderr(), awsclient.ErrorText(err)) // the other checks are still possible
+				fmt.Fprintln(command.ErrOrStderr(), "warning:", awsclient.ErrorText(err)) // the other checks are still possible
 			}
 			if s.Settings, err = f.parameters.Settings(f.stack, s.Standard.Registry); err != nil {
 				return fmt.Errorf("settings: %w", err)
@@ -125,7 +124,10 @@ func (s *session) planFirst(ctx context.Context, lists accountlist.Snapshot, mos
 }
 
 func writeFindings(out io.Writer, findings []doctor.Finding) {
-	const width = 100 // characters
+	columns := width(out)
+	for _, finding := range findings {
+		columns = min(columns, width(out)-len(doctor.Problem)-len(finding.Subject)-2*len(columnGap))
+	}
 	colors := map[doctor.Severity]*color.Color{
 		doctor.OK:      color.New(color.FgGreen),
 		doctor.Note:    color.New(),
@@ -134,9 +136,9 @@ func writeFindings(out io.Writer, findings []doctor.Finding) {
 	}
 	t := newTable(out)
 	for _, finding := range findings {
-		cell := text.WrapSoft(finding.Message, width)
+		cell := wrap(finding.Message, columns)
 		if finding.Remedy != "" {
-			cell += "\n" + text.WrapSoft("→ "+finding.Remedy, width)
+			cell += "\n" + wrap("→ "+finding.Remedy, columns)
 		}
 		for _, command := range finding.Commands {
 			cell += "\n  " + command // never wrapped, so that it can be pasted

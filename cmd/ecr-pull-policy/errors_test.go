@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
 func TestErrors(t *testing.T) {
@@ -37,9 +41,88 @@ func TestErrors(t *testing.T) {
 			contains(t, out, c.want)
 		})
 	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown flag":     {[]string{"plan", "--nosuch"}, "unknown flag: --nosuch\n\nUsage: ecr-pull-policy plan [REPOSITORY|PATTERN]... [flags]\nFor details, run: ecr-pull-policy plan --help\n"},
+		"unknown command":  {[]string{"plam"}, "unknown command \"plam\" for \"ecr-pull-policy\"\n\nDid you mean this?\n\tplan\n\nUsage: ecr-pull-policy COMMAND\n"},
+		"missing argument": {[]string{"render"}, "missing argument REPOSITORY\n\nUsage: ecr-pull-policy render REPOSITORY [flags]\n"},
+		"extra argument":   {[]string{"doctor", "x"}, "unexpected argument \"x\"\n\nUsage: ecr-pull-policy doctor [flags]\n"},
+		"one problem a line": {[]string{"plan", "--grant-style", "x", "--lambda-statement", "y"},
+			"settings: parameter LambdaStatement: \"y\" is neither on nor off\necr-pull-policy: unknown grant style \"x\"; use principal or condition\n"},
+		"one entry a line": {[]string{"plan", "--accounts", "1,2"}, "--accounts: line 1, column 1: \"1\": invalid account ID; expected 12 digits, found 1\necr-pull-policy: --accounts: line 2, "},
+		"stack not allowed": {[]string{"plan", "--stack", "secret"},
+			"AccessDenied: not for you; pass --stack '' to use the template's defaults and the flags; use credentials that allow cloudformation:DescribeStacks\n"},
+		"invalid Region":  {[]string{"plan", "--region", "eu central"}, "\"eu central\": invalid Region; expected a name such as eu-central-1\n"},
+		"unknown profile": {[]string{"plan", "--profile", "nosuch"}, "profile nosuch doesn't exist; to list the profiles, run: aws configure list-profiles\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out := call(t.Context(), c.args...)
+			if status != exitFailed {
+				t.Errorf("exit status %d", status)
+			}
+			contains(t, out, "ecr-pull-policy: ", c.want)
+		})
+	}
+	for code, want := range map[string]string{
+		"AccessDeniedException": "list repositories: AccessDeniedException: stubaws: injected fault; use credentials that allow ecr:DescribeRepositories\n",
+		"ExpiredTokenException": "list repositories: ExpiredTokenException: stubaws: injected fault; renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the environment",
+	} {
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "DescribeRepositories" {
+				return stubaws.Fault{Code: code}
+			}
+			return stubaws.Fault{}
+		}
+		_, out := call(t.Context(), "plan", "--accounts", "111111111111")
+		contains(t, out, want)
+	}
+	t.Setenv("AWS_ENDPOINT_URL", "http://"+closed(t))
+	if _, out := call(t.Context(), "plan"); !strings.HasSuffix(out, "connection refused; check AWS_ENDPOINT_URL, which replaces the addresses of AWS\n") {
+		t.Errorf("closed port: %s", out)
+	}
 	t.Setenv("AWS_REGION", "")
 	if _, out := call(t.Context(), "plan"); !strings.Contains(out, "no Region") {
 		t.Errorf("without a Region: %s", out)
+	}
+}
+
+// Every command fails if its output can't be written.
+func TestOutputErrors(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	for _, args := range [][]string{
+		{"plan"}, {"plan", "--help"}, {"apply", "--yes", "--stack", ""}, {"audit"}, {"audit", "--output", "html"}, {"audit", "--output", "json"},
+		{"doctor"}, {"render", "a/api"}, {"validate", accountsFile(t)}, {"completion", "bash"}, {"--version"}, {},
+	} {
+		var errOut output
+		p := program{in: strings.NewReader(""), out: fullDisk{}, errOut: &errOut, timeout: callTimeout}
+		if status := p.run(t.Context(), args); status != exitFailed || !strings.HasSuffix(errOut.String(), "ecr-pull-policy: write the output: no space left on device\n") {
+			t.Errorf("%s: exit status %d\n%s", args, status, errOut.String())
+		}
+	}
+	if document, _ := cloud.Policy("a/api"); document == "" {
+		t.Error("apply didn't write the policy")
+	}
+}
+
+// fullDisk is a writer that fails.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestWrapHelp(t *testing.T) {
+	const help = "A paragraph of\ntwo lines.\n\nExit status:\n    0  an item of\n       two lines\n  130  another\n\n\tcode  as it is, however long"
+	for columns, want := range map[int]string{
+		100: "A paragraph of two lines.\n\nExit status:\n    0  an item of two lines\n  130  another\n\n\tcode  as it is, however long",
+		16:  "A paragraph of\ntwo lines.\n\nExit status:\n    0  an item\n       of two\n       lines\n  130  another\n\n\tcode  as it is, however long",
+		5:   "A\nparagraph\nof\ntwo\nlines.\n\nExit\nstatus:\n    0  an\n       item\n       of\n       two\n       lines\n  130  another\n\n\tcode  as it is, however long",
+	} {
+		if got := wrapHelp(help, columns); got != want {
+			t.Errorf("%d columns: got\n%s\nwant\n%s", columns, got, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/hashicorp/aws-sdk-go-base/v2/endpoints"
 	"github.com/spf13/pflag"
 
@@ -25,6 +26,10 @@ type flags struct {
 	exclude         []string
 	removeDead      bool          // remove deleted principals from unmanaged statements
 	timeout         time.Duration // of one attempt to call AWS
+
+	// What is known of the credentials and the Region, for error messages.
+	connected       aws.Config
+	fromEnvironment bool // the credentials are environment variables
 }
 
 const removeDead = "remove-dead-principals"

@@ -130,7 +130,7 @@ func TestValidateAsJSON(t *testing.T) {
 		len(got.Problems) != 1 || got.Problems[0].Entry != "222222222222" {
 		t.Errorf("got %+v", got)
 	}
-	if status, out, errOut := offline(t, "", "validate", "-", "--output", "xml"); status != exitFailed || out != "" || !strings.Contains(errOut, "must be text or json; run 'ecr-pull-policy validate --help'") {
+	if status, out, errOut := offline(t, "", "validate", "-", "--output", "xml"); status != exitFailed || out != "" || !strings.Contains(errOut, "must be text or json\n\nUsage: ecr-pull-policy validate FILE") {
 		t.Errorf("exit status %d\n%s%s", status, out, errOut)
 	}
 }

@@ -41,7 +41,7 @@ func TestWrongListFlags(t *testing.T) {
 		"--list Team=x":                           `--list Team=x: "Team": invalid namespace; must be the first path segments of repository names, such as team-a`,
 		"--list a/b/c/d/e/f/g/h/i/j/k/l/m/n/o=x":  `invalid namespace`,
 		"--list team-a=/does/not/exist":           "--list team-a=/does/not/exist: read account list: open /does/not/exist: no such file",
-		"--list team-a=- --accounts 111111111111": "--list team-a=-: account list: no entries; to revoke all grants, write none",
+		"--list team-a=- --accounts 111111111111": "--list team-a=-: no entries; to revoke all grants, write none",
 	} {
 		if status, out := call(t.Context(), append([]string{"plan"}, strings.Fields(args)...)...); status != exitFailed || !strings.Contains(out, want) {
 			t.Errorf("%s: exit status %d\n%swant\n%s", args, status, out, want)

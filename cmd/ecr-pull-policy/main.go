@@ -11,8 +11,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 )
 
 // Exit statuses.
@@ -46,24 +44,30 @@ type program struct {
 
 // run runs a command and returns its exit status.
 func (p program) run(ctx context.Context, args []string) int {
-	command := newCommand(p.timeout)
+	f := newFlags(p.timeout)
+	command := newCommand(f)
+	usage := markUsageErrors(command)
+	out := &checkedWriter{Writer: p.out}
 	command.SetArgs(args)
 	command.SetIn(p.in)
-	command.SetOut(p.out)
+	command.SetOut(out)
 	command.SetErr(p.errOut)
-	executed, err := command.ExecuteContextC(ctx)
+	ran, err := command.ExecuteContextC(ctx)
+	if err = usage(ran, err); out.err != nil {
+		err = fmt.Errorf("write the output: %w", out.err)
+	}
 	status, isStatus := errors.AsType[exit](err)
 	switch {
 	case err == nil:
 		return 0
 	case isStatus:
 		return int(status)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && out.err == nil:
 		fmt.Fprintln(p.errOut, "interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintln(p.errOut, "ecr-pull-policy:", awsclient.ErrorText(err))
-	if executed.Name() == canName {
+	f.writeError(p.errOut, err)
+	if ran.Name() == canName {
 		return exitCanFailed
 	}
 	return exitFailed

@@ -24,7 +24,7 @@ Exit status:
   1  an error occurred, or the account lists grant nothing`,
 		Example: `  ecr-pull-policy render team-a/api
   ecr-pull-policy render team-a/api --list accounts.txt > policy.json`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("REPOSITORY"),
 	}
 	f.registerRegistry(command.Flags())
 	l.register(command)

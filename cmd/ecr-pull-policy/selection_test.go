@@ -18,7 +18,7 @@ func TestSelection(t *testing.T) {
 		"team-a/scratch":                       `"team-a/scratch"` + outOfScope,
 		"team-a/api --include other":           `"team-a/api": selects no repository`,
 		"--include other":                      `"other"` + outOfScope,
-		"team-a/api team-a/apo team-z/**":      `"team-a/apo": no repository matches; check the spelling, the Region, and the account` + "\n" + `"team-z/**": no repository matches`,
+		"team-a/api team-a/apo team-z/**":      `"team-a/apo": no repository matches; check the spelling, the Region, and the account` + "\necr-pull-policy: " + `"team-z/**": no repository matches`,
 		"--exclude team-a/apo":                 `"team-a/apo": no repository matches`,
 		"team-a/api --exclude team-a/*":        `"team-a/api": selects no repository, because the other arguments and flags exclude all that match`,
 	} {

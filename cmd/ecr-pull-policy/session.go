@@ -99,20 +99,29 @@ func identify(ctx context.Context, f *flags) (*session, error) {
 	c, err := config.LoadDefaultConfig(ctx,
 		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(newRetryer), config.WithHTTPClient(newHTTPClient(f.timeout)),
 		config.WithLogger(logging.Nop{})) // the errors contain what an operator needs
+	if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
+		return nil, fmt.Errorf("profile %s doesn't exist; to list the profiles, run: aws configure list-profiles", missing.Profile)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("configure the AWS SDK: %w", err)
 	}
-	if c.Region == "" {
+	f.connected = c
+	switch {
+	case c.Region == "":
 		return nil, errors.New("no Region is configured; pass --region or set AWS_REGION")
+	case strings.Trim(c.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+		return nil, fmt.Errorf("%q: invalid Region; expected a name such as eu-central-1", c.Region)
 	}
-	if _, err := c.Credentials.Retrieve(ctx); err != nil {
+	credentials, err := c.Credentials.Retrieve(ctx)
+	if err != nil {
 		return nil, f.noCredentials(err)
 	}
+	f.fromEnvironment = credentials.Source == config.CredentialsSourceName
 	client := sts.NewFromConfig(c, func(o *sts.Options) { o.RetryMaxAttempts = fewAttempts })
 	caller, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	switch {
 	case isRejection(err):
-		return nil, fmt.Errorf("AWS rejects the credentials: %w; %s", err, f.signIn())
+		return nil, fmt.Errorf("%w: %w", errRejected, err)
 	case err != nil:
 		return nil, fmt.Errorf("get the account of the credentials: %w", err)
 	}
@@ -142,13 +151,6 @@ func (f *flags) noCredentials(err error) error {
 		return errors.New("no AWS credentials found; " + f.signIn())
 	}
 	return fmt.Errorf("get AWS credentials: %w; %s", err, f.signIn())
-}
-
-func (f *flags) signIn() string {
-	if f.profile != "" {
-		return "sign in with aws sso login --profile " + f.profile + ", or specify another profile"
-	}
-	return "sign in with aws sso login, or specify a profile with --profile or AWS_PROFILE"
 }
 
 // readStack reads the settings of the stack, and returns its name, or "" if the stack doesn't exist and isn't required.

@@ -38,9 +38,10 @@ func TestHeader(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	newCloud(t)
+	code := "ExpiredToken"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(w, `<ErrorResponse><Error><Code>ExpiredToken</Code><Message>too late</Message></Error></ErrorResponse>`)
+		fmt.Fprintf(w, `<ErrorResponse><Error><Code>%s</Code><Message>too late</Message></Error></ErrorResponse>`, code)
 	}))
 	t.Cleanup(server.Close)
 	configuration := filepath.Join(t.TempDir(), "config")
@@ -50,13 +51,16 @@ func TestCredentials(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", configuration)
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
 	const signIn = "sign in with aws sso login, or specify a profile with --profile or AWS_PROFILE\n"
+	const renew = "renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the environment, or unset them and specify a profile with --profile"
 	expect := func(want string, args ...string) {
 		t.Helper()
 		if status, out := call(t.Context(), append([]string{"plan"}, args...)...); status != 1 || out != "ecr-pull-policy: "+want {
 			t.Errorf("exit status %d\n%swant\n%s", status, out, want)
 		}
 	}
-	expect("AWS rejects the credentials: ExpiredToken: too late; " + signIn)
+	expect("AWS rejects the credentials: ExpiredToken: too late; " + renew + "\n")
+	code = "InvalidClientTokenId"
+	expect("AWS rejects the credentials: InvalidClientTokenId: too late; " + renew + ", and check that the account has enabled the Region eu-central-1\n")
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	expect("no AWS credentials found; " + signIn)
 	expect("get AWS credentials: failed to refresh cached credentials, process provider error: error in credential_process: exit status 1; "+

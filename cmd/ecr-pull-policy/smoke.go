@@ -58,7 +58,7 @@ Exit status:
   130  smoke was interrupted`,
 		Example: `  ecr-pull-policy smoke
   ecr-pull-policy smoke --yes --timeout 10m > report.txt`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 	}
 	f.register(command.Flags(), "profile", "region", "stack")
 	command.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "how long to wait for the policy, and again for its repair")

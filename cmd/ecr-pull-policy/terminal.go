@@ -7,16 +7,58 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
+	file, ok := fileOf(stream)
 	return ok && isatty.IsTerminal(file.Fd())
+}
+
+func fileOf(stream any) (*os.File, bool) {
+	if checked, ok := stream.(*checkedWriter); ok {
+		stream = checked.Writer
+	}
+	file, ok := stream.(*os.File)
+	return file, ok
+}
+
+// width returns the number of columns for text: those of the terminal, within bounds in which text is readable.
+func width(out io.Writer) int {
+	const narrowest, widest, elsewhere = 40, 120, 100
+	if file, ok := fileOf(out); ok {
+		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+			return min(max(columns, narrowest), widest)
+		}
+	}
+	return elsewhere
+}
+
+// wrap breaks the lines of a text between words. Words that are longer than a line, such as addresses, stay whole.
+func wrap(text string, columns int) string {
+	var wrapped strings.Builder
+	length := 0
+	for i, word := range strings.Fields(text) {
+		size := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case length+1+size > columns:
+			wrapped.WriteByte('\n')
+			length = 0
+		default:
+			wrapped.WriteByte(' ')
+			length++
+		}
+		wrapped.WriteString(word)
+		length += size
+	}
+	return wrapped.String()
 }
 
 // newProgress returns a progress bar, which is visible only on a terminal.

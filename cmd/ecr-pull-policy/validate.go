@@ -11,6 +11,7 @@ import (
 
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -50,7 +51,7 @@ Exit status:
 		Example: `  ecr-pull-policy validate accounts.txt --check-principals
   aws ssm get-parameter --name /ecr-pull-policy/accounts --query Parameter.Value --output text |
     ecr-pull-policy validate - --account-id 123456789012 --region eu-west-1 --grant-style condition`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("FILE|-"),
 	}
 	f.registerStandard(command.Flags())
 	f.register(command.Flags(), "profile", "stack")
@@ -281,6 +282,14 @@ func showPolicy(out io.Writer, document string, standard policy.Standard) error 
 	}
 	t := newTable(out)
 	t.AppendHeader(table.Row{"statement", "grants to", "actions"})
+	columns := width(out)
+	for _, g := range grants {
+		others := len(g.Sid) + 2*len(columnGap)
+		for _, action := range g.Actions {
+			columns = min(columns, width(out)-others-len(action))
+		}
+	}
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: max(columns, 12), WidthMaxEnforcer: text.WrapHard}})
 	for _, g := range grants {
 		t.AppendRow(table.Row{g.Sid, strings.Join(g.Consumers, "\n"), strings.Join(g.Actions, "\n")})
 	}
@@ -294,6 +303,8 @@ func showPolicy(out io.Writer, document string, standard policy.Standard) error 
 
 func characters(document string) int { return utf8.RuneCountInString(document) }
 
+const columnGap = "  " // between the columns of a table
+
 // newTable returns a table without a frame.
 func newTable(out io.Writer) table.Writer {
 	t := table.NewWriter()
@@ -301,7 +312,7 @@ func newTable(out io.Writer) table.Writer {
 	style := table.StyleLight
 	style.Options = table.Options{SeparateColumns: false, SeparateHeader: true, SeparateRows: false}
 	style.Box.PaddingLeft = ""
-	style.Box.PaddingRight = "  "
+	style.Box.PaddingRight = columnGap
 	t.SetStyle(style)
 	t.SuppressTrailingSpaces()
 	return t

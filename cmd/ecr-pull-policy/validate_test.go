@@ -44,7 +44,7 @@ func TestValidate(t *testing.T) {
 		"no defaults": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", ""}, 0, []string{
 			"valid: "}},
 		"own account alone":       {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: the only entry is the registry's own account"}},
-		"flag of another command": {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include; run 'ecr-pull-policy validate --help' for usage"}},
+		"flag of another command": {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include\n\nUsage: ecr-pull-policy validate FILE|- [flags]\n"}},
 		"stack":                   {"111111111111", []string{"--stack", "other"}, 1, []string{"--stack requires --check-principals; without it, validate runs offline"}},
 		"profile":                 {"111111111111", []string{"--profile", "other"}, 1, []string{"--profile requires --check-principals"}},
 		"unknown Region":          {"111111111111", []string{"--region", "eu-cnetral-1x"}, 1, []string{`"eu-cnetral-1x": unknown Region; check the spelling`}},

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -29,8 +30,9 @@ func ErrorText(err error) string {
 // connection was closed, or the call timed out.
 func Unanswered(err error) bool {
 	_, sending := errors.AsType[*smithyhttp.RequestSendError](err)
-	_, receiving := errors.AsType[net.Error](err)
-	return sending || receiving || errors.Is(err, io.ErrUnexpectedEOF)
+	network, receiving := errors.AsType[net.Error](err)
+	_, isFile := network.(syscall.Errno) //nolint:errorlint // errors of files have the methods of a net.Error
+	return sending || receiving && !isFile || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Undecided reports whether AWS may have carried out a call that failed: there was no response, or that of a failure in
@@ -52,6 +54,28 @@ func Returned(err error) (smithy.APIError, bool) {
 func HasCode(err error, codes ...string) bool {
 	answer, ok := Returned(err)
 	return ok && slices.Contains(codes, answer.ErrorCode())
+}
+
+// Denied reports whether an AWS service denied access. The services use different error codes for this.
+func Denied(err error) bool {
+	return HasCode(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+}
+
+// Expired reports whether an AWS service rejected credentials because they expired. The services use different error
+// codes for this.
+func Expired(err error) bool {
+	return HasCode(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired")
+}
+
+// Action returns the IAM action that a call requires, such as ecr:DescribeRepositories.
+//
+// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+func Action(call *smithy.OperationError) string {
+	prefix := strings.ToLower(call.ServiceID)
+	if prefix == "eventbridge" {
+		prefix = "events"
+	}
+	return prefix + ":" + call.OperationName
 }
 
 func cause(call *smithy.OperationError) string {

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,6 +82,7 @@ func TestText(t *testing.T) {
 		"a broken answer": {get(server.URL, "a/cut"), "no response from ECR at " + server.URL + ": unexpected EOF", true},
 		"call for credentials": {&smithy.OperationError{ServiceID: "SSM", OperationName: "GetParameters", Err: get(server.URL, "a/broken")},
 			"no response from ECR at " + server.URL + ": EOF", true},
+		"a file":      {&os.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, "open x: no such file or directory", false},
 		"none of AWS": {errors.New("out of paper"), "out of paper", false},
 	} {
 		want, isStart := strings.CutSuffix(c.want, "…")

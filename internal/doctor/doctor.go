@@ -103,13 +103,8 @@ func (f Finding) with(commands ...string) Finding {
 // unknown returns the finding that a check isn't possible. The check requires permission for the given actions.
 func unknown(subject, actions string, err error) Finding {
 	remedy := "run doctor again; the failed check calls " + actions
-	if isDenied(err) {
+	if awsclient.Denied(err) {
 		remedy = "use credentials that allow " + actions
 	}
 	return warning(subject, remedy, "can't check the %s: %s", subject, awsclient.ErrorText(err))
-}
-
-// isDenied reports whether a service denied access. The services use different error codes for this.
-func isDenied(err error) bool {
-	return awsclient.HasCode(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
 }

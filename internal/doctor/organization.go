@@ -50,7 +50,7 @@ func (d *Doctor) organization(ctx context.Context) []Finding {
 	}
 	policies, err := d.controlPolicies(ctx)
 	switch {
-	case isDenied(err):
+	case awsclient.Denied(err):
 		return []Finding{d.unseen(id, aws.ToString(organization.MasterAccountId))}
 	case err != nil:
 		return []Finding{unknown(organizationSubject, "organizations:ListPoliciesForTarget and organizations:ListParents", err)}

@@ -32,7 +32,7 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 		switch {
 		case awsclient.HasCode(err, "ResourceNotFoundException"):
 			findings = append(findings, problem(subject, redeploy, "the rule %s (%s) doesn't exist", logicalID, name))
-		case isDenied(err), awsclient.Unanswered(err):
+		case awsclient.Denied(err), awsclient.Unanswered(err):
 			return append(findings, unknown(subject, "events:DescribeRule", err)) // the other calls would fail in the same way
 		case err != nil:
 			findings = append(findings, unknown(subject, "events:DescribeRule", err))
