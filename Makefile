@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test simulate bench check build cli deploy local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo unit test simulate bench check build cli deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -67,6 +67,16 @@ cli: ## build the command line, bin/ecr-pull-policy
 
 deploy: build ## build, and deploy with section CONFIG_ENV (default) of samconfig.toml
 	$(SAM) deploy --config-env $(CONFIG_ENV)
+
+# A stack restores the managed statements, so it is deleted first.
+delete: tools cli ## delete the stack of section CONFIG_ENV, after asking whether to remove the grants too
+	@printf "Also remove the managed statements from all repositories, so that consumers can no longer pull?\nOnly 'yes' and 'no' are accepted: "; \
+	read -r grants; case "$$grants" in yes|no) ;; *) echo "Delete canceled. Nothing was deleted." >&2; exit 1 ;; esac; \
+	printf "Do you want to delete the stack of section $(CONFIG_ENV) in samconfig.toml?\nOnly 'yes' is accepted: "; \
+	read -r stack; [ "$$stack" = yes ] || { echo "Delete canceled. Nothing was deleted." >&2; exit 1; }; \
+	$(SAM) delete --no-prompts --config-env $(CONFIG_ENV) && \
+	if [ "$$grants" = yes ]; then bin/ecr-pull-policy remove --all --stack ''; \
+	else echo "The policies still let consumers pull. To remove these grants, run: bin/ecr-pull-policy remove --all --stack ''"; fi
 
 fuzz: tools ## run each fuzz test for FUZZ_TIME (30s)
 	@for package in $$(go list ./...); do \

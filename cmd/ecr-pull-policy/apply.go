@@ -161,7 +161,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	defer context.AfterFunc(command.Context(), func() {
 		fmt.Fprintln(command.ErrOrStderr(), "\nStopping after the repositories in progress. Press Ctrl-C again to stop immediately.")
 	})()
-	progress := newProgress(command.ErrOrStderr(), len(names), "applying policies")
+	progress := newProgress(command.ErrOrStderr(), len(names), "writing policies")
 	uninterrupted := &uninterruptedLists{lists: lists}
 	a := &application{standard: s.Standard, results: map[string]reconcile.Result{}}
 	policies = &uninterruptedPolicies{
@@ -180,7 +180,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 		Scope:    s.Scope,
 
 		RemoveDeletedPrincipals: s.removeDead,
-	}).Run(ctx, event.Repositories{Trigger: "apply", Names: names}, a)
+	}).Run(ctx, event.Repositories{Trigger: command.Name(), Names: names}, a)
 	_ = progress.Finish()
 	report(a)
 	file, closeErr := kept.close()
@@ -195,12 +195,12 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	}
 	switch cause := context.Cause(ctx); {
 	case awsclient.Unanswered(cause):
-		return fmt.Errorf("%w; %s remaining; run apply again to continue", cause, repositories(remaining))
+		return fmt.Errorf("%w; %s remaining; run %s again to continue", cause, repositories(remaining), command.Name())
 	case uninterrupted.err != nil:
 		return uninterrupted.err
 	case remaining > 0:
-		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s remaining (%s); run apply again to continue\n",
-			repositories(remaining), some(unfinished.Repositories))
+		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s remaining (%s); run %s again to continue\n",
+			repositories(remaining), some(unfinished.Repositories), command.Name())
 		return exit(exitInterrupted)
 	case err != nil && !a.explains(err):
 		return err

@@ -22,7 +22,7 @@ credentials and the Region as for the AWS CLI.`,
 		SilenceErrors: true,
 	}
 	command.SetHelpFunc(writeHelp)
-	command.AddCommand(newPlan(f), newApply(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f))
+	command.AddCommand(newPlan(f), newApply(f), newRemove(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f))
 	return command
 }
 

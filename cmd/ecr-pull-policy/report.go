@@ -23,6 +23,7 @@ const namesShown = 6
 type report struct {
 	out                           io.Writer
 	bold, green, yellow, red, dim *color.Color
+	hint                          string // how to show names that are left out
 }
 
 func newReport(out io.Writer) *report {
@@ -33,6 +34,7 @@ func newReport(out io.Writer) *report {
 		yellow: color.New(color.FgYellow),
 		red:    color.New(color.FgRed),
 		dim:    color.New(color.Faint),
+		hint:   " (use --all to show each)",
 	}
 }
 
@@ -48,7 +50,7 @@ func (r *report) plan(p planned, all bool) {
 // notices writes the notices. It groups repositories with the same notice, unless all is set.
 func (r *report) notices(planned []plan.Repository, all bool) {
 	for _, group := range plan.NoticeGroups(planned) {
-		names := someOfAll(group.Repositories)
+		names := r.someOfAll(group.Repositories)
 		if all {
 			names = strings.Join(group.Repositories, ", ")
 		}
@@ -114,7 +116,7 @@ func (r *report) applied(results map[string]reconcile.Result, outOfScope int, al
 func (r *report) group(group plan.Group) {
 	heading := group.Repositories[0]
 	if n := len(group.Repositories); n > 1 {
-		heading = fmt.Sprintf("same change in %d repositories: %s", n, someOfAll(group.Repositories))
+		heading = fmt.Sprintf("same change in %d repositories: %s", n, r.someOfAll(group.Repositories))
 	}
 	fmt.Fprintln(r.out, r.bold.Sprint(heading))
 	for _, statement := range group.Diff {
@@ -197,7 +199,7 @@ func (r *report) problems(label string, found []problem, all bool) {
 		for _, other := range others {
 			names = append(names, other.repository)
 		}
-		fmt.Fprintf(r.out, "  same problem in %s: %s\n", more(len(names)), someOfAll(names))
+		fmt.Fprintf(r.out, "  same problem in %s: %s\n", more(len(names)), r.someOfAll(names))
 	}
 }
 
@@ -253,10 +255,10 @@ func some(names []string) string {
 	return fmt.Sprintf("%s, and %d more", strings.Join(names[:namesShown], ", "), len(names)-namesShown)
 }
 
-// someOfAll returns some names for output in which --all shows the others.
-func someOfAll(names []string) string {
+// someOfAll returns some names, and the hint if there are more.
+func (r *report) someOfAll(names []string) string {
 	if len(names) <= namesShown {
 		return some(names)
 	}
-	return some(names) + " (use --all to show each)"
+	return some(names) + r.hint
 }

@@ -48,6 +48,18 @@ func NewSnapshot(root string, names []string, lists []List) Snapshot {
 	return s
 }
 
+// Revoking returns a snapshot in which every list on the paths of the repositories is none, so that no managed statement
+// remains.
+func Revoking(root string, repositories []string) Snapshot {
+	s := Snapshot{root: root, lists: map[string]List{}}
+	for _, repository := range repositories {
+		for _, name := range Path(root, repository) {
+			s.lists[name] = List{Name: name, InUse: 1, Consumers: &policy.Consumers{None: true}}
+		}
+	}
+	return s
+}
+
 // Names returns the names of the lists that the snapshot covers, whether they exist or not. It returns none if the
 // snapshot covers all lists.
 func (s Snapshot) Names() []string { return s.names }

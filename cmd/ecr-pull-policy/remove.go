@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+)
+
+func newRemove(f *flags) *cobra.Command {
+	var all, outOfScope, yes bool
+	command := &cobra.Command{
+		Use:   "remove [REPOSITORY|PATTERN]...",
+		Short: "Remove the managed statements from policies",
+		Long: `Remove the managed statements from the policies of repositories, so that the consumers in the account lists can no
+longer pull from them. remove shows the changes and asks for confirmation. It deletes policies in which no statement
+remains, and it doesn't change unmanaged statements.
+
+Pass the names or patterns of the repositories, as for plan. To select all repositories that aren't in the scope of the
+stack, for example after you changed Include or Exclude, pass --out-of-scope. To select all repositories, pass --all.
+
+A stack in mode enforce restores the managed statements of the repositories in its scope, so remove fails for them.
+Before you remove them, change the scope or the mode of the stack, or delete the stack. If you deleted the stack, pass
+--stack ''.
+
+Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories, ecr:GetRepositoryPolicy,
+ecr:SetRepositoryPolicy, and ecr:DeleteRepositoryPolicy.
+
+To finish the repositories in progress and stop, press Ctrl-C. To stop immediately, press it again. To continue, run
+remove again.
+
+Exit status:
+    0  the repositories have no managed statements, or you didn't confirm the changes
+    1  an error occurred, or a repository couldn't be updated
+  130  remove was interrupted`,
+		Example: `  ecr-pull-policy remove team-a/api 'team-b/**'
+  ecr-pull-policy remove --out-of-scope
+  ecr-pull-policy remove --all --stack ''`,
+	}
+	f.register(command.Flags(), "region", "profile", "stack", "include", "exclude", removeDead)
+	command.Flags().BoolVar(&all, "all", false, "remove the managed statements from all repositories")
+	command.Flags().BoolVar(&outOfScope, "out-of-scope", false, "only from repositories that aren't in the scope of the stack")
+	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
+	command.RunE = func(command *cobra.Command, args []string) error {
+		f.repositories = args
+		narrowed := len(args) > 0 || f.given("include")
+		switch {
+		case all && (narrowed || outOfScope):
+			return errors.New("--all can't be combined with names, patterns, --include, or --out-of-scope; leave it out to select only these repositories")
+		case !all && !narrowed && !outOfScope:
+			return errors.New("no repositories are selected; pass names or patterns, --out-of-scope, or --all")
+		case outOfScope && f.stack == "":
+			return errors.New("--out-of-scope requires a stack, because its parameters Include and Exclude specify the scope; specify the stack with --stack")
+		case !yes && !isTerminal(command.InOrStdin()):
+			return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
+		}
+		s, err := connect(command, f, stackRequired)
+		if err != nil {
+			return err
+		}
+		names, err := s.removable(command.Context(), outOfScope)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(command.OutOrStdout(), "registry %s in %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region)
+		return s.remove(command, names, yes)
+	}
+	return command
+}
+
+// removable returns the selected repositories, without the stack's own. It fails if the stack would restore their
+// managed statements.
+func (s *session) removable(ctx context.Context, outOfScope bool) ([]string, error) {
+	names, err := s.selected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inScope := func(name string) bool { return s.Scope.Contains(name) }
+	isOwn := func(name string) bool { return name == s.PrincipalCheckRepository || s.Stack == "" && !inScope(name) }
+	names = slices.DeleteFunc(names, isOwn)
+	if outOfScope {
+		return slices.DeleteFunc(names, inScope), nil
+	}
+	if s.Stack == "" || s.Observe {
+		return names, nil
+	}
+	restored := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !inScope(name) })
+	if len(restored) > 0 {
+		return nil, fmt.Errorf("stack %s would restore the managed statements of %s in its scope (%s); exclude them with its parameter Exclude, deploy it with Mode=observe, "+
+			"or delete it with make delete; to remove the statements even so, pass --stack ''", s.Stack, repositories(len(restored)), some(restored))
+	}
+	return names, nil
+}
+
+// remove removes the managed statements from repositories. Unless yes is set, it shows the changes first, and asks for
+// confirmation.
+func (s *session) remove(command *cobra.Command, names []string, yes bool) error {
+	everything, err := scope.New([]string{"**"}, nil)
+	if err != nil {
+		return err
+	}
+	s.Scope = everything
+	lists := revokingLists(accountlist.Revoking(s.ListName, names))
+	r := newReport(command.OutOrStdout())
+	r.hint = "" // --all has another meaning
+	if yes {
+		return s.apply(command, lists, s.policies(), names, func(a *application) {
+			r.changes(a.planned(), false)
+			r.applied(a.results, 0, false)
+		})
+	}
+	p, err := s.planOf(command, accountlist.Snapshot(lists), names)
+	if err != nil {
+		return err
+	}
+	r.plan(p, false)
+	if changed := changing(p.repositories); len(changed) > 0 {
+		agreed, err := confirm(command, fmt.Sprintf("Do you want to remove the managed statements from %s in %s, %s? Consumers can then no longer pull from them.",
+			repositories(len(changed)), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
+		switch {
+		case err != nil:
+			return err
+		case agreed:
+			err = s.apply(command, lists, s.policies(), changed, func(a *application) { r.applied(a.results, 0, false) })
+		default:
+			fmt.Fprintln(command.ErrOrStderr(), "Remove canceled. Nothing was written.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if p.incomplete() {
+		return exit(exitFailed)
+	}
+	return nil
+}
+
+// revokingLists are account lists that grant nothing and never change.
+type revokingLists accountlist.Snapshot
+
+func (l revokingLists) Read(context.Context, []string) (accountlist.Snapshot, error) {
+	return accountlist.Snapshot(l), nil
+}
+
+func (revokingLists) Changed(context.Context, accountlist.Snapshot) (bool, error) { return false, nil }
