@@ -161,7 +161,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	defer context.AfterFunc(command.Context(), func() {
 		fmt.Fprintln(command.ErrOrStderr(), "\nStopping after the repositories in progress. Press Ctrl-C again to stop immediately.")
 	})()
-	progress := newProgress(command.ErrOrStderr(), len(names), "writing policies")
+	progress := newProgress(s.progress, len(names), "writing policies")
 	uninterrupted := &uninterruptedLists{lists: lists}
 	a := &application{standard: s.Standard, results: map[string]reconcile.Result{}}
 	policies = &uninterruptedPolicies{

@@ -104,7 +104,7 @@ func (s *session) documents(command *cobra.Command) (registryPolicy audit.Docume
 	if err != nil {
 		return audit.Document{}, nil, err
 	}
-	documents, err = s.readAll(ctx, command.ErrOrStderr(), lists, s.policies(), names)
+	documents, err = s.readAll(ctx, s.progress, lists, s.policies(), names)
 	return registryPolicy, documents, err
 }
 

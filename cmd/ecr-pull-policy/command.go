@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -20,10 +21,54 @@ credentials and the Region as for the AWS CLI.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		DisableAutoGenTag: true, // in man pages, whose content it would make depend on the day
 	}
 	command.SetHelpFunc(writeHelp)
-	command.AddCommand(newPlan(f), newApply(f), newRemove(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f))
+	command.PersistentFlags().BoolVarP(&f.quiet, "quiet", "q", false, "show only results, warnings, and errors")
+	command.PersistentFlags().BoolVar(&f.debug, "debug", false, "log each AWS call and its duration to standard error, without its content")
+	command.AddCommand(newPlan(f), newApply(f), newRemove(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f), newVersion(), newMan())
+	for _, one := range command.Commands() {
+		complete(one)
+	}
+	command.InitDefaultHelpCmd()
+	if help, _, err := command.Find([]string{"help"}); err == nil {
+		help.Args = func(_ *cobra.Command, args []string) error { // cobra's own exits with status 0 for an unknown command
+			_, _, err := command.Find(args)
+			return err
+		}
+	}
 	return command
+}
+
+// complete completes the values of flags in a shell. Arguments that aren't files aren't completed.
+func complete(command *cobra.Command) {
+	for name, values := range map[string][]string{
+		"grant-style":      {"principal", "condition"},
+		"lambda-statement": {"on", "off"},
+		"mode":             {"enforce", "observe"},
+	} {
+		if command.Flags().Lookup(name) != nil {
+			_ = command.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
+		}
+	}
+	switch command.Name() {
+	case "apply", "validate", "man": // files
+	default:
+		command.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  exactly(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(command.OutOrStdout(), command.Root().Name(), "version", version())
+			return err
+		},
+	}
 }
 
 // version returns the version of the module, which go build takes from Git, and the version of Go.

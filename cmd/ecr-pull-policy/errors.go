@@ -29,6 +29,9 @@ func markUsageErrors(root *cobra.Command) func(ran *cobra.Command, err error) er
 	started := false
 	for _, command := range root.Commands() {
 		run := command.RunE
+		if run == nil { // the help command
+			continue
+		}
 		command.RunE = func(command *cobra.Command, args []string) error {
 			started = true
 			return run(command, args)
@@ -61,7 +64,7 @@ func (f *flags) writeError(errOut io.Writer, err error) {
 	if usage, ok := errors.AsType[usageError](err); ok {
 		line := usage.command.UseLine()
 		if usage.command.HasAvailableSubCommands() {
-			line += " COMMAND"
+			line = usage.command.CommandPath() + " COMMAND"
 		}
 		fmt.Fprintf(errOut, "%s %s\n\nUsage: %s\nFor details, run: %s --help\n", program, strings.TrimSpace(err.Error()), line, usage.command.CommandPath())
 		return

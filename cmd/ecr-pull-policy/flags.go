@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type flags struct {
 	exclude         []string
 	removeDead      bool          // remove deleted principals from unmanaged statements
 	timeout         time.Duration // of one attempt to call AWS
+	quiet, debug    bool
+	errOut          io.Writer // standard error
 
 	// What is known of the credentials and the Region, for error messages.
 	connected       aws.Config
@@ -34,8 +37,8 @@ type flags struct {
 
 const removeDead = "remove-dead-principals"
 
-func newFlags(timeout time.Duration) *flags {
-	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), outputs: map[string]string{}, timeout: timeout}
+func newFlags(timeout time.Duration, errOut io.Writer) *flags {
+	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), outputs: map[string]string{}, timeout: timeout, errOut: errOut}
 	f.all.StringVar(&f.profile, "profile", "", "AWS profile to use")
 	f.all.StringVar(&f.region, "region", "", "Region of the registry; overrides AWS_REGION")
 	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "CloudFormation stack to read settings from; plan, apply, render, and audit accept '' for the template's defaults")
@@ -51,6 +54,22 @@ func newFlags(timeout time.Duration) *flags {
 		"remove the IDs of deleted roles and users (AROA…, AIDA…) from unmanaged statements, because ECR rejects policies with them")
 	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce, or observe, with which apply fails; overrides the Mode of the stack")
 	return f
+}
+
+// notes returns the writer for what isn't a result, a warning, or an error.
+func (f *flags) notes() io.Writer {
+	if f.quiet {
+		return io.Discard
+	}
+	return f.errOut
+}
+
+// progress returns the writer for progress bars, which would overwrite the log of --debug.
+func (f *flags) progress() io.Writer {
+	if f.debug {
+		return io.Discard
+	}
+	return f.notes()
 }
 
 // registerStandard adds the flags for the standard policy.

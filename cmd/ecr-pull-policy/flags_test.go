@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ func TestFlagsOverrideTheStack(t *testing.T) {
 		"AccountListName": "/other", "GrantStyle": "condition", "LambdaStatement": "off",
 		"ExtraActions": "", "Include": "team-a/**,team-b/**", "Exclude": "**/scratch", "Mode": "observe",
 	}
-	f := newFlags(callTimeout)
+	f := newFlags(callTimeout, io.Discard)
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f.registerRepositories(set)
 	if err := set.Parse([]string{"--grant-style", "principal", "--include", "**", "--exclude", "team-c/**"}); err != nil {

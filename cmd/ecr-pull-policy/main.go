@@ -44,7 +44,7 @@ type program struct {
 
 // run runs a command and returns its exit status.
 func (p program) run(ctx context.Context, args []string) int {
-	f := newFlags(p.timeout)
+	f := newFlags(p.timeout, p.errOut)
 	command := newCommand(f)
 	usage := markUsageErrors(command)
 	out := &checkedWriter{Writer: p.out}

@@ -126,9 +126,9 @@ func (s *session) planOf(command *cobra.Command, lists accountlist.Snapshot, nam
 	case awsclient.Unanswered(err):
 		return planned{}, err
 	case err != nil:
-		fmt.Fprintf(command.ErrOrStderr(), "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
+		fmt.Fprintf(s.notes, "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
 	}
-	progress := newProgress(command.ErrOrStderr(), len(names), "reading policies")
+	progress := newProgress(s.progress, len(names), "reading policies")
 	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard, RemoveDeletedPrincipals: s.removeDead, RegistryPolicy: registryPolicy.Statements}
 	repositories, err := planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()

@@ -67,7 +67,9 @@ Exit status:
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(command.OutOrStdout(), "registry %s in %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region)
+		if !f.quiet {
+			fmt.Fprintf(command.OutOrStdout(), "registry %s in %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region)
+		}
 		return s.remove(command, names, yes)
 	}
 	return command

@@ -52,7 +52,7 @@ Exit status:
 			return fmt.Errorf("the account lists grant nothing on %s, so there is no policy to print", repository)
 		}
 		if !s.Scope.Contains(repository) {
-			fmt.Fprintf(command.ErrOrStderr(), "note: %s is out of scope, so the stack doesn't change its policy\n", repository)
+			fmt.Fprintf(f.notes(), "note: %s is out of scope, so the stack doesn't change its policy\n", repository)
 		}
 		_, err = command.OutOrStdout().Write(indent(change.Document))
 		return err

@@ -39,7 +39,7 @@ func (s *session) save(command *cobra.Command, f *flags, file string, p planned)
 	if err := saved.Write(file); err != nil {
 		return err
 	}
-	fmt.Fprintf(command.ErrOrStderr(), "Saved the plan to %[1]s. To apply it, run: %[2]s apply %[1]s\n", file, command.Root().Name())
+	fmt.Fprintf(f.notes(), "Saved the plan to %[1]s. To apply it, run: %[2]s apply %[1]s\n", file, command.Root().Name())
 	return nil
 }
 
@@ -138,7 +138,7 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 func (f *flags) replay(command *cobra.Command, planned map[string]string) error {
 	var err error
 	command.Flags().Visit(func(flag *pflag.Flag) {
-		if !slices.Contains([]string{"profile", "region", "mode", "all", "yes"}, flag.Name) {
+		if !slices.Contains([]string{"profile", "region", "mode", "all", "yes", "quiet", "debug"}, flag.Name) {
 			err = fmt.Errorf("--%s can't be combined with a saved plan; pass it to plan --out", flag.Name)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
@@ -49,10 +51,16 @@ type session struct {
 	lists     []listOverride  // used instead of those in SSM
 
 	removeDead bool // remove deleted principals from unmanaged statements
+
+	quiet           bool
+	notes, progress io.Writer
 }
 
-// writeHeader writes which registry, stack, and account lists are used.
+// writeHeader writes which registry, stack, and account lists are used, unless --quiet was passed.
 func (s *session) writeHeader(out io.Writer) {
+	if s.quiet {
+		return
+	}
 	stack, lists := "no stack", []string{"list " + s.ListName}
 	switch {
 	case s.Stack != "" && s.Observe:
@@ -96,9 +104,13 @@ func connect(command *cobra.Command, f *flags, stackNeed need) (*session, error)
 // identify returns a session whose only setting is the registry: the account and the partition of the credentials. It
 // requires no permissions.
 func identify(ctx context.Context, f *flags) (*session, error) {
+	var options []func(*middleware.Stack) error
+	if f.debug {
+		options = append(options, awsclient.LogCalls(slog.New(slog.NewTextHandler(f.errOut, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	}
 	c, err := config.LoadDefaultConfig(ctx,
 		config.WithSharedConfigProfile(f.profile), config.WithRegion(f.region), config.WithRetryer(newRetryer), config.WithHTTPClient(newHTTPClient(f.timeout)),
-		config.WithLogger(logging.Nop{})) // the errors contain what an operator needs
+		config.WithAPIOptions(options), config.WithLogger(logging.Nop{})) // the errors contain what an operator needs
 	if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
 		return nil, fmt.Errorf("profile %s doesn't exist; to list the profiles, run: aws configure list-profiles", missing.Profile)
 	}
@@ -129,7 +141,7 @@ func identify(ctx context.Context, f *flags) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get the partition of the credentials: STS returned the ARN %q: %w", aws.ToString(caller.Arn), err)
 	}
-	s := &session{config: c}
+	s := &session{config: c, quiet: f.quiet, notes: f.notes(), progress: f.progress()}
 	s.Standard.Registry = policy.Registry{Partition: self.Partition, Region: c.Region, AccountID: self.AccountID}
 	return s, nil
 }
@@ -161,7 +173,7 @@ func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (
 			return "", fmt.Errorf("stack %s doesn't exist in %s; specify the stack with --stack and its Region with --region, or pass --stack '' to use the template's defaults and the flags",
 				f.stack, c.Region)
 		}
-		fmt.Fprintf(command.ErrOrStderr(), "note: stack %s doesn't exist in %s; using the template's defaults and the flags\n", f.stack, c.Region)
+		fmt.Fprintf(f.notes(), "note: stack %s doesn't exist in %s; using the template's defaults and the flags\n", f.stack, c.Region)
 		return "", nil
 	}
 	if err != nil {

@@ -119,7 +119,7 @@ func (s *session) smokeTest(command *cobra.Command, f *flags) (*smoke.Test, poli
 		Repository: repository,
 		Standard:   s.Standard,
 		Lists:      lists.Listed(repository),
-		Progress:   func(step string) { fmt.Fprintln(command.ErrOrStderr(), step) },
+		Progress:   func(step string) { fmt.Fprintln(f.notes(), step) },
 	}, consumersOf(lists, repository), nil
 }
 
@@ -172,7 +172,7 @@ func (s *session) smoke(command *cobra.Command, f *flags, test *smoke.Test, cons
 	report := test.Run(command.Context())
 	isDeleted()
 	test.ReadLog(command.Context(), report)
-	fmt.Fprintln(command.ErrOrStderr()) // between the progress and the report
+	fmt.Fprintln(f.notes()) // between the progress and the report
 	if err := s.writeSmoke(command.OutOrStdout(), report, consumers); err != nil {
 		return err
 	}

@@ -93,12 +93,6 @@ func TestDefaultsNote(t *testing.T) {
 	}
 }
 
-func TestVersion(t *testing.T) {
-	if status, out, _ := offline(t, "", "--version"); status != 0 || !strings.HasPrefix(out, "ecr-pull-policy version ") || !strings.Contains(out, " go1.") {
-		t.Errorf("exit status %d: %s", status, out)
-	}
-}
-
 func TestValidateFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "accounts.txt")
 	if err := os.WriteFile(file, []byte("what?\n"), 0o600); err != nil {
