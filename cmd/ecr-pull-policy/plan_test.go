@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // For an invalid list, the plan uses the newest valid version and shows a warning.
@@ -50,4 +51,29 @@ func TestPlanReportsDeny(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 	contains(t, out, "note: in 2 repositories (a/api, a/web), statement 1 Freeze of the registry policy denies a pull to 111111111111, Lambda functions of 111111111111\n  if they must pull, change the Deny statement")
+}
+
+// Anyone who can set a repository policy chooses its Sids and principals. They must not control the operator's terminal.
+func TestControlCharactersInPolicies(t *testing.T) {
+	for name, hostile := range map[string]string{
+		"Sid":       `{"Sid":"EcrPullPolicyX\u001b[2J\u001b]0;owned\u0007","Effect":"Allow","Principal":"*","Action":"ecr:*"}`,
+		"line":      `{"Sid":"EcrPullPolicyX)\n  0 repositories: nothing to change\n","Effect":"Allow","Principal":"*","Action":"ecr:*"}`,
+		"bidi":      `{"Sid":"EcrPullPolicyX\u202e","Effect":"Allow","Principal":"*","Action":"ecr:*"}`,
+		"principal": `{"Sid":"EcrPullPolicyX","Effect":"Allow","Principal":{"Federated":"\u001b[1A\u001b[2K"},"Action":"ecr:*"}`,
+		"action":    `{"Sid":"EcrPullPolicyX","Effect":"Allow","Principal":"*","Action":"ecr:\u001b[8m*"}`,
+		"condition": `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"StringLike":{"aws:x":"\u009b2J"}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud := newCloud(t)
+			cloud.CreateRepository("a/api")
+			cloud.SetPolicy("a/api", `{"Version":"2012-10-17","Statement":[`+hostile+`]}`)
+			cloud.PutList(accountList, "111111111111")
+			for _, args := range [][]string{{"plan", "--stack", ""}, {"apply", "--yes", "--stack", ""}} {
+				status, out := call(t.Context(), args...)
+				if strings.ContainsFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || strings.Contains(out, "\n  0 repositories") {
+					t.Errorf("%s: exit status %d:\n%q", args[0], status, out)
+				}
+			}
+		})
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -58,7 +59,7 @@ func (r *report) notices(planned []plan.Repository, all bool) {
 		if n := len(group.Repositories); n > 1 {
 			where = fmt.Sprintf("in %s (%s)", repositories(n), names)
 		}
-		fmt.Fprintf(r.out, "%s %s, %s\n  %s\n", r.bold.Sprint("note:"), where, group.Text, group.Remedy)
+		fmt.Fprintf(r.out, "%s %s, %s\n  %s\n", r.bold.Sprint("note:"), where, iampolicy.Visible(group.Text), group.Remedy)
 		if group.Command != "" {
 			fmt.Fprintf(r.out, "    %s\n", group.Command)
 		}
@@ -124,7 +125,7 @@ func (r *report) group(group plan.Group) {
 		if sid == "" {
 			sid = "no Sid"
 		}
-		fmt.Fprintf(r.out, "  %s %s\n", statement.Title, r.dim.Sprintf("(%s)", sid))
+		fmt.Fprintf(r.out, "  %s %s\n", statement.Title, r.dim.Sprintf("(%s)", iampolicy.Visible(sid)))
 		for _, line := range statement.Lines {
 			r.line(line)
 		}
@@ -137,7 +138,7 @@ func (r *report) group(group plan.Group) {
 
 func (r *report) line(line plan.Line) {
 	colors := map[plan.Sign]*color.Color{plan.Add: r.green, plan.Remove: r.red, plan.Modify: r.bold}
-	fmt.Fprintln(r.out, colors[line.Sign].Sprintf("    %s %s", line.Sign, line.Text))
+	fmt.Fprintln(r.out, colors[line.Sign].Sprintf("    %s %s", line.Sign, iampolicy.Visible(line.Text)))
 }
 
 // problem is the reason why a repository couldn't be planned or changed, or won't be.
