@@ -15,47 +15,54 @@ import (
 // application collects the results of a run of apply. It is a reconcile.Reporter.
 type application struct {
 	standard policy.Standard
-	results  map[string]reconcile.Result
+	results  map[string]reconcile.Result // of the last pass, or of the last one that changed the policy
+	changes  map[string]reconcile.Result // what all passes changed
 }
 
-// Repository keeps the result of a repository. If there is an earlier result, because a list changed during the run, it
-// combines both.
+func newApplication(standard policy.Standard) *application {
+	return &application{standard: standard, results: map[string]reconcile.Result{}, changes: map[string]reconcile.Result{}}
+}
+
+// Repository keeps the result of a repository. There is more than one if a list changes during the run.
 func (a *application) Repository(_ context.Context, result reconcile.Result) {
-	if earlier := a.results[result.Repository]; changed(earlier) {
-		result = combine(earlier, result)
+	name := result.Repository
+	earlier, ok := a.changes[name]
+	switch {
+	case changed(result):
+		a.changes[name] = result
+		if ok {
+			a.changes[name] = combine(earlier, result)
+		}
+	case ok && (result.Outcome == reconcile.Unchanged || result.Outcome == reconcile.Skipped):
+		result = earlier // the policy is still the one that an earlier pass wrote
 	}
-	a.results[result.Repository] = result
+	a.results[name] = result
 }
 
 func changed(r reconcile.Result) bool {
 	return r.Outcome == reconcile.Updated || r.Outcome == reconcile.Deleted
 }
 
-// combine returns the result of two passes.
+// combine returns the change that two changes make together.
 func combine(earlier, later reconcile.Result) reconcile.Result {
-	switch {
-	case later.Outcome == reconcile.Unchanged:
-		return earlier
-	case changed(later):
-		later.Before = earlier.Before
-		later.Added = append(later.Added, earlier.Added...)
-		later.Removed = append(later.Removed, earlier.Removed...)
-		later.DeletedPrincipals = append(later.DeletedPrincipals, earlier.DeletedPrincipals...)
-	}
+	later.Before = earlier.Before
+	later.Added = append(later.Added, earlier.Added...)
+	later.Removed = append(later.Removed, earlier.Removed...)
+	later.DeletedPrincipals = append(later.DeletedPrincipals, earlier.DeletedPrincipals...)
 	return later
 }
 
 // Unusable does nothing, because the lists were reported when they were read.
 func (a *application) Unusable(context.Context, accountlist.List) {}
 
-// planned returns the changes as a plan would show them.
+// planned returns the changes as a plan would show them. A policy that changed back isn't a change.
 func (a *application) planned() []plan.Repository {
 	var planned []plan.Repository
-	for _, name := range slices.Sorted(maps.Keys(a.results)) {
-		if r := a.results[name]; changed(r) {
-			planned = append(planned, plan.Changed(a.standard.Registry, name, r.Before, policy.Change{
-				Document: r.After, Added: r.Added, Removed: r.Removed, DeletedPrincipals: r.DeletedPrincipals,
-			}))
+	for _, name := range slices.Sorted(maps.Keys(a.changes)) {
+		r := a.changes[name]
+		one := plan.Changed(a.standard.Registry, name, r.Before, policy.Change{Document: r.After, Added: r.Added, Removed: r.Removed, DeletedPrincipals: r.DeletedPrincipals})
+		if one.Outcome != plan.Change || len(one.Diff) > 0 {
+			planned = append(planned, one)
 		}
 	}
 	return planned

@@ -156,6 +156,7 @@ func changing(planned []plan.Repository) []string {
 // apply applies the lists to the repositories, and reports the results. If it is interrupted or AWS doesn't respond, it
 // finishes the repositories in progress.
 func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies reconcile.Policies, names []string, report func(*application)) error {
+	defer surviveClosedPipe()()
 	ctx, stop := context.WithCancelCause(command.Context())
 	defer stop(nil)
 	defer context.AfterFunc(command.Context(), func() {
@@ -163,7 +164,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	})()
 	progress := newProgress(s.progress, len(names), "writing policies")
 	uninterrupted := &uninterruptedLists{lists: lists}
-	a := &application{standard: s.Standard, results: map[string]reconcile.Result{}}
+	a := newApplication(s.Standard)
 	policies = &uninterruptedPolicies{
 		policies:   policies,
 		read:       func() { _ = progress.Add(1) },

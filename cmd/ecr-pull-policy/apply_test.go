@@ -4,9 +4,14 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -337,5 +342,100 @@ func TestConfirmation(t *testing.T) {
 		if got := cloud.Calls()["SetRepositoryPolicy"]; got != want.writes {
 			t.Errorf("%q: %d policies were written, want %d", answer, got, want.writes)
 		}
+	}
+}
+
+// The second pass removes a statement that the first one added.
+func TestListEditedBackDuringApply(t *testing.T) {
+	for name, lists := range map[string][2]string{
+		"an organization added by mistake": {"111111111111,o-a1b2c3d4e5", "111111111111"},
+		"the first list revoked":           {"111111111111", "none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud := newCloud(t)
+			cloud.CreateRepository("a/api")
+			cloud.PutList(accountList, lists[0])
+			var edited atomic.Bool
+			cloud.OnCall = func(_ context.Context, c stubaws.Call) stubaws.Fault {
+				if c.Operation == "SetRepositoryPolicy" && edited.CompareAndSwap(false, true) {
+					cloud.PutList(accountList, lists[1])
+				}
+				return stubaws.Fault{}
+			}
+			status, out := call(t.Context(), "apply", "--yes", "--stack", "")
+			if status != 0 || !strings.Contains(out, "applied:") {
+				t.Errorf("exit status %d:\n%s", status, out)
+			}
+		})
+	}
+}
+
+// A policy that the first pass wrote is a change, even if the second pass can't reconcile the repository.
+func TestApplyShowsWhatEveryPassWrote(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit  func(*stubaws.AWS)
+		fault stubaws.Fault // of the policy's next read
+	}{
+		"list deleted": {func(a *stubaws.AWS) { a.DeleteParameter(accountList) }, stubaws.Fault{}},
+		"read denied":  {func(a *stubaws.AWS) { a.PutList(accountList, "222222222222") }, stubaws.Fault{Code: "AccessDeniedException"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud := newCloud(t)
+			cloud.CreateRepository("a/api")
+			cloud.PutList(accountList, "111111111111")
+			var written atomic.Bool
+			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+				switch {
+				case call.Operation == "SetRepositoryPolicy" && written.CompareAndSwap(false, true):
+					c.edit(cloud)
+				case call.Operation == "GetRepositoryPolicy" && written.Load():
+					return c.fault
+				}
+				return stubaws.Fault{}
+			}
+			status, out := call(t.Context(), "apply", "--yes", "--stack", "")
+			document, _ := cloud.Policy("a/api")
+			if strings.Contains(document, "111111111111") && !strings.Contains(out, "+ account 111111111111") {
+				t.Errorf("exit status %d: account 111111111111 can pull now, which the output doesn't show:\n%s", status, out)
+			}
+		})
+	}
+}
+
+// In ecr-pull-policy apply --yes 2>&1 | tee log, Ctrl-C also ends tee.
+func TestInterruptedApplyWithClosedPipe(t *testing.T) {
+	cloud := newCloud(t)
+	for i := range 100 {
+		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
+	}
+	cloud.PutList(accountList, "111111111111")
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := exec.Command(os.Args[0])
+	program.Env = append(os.Environ(), programArguments+"=apply\n--yes\n--stack\n")
+	program.Stdout, program.Stderr = writer, writer
+	var interrupt sync.Once
+	cloud.OnCall = func(_ context.Context, c stubaws.Call) stubaws.Fault {
+		if c.Operation == "SetRepositoryPolicy" {
+			interrupt.Do(func() {
+				_ = reader.Close()
+				_ = program.Process.Signal(os.Interrupt)
+			})
+			time.Sleep(500 * time.Millisecond) // the other writes are in progress
+		}
+		return stubaws.Fault{}
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = writer.Close()
+	_ = program.Wait()
+	status := program.ProcessState.Sys().(syscall.WaitStatus)
+	calls, retries := cloud.Calls(), cloud.Retries()
+	if checks := calls["GetParameters"] - retries["GetParameters"]; checks != 2 {
+		t.Errorf("%v (signal %v): the lists were read %d times, not again after %d writes", program.ProcessState, status.Signal(), checks,
+			calls["SetRepositoryPolicy"]-retries["SetRepositoryPolicy"])
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,17 @@ import (
 const accountList = "/ecr-pull-policy/accounts"
 
 const checkRepository = "checking-principalcheckrepository-1a2b3c" // of the stack checking
+
+// programArguments is the environment variable with arguments, one a line. If it is set, the process is the program itself.
+const programArguments = "ECR_PULL_POLICY_TEST_ARGUMENTS"
+
+func TestMain(m *testing.M) {
+	if args := os.Getenv(programArguments); args != "" {
+		os.Args = append(os.Args[:1], strings.Split(args, "\n")...)
+		main()
+	}
+	os.Exit(m.Run())
+}
 
 // stacks returns the responses of CloudFormation for the stacks that exist.
 func stacks() map[string]string {

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -162,9 +159,7 @@ func (s *session) confirmSmoke(command *cobra.Command, repository, logGroup stri
 
 // smoke runs the test, and writes the report.
 func (s *session) smoke(command *cobra.Command, f *flags, test *smoke.Test, consumers policy.Consumers) error {
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE) // otherwise a closed output would end the process before the repository is deleted
-	defer signal.Stop(pipe)
+	defer surviveClosedPipe()()
 	remove := s.deleteCommand(f.profile, test.Repository)
 	isDeleted := context.AfterFunc(command.Context(), func() {
 		fmt.Fprintf(command.ErrOrStderr(), "\nDeleting repository %s. If you press Ctrl-C again, smoke stops immediately. Delete the repository then:\n  %s\n", test.Repository, remove)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -91,4 +93,12 @@ func confirm(command *cobra.Command, question string) (bool, error) {
 	case <-command.Context().Done():
 		return false, command.Context().Err()
 	}
+}
+
+// surviveClosedPipe lets the process continue if a reader of its output ends, as tee does at Ctrl-C, until the returned
+// function is called. Otherwise, writing to the closed pipe would end a command before it has finished its work in AWS.
+func surviveClosedPipe() (stop func()) {
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGPIPE)
+	return func() { signal.Stop(ignored) }
 }

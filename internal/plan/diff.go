@@ -60,7 +60,10 @@ func diff(registry policy.Registry, existing policy.Document, change policy.Chan
 	slices.Sort(sids)
 	var d Diff
 	for _, sid := range slices.Compact(sids) {
-		d = append(d, statement(sid, of(sid, before), of(sid, after)))
+		was, is := of(sid, before), of(sid, after)
+		if len(was)+len(is) > 0 { // what one pass of a run adds, a later one can remove
+			d = append(d, statement(sid, was, is))
+		}
 	}
 	for _, removal := range change.DeletedPrincipals {
 		d = append(d, unmanaged(removal))
