@@ -42,13 +42,15 @@ type Response struct {
 // retry can fix. For a batch, it reports them as failures in the response instead, so that the other records aren't
 // retried.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (Response, error) {
-	messages, queued, err := event.Messages(payload)
-	if err != nil {
-		return Response{}, err
-	}
 	report := newReport(h.Log)
 	defer report.close(ctx, h.Stack)
 	response := Response{Outcomes: report.outcomes}
+	messages, queued, err := event.Messages(payload)
+	if err != nil {
+		report.rejectedEvent()
+		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
+		return response, err
+	}
 	for _, message := range messages {
 		err := h.message(ctx, message, report)
 		switch {

@@ -218,8 +218,17 @@ func TestErrors(t *testing.T) {
 	if err == nil || len(lines) != 1 || lines[0]["error"] != "throttled" {
 		t.Errorf("got %v, %v, want an error and a log line with the reason", lines, err)
 	}
-	if _, _, err := handle(t, "no JSON", nil); err == nil {
-		t.Error("no error for a payload that isn't JSON")
+}
+
+func TestUndecodablePayloadIsLoggedAndCounted(t *testing.T) {
+	for _, payload := range []string{`no JSON`, `[]`, `"text"`, `{"Records":7}`, `{"Records":[{"attributes":{"ApproximateReceiveCount":"many"}}]}`} {
+		_, lines, err := handle(t, payload, nil)
+		if err == nil || len(lines) != 2 {
+			t.Fatalf("%s: got %v, %v, want an error and two log lines", payload, lines, err)
+		}
+		if lines[0]["level"] != "ERROR" || lines[0]["error"] != err.Error() || lines[1]["RejectedEvents"] != 1.0 {
+			t.Errorf("%s: got %v, want the error and one rejected event", payload, lines)
+		}
 	}
 }
 
