@@ -18,7 +18,7 @@ func (s statement) encode(sid string) managedStatement {
 		Principal any
 		Action    []string
 		Condition map[string]map[string]any `json:",omitempty"`
-	}{Sid: sid, Effect: s.effect, Action: s.actions}
+	}{Sid: sid, Effect: s.effect, Action: array(s.actions)}
 
 	if equalPrincipals(s.principals, everyone()) {
 		encoded.Principal = "*"
@@ -36,7 +36,7 @@ func (s statement) encode(sid string) managedStatement {
 		if encoded.Condition[c.operator] == nil {
 			encoded.Condition[c.operator] = map[string]any{}
 		}
-		encoded.Condition[c.operator][c.key] = c.values
+		encoded.Condition[c.operator][c.key] = array(c.values)
 		if c.raw != nil {
 			encoded.Condition[c.operator][c.key] = c.raw
 		}
@@ -47,6 +47,10 @@ func (s statement) encode(sid string) managedStatement {
 	}
 	return managedStatement{sid: sid, raw: raw, meaning: s, ok: true}
 }
+
+// array returns values that encode as an array even if there are none: the JSON
+// of a nil slice is null, which no policy can have there.
+func array(values []string) []string { return append([]string{}, values...) }
 
 // decodeStatement reads the meaning of a statement. It reports false for
 // statements that are ambiguous, and for NotPrincipal and NotAction, which

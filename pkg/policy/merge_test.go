@@ -646,6 +646,18 @@ func TestMergeUnusableListKeepsStatementsUnderNumbersAndBooleans(t *testing.T) {
 	}
 }
 
+// IAM accepts a condition without values, which holds for no request. Null in
+// its place would be another value, which no policy can have.
+func TestMergeUnusableListKeepsConditionsWithoutValues(t *testing.T) {
+	existing := document(statement("Accounts", `{"AWS":["arn:aws:iam::111111111111:root"]}`, `["ecr:BatchGetImage","ecr:PutImage"]`, `{"StringEquals":{"aws:PrincipalTag/team":[]}}`))
+	for _, style := range []policy.GrantStyle{policy.GrantPrincipal, policy.GrantCondition} {
+		change, err := mergeAs(standard(policy.GrantPrincipal), style, existing, lists(nil, accounts("222222222222")))
+		if err != nil || !strings.Contains(change.Document, `"aws:PrincipalTag/team":[]`) {
+			t.Errorf("%s: got %s, %v", style, change.Document, err)
+		}
+	}
+}
+
 // A Deny grants nothing. Taking it away would.
 func TestMergeUnusableListKeepsADenyThatItCannotRead(t *testing.T) {
 	for name, deny := range map[string]string{
