@@ -468,6 +468,7 @@ func TestMergeOversizedList(t *testing.T) {
 		{"grants of the version in use", document(grant("Accounts", "111111111111")), document(grant("Accounts", "111111111111"))},
 		{"grants of the oversized version", document(grant("Accounts", "222222222222")), document(grant("Accounts", "222222222222"))},
 		{"and of neither", document(grant("Accounts", "111111111111", "222222222222", "444444444444")), document(grant("Accounts", "111111111111", "222222222222"))},
+		{"a Deny of the oversized version", document(strings.Replace(grant("Accounts", "222222222222"), "Allow", "Deny", 1)), document(grant("Accounts", "111111111111"))},
 		{"of neither alone", document(grant("Accounts", "444444444444")), document(grant("Accounts", "111111111111"))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
