@@ -39,6 +39,10 @@ func (s Statement) CoversResource(arn string) bool {
 	return slices.ContainsFunc(s.Resources, func(pattern string) bool { return Match(pattern, arn) }) != s.NotResource
 }
 
+// MatchARN reports whether a pattern matches an ARN, as in the operators ArnEquals and ArnLike: a star doesn't cross the
+// colons between the parts of the ARN.
+func MatchARN(pattern, arn string) bool { return overlaps(pattern, arn) }
+
 // Match reports whether a pattern matches a text, as in the operator StringLike: * matches any number of characters,
 // and ? matches one. It backtracks to the last star only, so it takes quadratic time at most.
 func Match(pattern, text string) bool {

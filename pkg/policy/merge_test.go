@@ -448,6 +448,8 @@ func TestMergeAsConditionKeepsGrants(t *testing.T) {
 		{"one statement of roles", document(testedRoles(`"`+other+`"`), named), document(accounts, testedRoles(`"`+role+`","`+other+`"`))},
 		{"what narrows stays", document(narrowed), document(strings.TrimSuffix(statement("Accounts", `"*"`, `["ecr:BatchGetImage"]`,
 			`{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Resource":"*"}`)},
+		{"a pattern of roles", document(statement("Accounts", `{"AWS":["`+role+`","arn:aws:iam::333333333333:user/z"]}`, pull, `{"ArnEquals":{"aws:PrincipalArn":["arn:aws:iam::*:role/*"]}}`)),
+			document(testedRoles(`"` + role + `"`))},
 		{"a condition that no principal meets", document(statement("Accounts", `{"AWS":"111111111111"}`, pull, `{"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`)), ""},
 		{"a deleted role", document(statement("Accounts", `{"AWS":["AROAEXAMPLEEXAMPLE123","111111111111"]}`, pull, "")), document(accounts)},
 	} {

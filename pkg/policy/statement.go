@@ -113,12 +113,20 @@ func (s statement) values(t test) ([]string, bool) {
 }
 
 // where returns the statement with one more condition. If it has a condition
-// with the same test, the values that are in both remain.
+// with the same test, the values for which that condition holds remain.
 func (s statement) where(t test, values []string) statement {
 	if had, ok := s.values(t); ok {
-		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return !slices.Contains(had, v) })
+		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool {
+			return !slices.ContainsFunc(had, func(value string) bool { return t.holds(value, v) })
+		})
 	}
 	return s.replace(t, values)
+}
+
+// holds reports whether a condition with a value holds for another value of the
+// same test. Somebody can have added a pattern of ARNs, which ArnEquals accepts.
+func (t test) holds(value, other string) bool {
+	return value == other || t == principalTest() && iampolicy.MatchARN(value, other)
 }
 
 // replace returns the statement with other values of a test.
