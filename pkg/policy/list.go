@@ -108,7 +108,6 @@ func splitEntries(text string) []entry {
 	number := 0
 	for line := range strings.SplitSeq(text, "\n") {
 		number++
-		line, _, _ = strings.Cut(line, "#")
 		entries = append(entries, splitLine(line, number)...)
 	}
 	return entries
@@ -117,9 +116,11 @@ func splitEntries(text string) []entry {
 func splitLine(line string, number int) []entry {
 	var entries []entry
 	column, start, startColumn := 0, -1, 0
+	inComment := false
 	for i, r := range line + "," { // the comma ends the last entry
 		column++
-		switch isSeparator := r == ',' || unicode.IsSpace(r); {
+		inComment = (inComment || r == '#') && !breaksLine(r)
+		switch isSeparator := inComment || r == ',' || unicode.IsSpace(r); {
 		case !isSeparator && start < 0:
 			start, startColumn = i, column
 		case isSeparator && start >= 0:
@@ -129,6 +130,12 @@ func splitLine(line string, number int) []entry {
 	}
 	return entries
 }
+
+// breaksLine reports whether a character is one of Unicode's other line breaks.
+// Editors don't count them as lines, but some of them show what follows in a
+// new line, so that a comment must not include it:
+// https://www.unicode.org/reports/tr14/
+func breaksLine(r rune) bool { return strings.ContainsRune("\v\f\u0085\u2028\u2029", r) }
 
 // ListError is the error for an invalid account list, with all its problems.
 type ListError struct {

@@ -45,6 +45,8 @@ func TestParseList(t *testing.T) {
 		{"many commas", ",,111111111111,,\n,", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
 		{"comments", "#222222222222\n111111111111# *, o-\xff\n# none", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
 		{"carriage return ends a comment", "# one\r111111111111", policy.Consumers{Accounts: []string{"111111111111"}}, 0},
+		{"other line breaks end a comment", "# one\v111111111111 # two\f222222222222 # three\u0085333333333333 # four\u2028444444444444 # five\u2029555555555555",
+			policy.Consumers{Accounts: []string{"111111111111", "222222222222", "333333333333", "444444444444", "555555555555"}}, 0},
 		{"own account", "999999999999 arn:aws:iam::999999999999:root,111111111111", policy.Consumers{Accounts: []string{"111111111111"}}, 1},
 		{"own account's role", "arn:aws:iam::999999999999:role/ci", policy.Consumers{Principals: []string{"arn:aws:iam::999999999999:role/ci"}}, 0},
 		{"own account beside its role", "999999999999,arn:aws:iam::999999999999:role/ci", policy.Consumers{Principals: []string{"arn:aws:iam::999999999999:role/ci"}}, 1},
@@ -248,7 +250,7 @@ func render(c policy.Consumers) string {
 }
 
 func TestLocate(t *testing.T) {
-	const text = "111111111111, 222222222222 # 111111111111\n what?\tarn:aws:iam::111111111111:root\r\n" +
+	const text = "111111111111, 222222222222 # 111111111111\n#\u2028what?\tarn:aws:iam::111111111111:root\r\n" +
 		"arn:aws:iam::222222222222:role/ci o-a1b2c3d4e5 arn:aws:iam::222222222222:role/other"
 	registry := policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}
 	got := policy.Locate(text, registry, []string{
@@ -256,7 +258,7 @@ func TestLocate(t *testing.T) {
 	}, "is gone")
 	want := []policy.Problem{
 		{Line: 1, Column: 1, Entry: "111111111111", Reason: "is gone"},
-		{Line: 2, Column: 8, Entry: "arn:aws:iam::111111111111:root", Reason: "is gone"},
+		{Line: 2, Column: 9, Entry: "arn:aws:iam::111111111111:root", Reason: "is gone"},
 		{Line: 3, Column: 1, Entry: "arn:aws:iam::222222222222:role/ci", Reason: "is gone"},
 	}
 	if !slices.Equal(got, want) {
