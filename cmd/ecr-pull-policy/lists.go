@@ -146,7 +146,7 @@ func readLists(command *cobra.Command, store *parameterstore.Store) (accountlist
 	}
 	warnOfUnusable(command.ErrOrStderr(), lists)
 	if lists.IsEmpty() {
-		return accountlist.Snapshot{}, errors.New("no account list can be used, so there is nothing to apply; to find out what to do, run: ecr-pull-policy doctor")
+		return accountlist.Snapshot{}, errors.New("no account list can be used; to find out what to do, run: ecr-pull-policy doctor")
 	}
 	return lists, nil
 }

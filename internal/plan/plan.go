@@ -105,9 +105,6 @@ func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, reposito
 }
 
 func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, name string) Repository {
-	if lists.Version(name) == "" {
-		return Repository{Name: name, Outcome: NoList}
-	}
 	text, err := p.Policies.Policy(ctx, name)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
@@ -127,8 +124,11 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: %w", name, err)}
 	}
 	planned := Repository{Name: name, Outcome: Unchanged}
-	if change.Changed {
+	switch {
+	case change.Changed:
 		planned = changed(p.Standard.Registry, name, existing, change)
+	case lists.Version(name) == "":
+		planned.Outcome = NoList
 	}
 	planned.Deleted = existing.DeletedPrincipals()
 	planned.Notices = p.notices(name, change.Document, lists)

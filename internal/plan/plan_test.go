@@ -154,10 +154,12 @@ func TestOutcomes(t *testing.T) {
 
 func TestNoList(t *testing.T) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
-	cloud.CreateRepository("a/api")
+	cloud.CreateRepository("a/api", "a/edited")
+	cloud.SetPolicy("a/edited", `{"Statement":[{"Sid":"EcrPullPolicyOpen","Effect":"Allow","Principal":"*","Action":"ecr:*"}]}`)
 	cloud.PutList(list, "what?")
-	if got := made(t, cloud, standard(policy.GrantPrincipal), "a/api"); got[0].Outcome != plan.NoList {
-		t.Errorf("got %+v", got)
+	got := made(t, cloud, standard(policy.GrantPrincipal), "a/api", "a/edited")
+	if got[0].Outcome != plan.NoList || !got[1].Deletes() {
+		t.Errorf("got %+v, want a repository without a usable list, and one whose policy is trimmed to nothing", got)
 	}
 }
 
@@ -180,8 +182,8 @@ func TestGroups(t *testing.T) {
 func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	planner := &plan.Planner{Standard: standard(policy.GrantPrincipal)}
 	cloud := stubaws.New("123456789012", "eu-central-1")
+	planner := &plan.Planner{Policies: registry.NewPolicies(ecr.NewFromConfig(cloud.Config())), Standard: standard(policy.GrantPrincipal)}
 	snapshot, err := parameterstore.New(ssm.NewFromConfig(cloud.Config()), list, planner.Standard).ReadAll(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -205,6 +205,44 @@ func TestUnusableListChangesNothing(t *testing.T) {
 	}
 }
 
+// Without a usable list, a managed statement keeps what a list can grant, and loses the rest.
+func TestManagedStatementsAreTrimmedWithoutUsableList(t *testing.T) {
+	const (
+		added   = `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111111111111:root"]},"Action":["ecr:BatchGetImage","ecr:PutImage"]}`
+		open    = `{"Sid":"EcrPullPolicyOpen","Effect":"Allow","Principal":"*","Action":"ecr:*"}`
+		trimmed = `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111111111111:root"]},"Action":["ecr:BatchGetImage"]}`
+	)
+	for name, edit := range map[string]func(*stubaws.AWS){
+		"deleted":         func(a *stubaws.AWS) { a.DeleteParameter(list) },
+		"never valid":     func(a *stubaws.AWS) { a.DeleteParameter(list); a.PutList(list, "*") },
+		"another is used": func(a *stubaws.AWS) { a.DeleteParameter(list); a.PutList(list+"/team", "none") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud, r := newReconciler(t)
+			cloud.CreateRepository("team/api")
+			cloud.PutList(list, "111111111111")
+			cloud.SetPolicy("team/api", `{"Version":"2012-10-17","Statement":[`+added+","+open+`]}`)
+			edit(cloud)
+			r.Observe = true
+			if report, err := run(t, r, "team/api"); err != nil || report.outcomes() != "team/api would-update" {
+				t.Errorf("mode observe: outcomes %q, %v", report.outcomes(), err)
+			}
+			r.Observe = false
+			report, err := run(t, r, "team/api")
+			if err != nil || report.outcomes() != "team/api updated" || report.results[0].After != `{"Version":"2012-10-17","Statement":[`+trimmed+`]}` {
+				t.Errorf("outcomes %q, %v, policy %s", report.outcomes(), err, report.results[0].After)
+			}
+			want := "team/api skipped"
+			if name == "another is used" {
+				want = "team/api unchanged"
+			}
+			if report, err := run(t, r, "team/api"); err != nil || report.outcomes() != want {
+				t.Errorf("second run: outcomes %q, %v, want %q", report.outcomes(), err, want)
+			}
+		})
+	}
+}
+
 func manyIDs() []string {
 	ids := make([]string, 400)
 	for i := range ids {

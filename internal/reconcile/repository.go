@@ -79,10 +79,7 @@ func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snap
 		return result.failed(err)
 	}
 	result.ListVersion, result.ListChanged = snapshot.Version(one.name), snapshot.Modified(one.name)
-	switch {
-	case result.ListVersion == "":
-		return result.skipped("no account list can be used; the policy stays unchanged until one can be used")
-	case policyErr != nil:
+	if policyErr != nil {
 		return result.failed(policyErr)
 	}
 	existing, err := policy.ParseDocument(text, r.Standard.Registry)
@@ -97,7 +94,10 @@ func (r *Reconciler) attempt(ctx context.Context, lists func() (accountlist.Snap
 	if err != nil {
 		return result.failedPermanently(fmt.Errorf("build policy of %s: %w", one.name, err))
 	}
-	if !change.Changed || r.Observe {
+	switch {
+	case !change.Changed && result.ListVersion == "":
+		return result.skipped("no account list can be used; the policy stays unchanged until one can be used")
+	case !change.Changed || r.Observe:
 		return result.merged(existing, change, r.Observe)
 	}
 	err = r.write(ctx, one, change.Document)

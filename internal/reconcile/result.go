@@ -16,7 +16,7 @@ const (
 	Updated     Outcome = "updated"      // the policy was written
 	Unchanged   Outcome = "unchanged"    // the policy already had the required meaning
 	Deleted     Outcome = "deleted"      // the lists revoke all grants, and there were no unmanaged statements
-	Skipped     Outcome = "skipped"      // the repository is out of scope, or no list can be used
+	Skipped     Outcome = "skipped"      // the repository is out of scope, or no list can be used and there is nothing to trim
 	Gone        Outcome = "gone"         // the repository doesn't exist
 	Failed      Outcome = "failed"       // an error occurred; after a timeout, the policy may have been written all the same
 	WouldUpdate Outcome = "would-update" // in mode observe: the policy would have been written or deleted

@@ -85,16 +85,14 @@ func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report R
 	return r.request(ctx, lists, event.TriggerListChanged, covered, report)
 }
 
-// Scheduled publishes requests for every repository in scope, unless no list can be used. Its results are those of ListChanged.
+// Scheduled publishes requests for every repository in scope, even if no list can be used: what somebody added to the
+// managed statements is trimmed then, too. Its results are those of ListChanged.
 func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int, err error) {
 	lists, err := r.Lists.ReadAll(ctx)
 	if err != nil {
 		return 0, err
 	}
 	report.Lists(ctx, lists.All())
-	if lists.IsEmpty() {
-		return 0, nil
-	}
 	return r.request(ctx, lists, event.TriggerScheduled, func(string) bool { return true }, report)
 }
 

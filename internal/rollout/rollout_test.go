@@ -150,8 +150,9 @@ func TestScheduled(t *testing.T) {
 	}
 	cloud.DeleteParameter(list + "/team-a")
 	cloud.Published()
-	if n, err = r.Scheduled(t.Context(), &recorder{}); err != nil || n != 0 || len(cloud.Published()) != 0 {
-		t.Errorf("without any list: %d requested, %v", n, err)
+	n, err = r.Scheduled(t.Context(), &recorder{})
+	if got := requested(t, cloud, event.TriggerScheduled); err != nil || n != 2 || len(got) != 2 {
+		t.Errorf("without any list: %d requested, %q, %v, want the repositories, whose managed statements can need trimming", n, got, err)
 	}
 }
 

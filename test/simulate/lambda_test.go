@@ -81,14 +81,15 @@ func (w *world) store() *parameterstore.Store {
 }
 
 func (w *world) newEnvironment() *environment {
+	lists := w.sabotage.lists(&watchedLists{Store: w.store(), world: w})
 	return &environment{&onrepo.Handler{
 		Account: account,
 		Reconciler: w.sabotage.reconciler(&reconcile.Reconciler{
-			Lists:    w.sabotage.lists(&watchedLists{Store: w.store(), world: w}),
+			Lists:    lists,
 			Policies: w.sabotage.policies(panickingPolicies{registry.NewPolicies(w.ecr)}),
 			Standard: w.standard,
 			Scope:    w.scope,
-		}),
+		}, lists),
 		Request: func(ctx context.Context, t events.Repositories) error {
 			return events.NewPublisher(w.bus, t.Trigger, t.Principals).Publish(ctx, t.Names)
 		},

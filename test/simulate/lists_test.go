@@ -35,11 +35,6 @@ func (l *listVersion) matches(statements []statement, style policy.GrantStyle) b
 // map.
 type moment map[string]*listVersion
 
-// hasList reports whether one of the named lists has a valid version.
-func (m moment) hasList(path []string) bool {
-	return slices.ContainsFunc(path, func(name string) bool { return m[name] != nil })
-}
-
 // now returns the current moment.
 func (w *world) now() moment { return w.moments[len(w.moments)-1] }
 

@@ -106,9 +106,6 @@ func (w *world) checkLists(run *invocation, r *repository, d, base document) {
 			w.breaks(2, "%s wrote a statement to the policy of %s that belongs to no list: %s", run, r.name, s.raw)
 		}
 	}
-	if !slices.ContainsFunc(w.moments[run.since:], func(m moment) bool { return m.hasList(path) }) {
-		w.breaks(3, "%s wrote the policy of %s although no list is usable", run, r.name)
-	}
 	for depth, name := range path {
 		rule, reason := 0, ""
 		for _, m := range w.moments[run.since:] {
@@ -218,21 +215,39 @@ func (w *world) needsNoWrite(d document, r *repository, m moment, namesOnly bool
 	return w.difference(d, r, m) == ""
 }
 
-// difference returns a difference between a policy and the lists at a moment, or "" if there is none or no list is
-// usable.
+// difference returns a difference between a policy and the lists at a moment, or "" if there is none. The statements of
+// an unusable list must be trimmed, whether another list is usable or not.
 func (w *world) difference(d document, r *repository, m moment) string {
 	path := pathOf(r.name)
-	if !m.hasList(path) {
-		return ""
-	}
 	for _, s := range d.managed {
 		if s.depth < 0 || s.depth >= len(path) {
 			return "has the statement " + s.sid + ", which belongs to no list"
 		}
 	}
 	for depth, name := range path {
-		if l := m[name]; l != nil && !l.matches(d.at(depth), w.standard.Style) {
+		switch l := m[name]; {
+		case l == nil:
+			if excess := w.excess(d.at(depth)); excess != "" {
+				return fmt.Sprintf("has the policy %s, but the list %s is unusable, and %s", d, name, excess)
+			}
+		case !l.matches(d.at(depth), w.standard.Style):
 			return fmt.Sprintf("has the policy %s, but the list %s grants access to %s", d, name, l.grants)
+		}
+	}
+	return ""
+}
+
+// excess returns what onrepo must trim from the statements of an unusable list, or "" for nothing.
+func (w *world) excess(statements []statement) string {
+	for _, s := range statements {
+		if !s.unparsed && !s.allows {
+			continue // a Deny
+		}
+		if defect := s.defect(); defect != "" {
+			return fmt.Sprintf("the statement %s isn't valid: %s", s.raw, defect)
+		}
+		if w.standard.Style == policy.GrantCondition && len(s.named) > 0 {
+			return fmt.Sprintf("the statement %s names principals", s.raw)
 		}
 	}
 	return ""
@@ -297,10 +312,15 @@ func (w *world) checkEnded(run *invocation) {
 }
 
 // matchedList reports whether the statements of a list in the policies matched the list at some moment since the given
-// one. Each list is checked alone, because the functions can read each list at another moment.
+// one, or were trimmed at a moment when it was unusable. Each list is checked alone, because the functions can read each list at another moment.
 func (w *world) matchedList(policies []document, depth int, list string, since int) bool {
 	return slices.ContainsFunc(w.moments[since:], func(m moment) bool {
-		return m[list] == nil || !slices.ContainsFunc(policies, func(d document) bool { return !m[list].matches(d.at(depth), w.standard.Style) })
+		return !slices.ContainsFunc(policies, func(d document) bool {
+			if m[list] == nil {
+				return w.excess(d.at(depth)) != ""
+			}
+			return !m[list].matches(d.at(depth), w.standard.Style)
+		})
 	})
 }
 
@@ -389,18 +409,13 @@ func (w *world) checkPast(r *repository) {
 // checkMerge checks that the code under test finds no change to the policy of a repository.
 func (w *world) checkMerge(r *repository) {
 	var lists []policy.Listed
-	follows := false
 	for _, name := range pathOf(r.name) {
 		l := w.now()[name]
 		if l == nil {
 			lists = append(lists, policy.Listed{})
 			continue
 		}
-		follows = true
 		lists = append(lists, policy.Listed{Consumers: &l.consumers})
-	}
-	if !follows {
-		return
 	}
 	existing, err := policy.ParseDocument(r.document.text(), w.standard.Registry)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -31,6 +32,8 @@ type sabotage struct {
 	sendTwice    bool // a rejected policy is sent again
 	backToNames  bool // every run assumes that all principals exist
 	letPanicEnd  bool // a panic ends the invocation
+
+	skipWithoutList bool // policies stay as they are if no list is usable
 }
 
 func (s sabotage) lists(lists reconcile.Lists) reconcile.Lists {
@@ -111,14 +114,30 @@ func withElement(raw, name string, value any) string {
 	return toJSON(elements)
 }
 
-func (s sabotage) reconciler(r onrepo.Reconciler) onrepo.Reconciler {
+func (s sabotage) reconciler(r onrepo.Reconciler, lists reconcile.Lists) onrepo.Reconciler {
 	switch {
 	case s.backToNames:
 		return assumingAllExist{r}
 	case s.letPanicEnd:
 		return crashing{r}
+	case s.skipWithoutList:
+		return skipping{r, lists}
 	}
 	return r
+}
+
+type skipping struct {
+	onrepo.Reconciler
+	lists reconcile.Lists
+}
+
+func (r skipping) Run(ctx context.Context, t events.Repositories, report reconcile.Reporter) error {
+	lists, err := r.lists.Read(ctx, t.Names)
+	if err != nil {
+		return err
+	}
+	t.Names = slices.DeleteFunc(t.Names, func(name string) bool { return lists.Version(name) == "" })
+	return r.Reconciler.Run(ctx, t, report)
 }
 
 type assumingAllExist struct{ onrepo.Reconciler }
@@ -209,6 +228,7 @@ func TestDefectsAreDetected(t *testing.T) {
 		{"rejected policy sent again", sabotage{sendTwice: true}},
 		{"back to principals too early", sabotage{backToNames: true}},
 		{"panic ends the invocation", sabotage{letPanicEnd: true}},
+		{"no trimming without a usable list", sabotage{skipWithoutList: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
