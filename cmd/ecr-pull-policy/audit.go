@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -21,7 +22,7 @@ import (
 const auditConcurrency = 8
 
 func newAudit(f *flags) *cobra.Command {
-	var output string
+	var o auditOptions
 	command := &cobra.Command{
 		Use:   "audit [REPOSITORY|PATTERN]...",
 		Short: "List security findings, and show who can pull and push",
@@ -30,49 +31,80 @@ statements allow it. audit writes nothing. It requires the same permissions as p
 ecr:GetRegistryPolicy. It includes repositories out of scope. Names and patterns select
 repositories as for plan.
 
+--min-severity reports only findings of a severity or higher. --accepted reads a file of
+findings that you accept until a date, each with a reason, so that they don't fail a
+pipeline.
+
 Exit status:
-  0  there are no critical or high findings
+  0  there are no critical or high findings; with --min-severity, no findings at all
   1  an error occurred
-  2  there are critical or high findings`,
+  2  there are such findings`,
 		Example: `  ecr-pull-policy audit
   ecr-pull-policy audit 'team-a/**'
+  ecr-pull-policy audit --min-severity medium --accepted accepted.json
   ecr-pull-policy audit --output html > report.html`,
 	}
 	f.registerRepositories(command.Flags())
-	command.Flags().StringVar(&output, "output", "table", "format of the output: table, json, csv, or html")
+	command.Flags().StringVar(&o.output, "output", "table", "format of the output: table, json, csv, or html")
+	command.Flags().StringVar(&o.minSeverity, "min-severity", "", "report only findings of this severity or higher: critical, high, medium, or low")
+	command.Flags().StringVar(&o.accepted, "accepted", "", "`file` of accepted findings")
+	command.Flags().BoolVar(&o.all, "all", false, "show each repository separately in the table, even if many have the same findings or grants")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		f.repositories = args
-		write, err := auditWriter(output)
+		audit, err := o.parse()
 		if err != nil {
 			return err
 		}
-		s, err := connect(command, f, stackOptional)
-		if err != nil {
-			return err
-		}
-		registryPolicy, documents, err := s.documents(command)
-		if err != nil {
-			return err
-		}
-		report, err := audit.Run(s.Standard, registryPolicy, documents, time.Now().UTC())
-		if err != nil {
-			return err
-		}
-		if err := write(command.OutOrStdout(), report); err != nil {
-			return fmt.Errorf("write the report: %w", err)
-		}
-		if report.Totals.Critical+report.Totals.High > 0 {
-			return exit(exitChanges)
-		}
-		return nil
+		return audit.run(command, f)
 	}
 	return command
 }
 
-func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
-	switch output {
+// auditOptions are the flags of audit.
+type auditOptions struct {
+	output, minSeverity, accepted string
+	all                           bool
+}
+
+// auditRun is what the flags of audit specify.
+type auditRun struct {
+	write    func(io.Writer, audit.Report) error
+	accepted []audit.Acceptance
+	least    audit.Severity // the lowest severity that is reported
+	fails    audit.Severity // the lowest severity that makes the command fail
+}
+
+// parse checks the flags and reads the file of accepted findings, before AWS is called.
+func (o auditOptions) parse() (auditRun, error) {
+	a := auditRun{least: audit.Low, fails: audit.High}
+	var err error
+	if a.write, err = o.writer(); err != nil {
+		return a, err
+	}
+	if o.minSeverity != "" {
+		if a.least, err = audit.ParseSeverity(o.minSeverity); err != nil {
+			return a, fmt.Errorf("--min-severity: %w", err)
+		}
+		a.fails = a.least
+	}
+	if o.accepted != "" {
+		text, err := os.ReadFile(o.accepted)
+		if err != nil {
+			return a, fmt.Errorf("--accepted: %w", err)
+		}
+		if a.accepted, err = audit.ParseAccepted(o.accepted, text); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+func (o auditOptions) writer() (func(io.Writer, audit.Report) error, error) {
+	switch o.output {
 	case "table":
-		return func(w io.Writer, r audit.Report) error { return audit.WriteTable(w, r, isTerminal(w)) }, nil
+		return func(w io.Writer, r audit.Report) error {
+			return audit.WriteTable(w, r, audit.TextOptions{Width: width(w), Color: isTerminal(w), All: o.all})
+		}, nil
 	case "json":
 		return audit.WriteJSON, nil
 	case "csv":
@@ -80,8 +112,35 @@ func auditWriter(output string) (func(io.Writer, audit.Report) error, error) {
 	case "html":
 		return audit.WriteHTML, nil
 	default:
-		return nil, fmt.Errorf("--output %q must be table, json, csv, or html", output)
+		return nil, fmt.Errorf("--output %q must be table, json, csv, or html", o.output)
 	}
+}
+
+func (a auditRun) run(command *cobra.Command, f *flags) error {
+	s, err := connect(command, f, stackOptional)
+	if err != nil {
+		return err
+	}
+	registryPolicy, documents, err := s.documents(command)
+	if err != nil {
+		return err
+	}
+	report, err := audit.Run(s.Standard, registryPolicy, documents, time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	whole := len(f.repositories)+len(f.include)+len(f.exclude) == 0
+	for _, problem := range report.Accept(a.accepted, whole) {
+		fmt.Fprintln(command.ErrOrStderr(), "warning:", problem)
+	}
+	report.DropBelow(a.least)
+	if err := a.write(command.OutOrStdout(), report); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if len(report.Findings) > 0 && report.Findings[0].Severity >= a.fails {
+		return exit(exitChanges)
+	}
+	return nil
 }
 
 // documents reads the registry policy and the policies of the selected repositories, including those out of scope.

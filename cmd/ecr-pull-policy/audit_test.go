@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 func TestAuditOutputs(t *testing.T) {
 	cloud := newCloud(t)
@@ -21,5 +26,43 @@ func TestAuditOutputs(t *testing.T) {
 	}
 	if status, out := call(t.Context(), "audit", "--output", "xml"); status != exitFailed || out != "ecr-pull-policy: --output \"xml\" must be table, json, csv, or html\n" {
 		t.Errorf("exit status %d: %s", status, out)
+	}
+}
+
+// --min-severity decides which findings are reported and fail, and --accepted which of them don't.
+func TestAuditExitStatus(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api", "a/push")
+	cloud.SetPolicy("a/push", `{"Version":"2012-10-17","Statement":[{"Sid":"Build","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:PutImage"}]}`)
+	cloud.PutList(accountList, "111111111111")
+	file := filepath.Join(t.TempDir(), "accepted.json")
+	entry := func(until string) string {
+		return `[{"kind":"cross-account-write","repository":"a/push","consumers":["111111111111"],"access":["push"],"reason":"SEC-123","until":"` + until + `"}]`
+	}
+	for name, c := range map[string]struct {
+		args     string
+		accepted string
+		status   int
+		parts    []string
+	}{
+		"high":                {"", "", exitChanges, []string{"3 findings: 0 critical, 1 high, 2 medium, 0 low"}},
+		"critical":            {"--min-severity critical", "", 0, []string{"No findings"}},
+		"accepted":            {"--accepted FILE", entry("9999-12-31"), 0, []string{"2 findings: 0 critical, 0 high, 2 medium, 0 low", "ACCEPTED  Write access for other accounts (1)\nUntil 9999-12-31: SEC-123\n  a/push\n"}},
+		"accepted and medium": {"--accepted FILE --min-severity medium", entry("9999-12-31"), exitChanges, []string{"2 findings"}},
+		"expired":             {"--accepted FILE", entry("2026-01-31"), exitChanges, []string{"warning: FILE:1: expired on 2026-01-31; remove the entry", "1 high"}},
+		"malformed":           {"--accepted FILE", "[{}]", exitFailed, []string{"ecr-pull-policy: FILE:1: kind \"\" doesn't exist"}},
+		"missing":             {"--accepted FILE.x", "", exitFailed, []string{"--accepted: open FILE.x: no such file"}},
+		"misspelled":          {"--min-severity hi", "", exitFailed, []string{`--min-severity: severity "hi" doesn't exist; use critical, high, medium, or low`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(file, []byte(c.accepted), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			status, out := call(t.Context(), append([]string{"audit"}, strings.Fields(strings.ReplaceAll(c.args, "FILE", file))...)...)
+			if status != c.status {
+				t.Errorf("exit status %d, want %d", status, c.status)
+			}
+			contains(t, strings.ReplaceAll(out, file, "FILE"), c.parts...)
+		})
 	}
 }

@@ -41,6 +41,7 @@ func Run(standard policy.Standard, registryPolicy Document, documents []Document
 		Generated:    generated,
 		Findings:     []Finding{},
 		Repositories: []Repository{},
+		Accepted:     []AcceptedFinding{},
 	}
 	a := auditor{standard: standard, registry: newRegistryReview(registryPolicy)}
 	for _, document := range documents {

@@ -34,6 +34,16 @@ const (
 // severities returns all severities in descending order.
 func severities() []Severity { return []Severity{Critical, High, Medium, Low} }
 
+// ParseSeverity returns the severity with a name.
+func ParseSeverity(name string) (Severity, error) {
+	for _, s := range severities() {
+		if s.String() == name {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("severity %q doesn't exist; use critical, high, medium, or low", name)
+}
+
 // String returns the name in lowercase, and "" for 0, which means that there is no finding.
 func (s Severity) String() string {
 	switch s {
@@ -175,27 +185,6 @@ func sortFindings(findings []Finding) {
 			cmp.Compare(a.Statement, b.Statement),
 		)
 	})
-}
-
-// group has the findings of one severity and kind with the same remedy.
-type group struct {
-	Severity Severity
-	Kind     Kind
-	Remedy   string
-	Findings []Finding
-}
-
-// groups divides sorted findings into groups.
-func groups(findings []Finding) []group {
-	var all []group
-	for _, f := range findings {
-		if last := len(all) - 1; last >= 0 && all[last].Severity == f.Severity && all[last].Kind == f.Kind && all[last].Remedy == f.Remedy {
-			all[last].Findings = append(all[last].Findings, f)
-			continue
-		}
-		all = append(all, group{f.Severity, f.Kind, f.Remedy, []Finding{f}})
-	}
-	return all
 }
 
 // place is the place of a finding: a statement, or position 0 for the policy as a whole.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
@@ -30,7 +32,8 @@ func WriteHTML(w io.Writer, report Report) error {
 		"visible": visible,
 		"title":   title,
 		"plural":  plural,
-		"at":      func(f Finding) string { return strings.TrimPrefix(at(f.Statement, f.Sid), ", ") },
+		"few":     few,
+		"place":   func(f Finding) string { return statementName(f.Statement, f.Sid) },
 	}).ParseFS(pageFiles, "page/report.html")
 	if err != nil {
 		return err
@@ -46,14 +49,15 @@ func WriteHTML(w io.Writer, report Report) error {
 // page is the data of the template.
 type page struct {
 	Report
-	Security     string // the Content-Security-Policy
-	Style        template.CSS
-	Script       template.JS
-	Severities   []severityCount
-	Groups       []pageGroup
-	Repositories []pageRepository
-	Consumers    []consumerGroup
-	Data         pageData
+	Security   string // the Content-Security-Policy
+	Style      template.CSS
+	Script     template.JS
+	Severities []severityCount
+	Tasks      []pageTask
+	Decisions  []decision
+	Policies   []pagePolicy
+	Consumers  []consumerGroup
+	Data       pageData
 }
 
 type severityCount struct {
@@ -61,24 +65,48 @@ type severityCount struct {
 	Count    int
 }
 
-// pageGroup is a group of findings. Only the first ones are shown at once.
-type pageGroup struct {
-	group
-	First, More []pageFinding
+// pageTask is a task. Only its first problems are shown at once.
+type pageTask struct {
+	task
+	First, More []pageProblem
 }
 
-type pageFinding struct {
-	Finding
-	Row int // of the repository
+type pageProblem struct {
+	problem
+	Severity Severity
+	Places   []pageName
 }
 
-type pageRepository struct {
-	Repository
-	Row        int
+// pageName is the name of a repository, and its row in the matrix, or that of the registry policy, which has no row.
+type pageName struct {
+	Row  int
+	Name string
+}
+
+// IsRepository reports whether the name is that of a repository.
+func (n pageName) IsRepository() bool { return n.Row >= 0 }
+
+// Names returns the names of the repositories.
+func (p pageProblem) Names() []string { return placeNames(p.Places) }
+
+// pagePolicy is a policy that one or more repositories have, with its findings.
+type pagePolicy struct {
+	Repository // the first one
+	Places     []pageName
 	Worst      Severity
 	Findings   []Finding
 	Statements []pageStatement
-	Search     string
+}
+
+// Names returns the names of the repositories.
+func (p pagePolicy) Names() []string { return placeNames(p.Places) }
+
+func placeNames(places []pageName) []string {
+	var names []string
+	for _, p := range places {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 type pageStatement struct {
@@ -95,8 +123,9 @@ type consumerGroup struct {
 
 // pageData is the data of the matrix, for report.js. Its form is compact, because there can be thousands of rows.
 type pageData struct {
-	Columns []pageColumn `json:"columns"`
-	Rows    []pageRow    `json:"rows"`
+	Columns  []pageColumn `json:"columns"`
+	Rows     []pageRow    `json:"rows"`
+	Policies []pageGrants `json:"policies"`
 }
 
 type pageColumn struct {
@@ -104,11 +133,17 @@ type pageColumn struct {
 	Label string `json:"label"`
 	ID    string `json:"id"`
 	Kind  string `json:"kind"`
+	Kinds string `json:"kinds"` // in the plural
 }
 
 type pageRow struct {
-	Name       string `json:"name"`
-	Search     string `json:"search"`
+	Name   string `json:"name"`
+	Policy int    `json:"policy"` // index in Policies
+}
+
+// pageGrants is what the matrix shows of a policy.
+type pageGrants struct {
+	Search     string `json:"search"` // the Sids
 	Policy     State  `json:"policy"`
 	Severities int    `json:"severities"` // a bit for each severity: 1<<Severity
 	Worst      string `json:"worst"`
@@ -125,18 +160,18 @@ func newPage(report Report) (page, error) {
 		return page{}, err
 	}
 	p := page{
-		Report:   report,
-		Security: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(style), hash(script)),
-		Style:    template.CSS(style),
-		Script:   template.JS(script),
+		Report:    report,
+		Decisions: decisions(report.Accepted),
+		Security:  fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(style), hash(script)),
+		Style:     template.CSS(style),
+		Script:    template.JS(script),
 	}
 	t := report.Totals
 	for i, n := range []int{t.Critical, t.High, t.Medium, t.Low} {
 		p.Severities = append(p.Severities, severityCount{severities()[i], n})
 	}
-	p.addRepositories(report)
-	p.addMatrix(report)
-	p.addGroups(report)
+	p.addPolicies(report)
+	p.addTasks(report)
 	return p, nil
 }
 
@@ -146,42 +181,92 @@ func hash(text []byte) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func (p *page) addGroups(report Report) {
-	const atOnce = 8
-	rows := map[string]int{}
-	for _, r := range p.Repositories {
-		rows[r.Name] = r.Row
+// addPolicies adds the consumers, the policies, and the rows of the matrix.
+func (p *page) addPolicies(report Report) {
+	index := p.addColumns(report)
+	findings := map[string][]Finding{}
+	for _, f := range report.Findings {
+		findings[f.Repository] = append(findings[f.Repository], f)
 	}
-	for _, g := range groups(report.Findings) {
-		var all []pageFinding
-		for _, f := range g.Findings {
-			all = append(all, pageFinding{f, rows[f.Repository]})
+	policies := map[string]int{} // by repository
+	for i, same := range twins(report.Repositories, findings) {
+		for _, r := range same {
+			policies[r.Name] = i
+		}
+		first := same[0]
+		p.Policies = append(p.Policies, newPagePolicy(first, findings[first.Name]))
+		p.Data.Policies = append(p.Data.Policies, newPageGrants(first, findings[first.Name], index))
+	}
+	for row, r := range report.Repositories {
+		i := policies[r.Name]
+		p.Policies[i].Places = append(p.Policies[i].Places, pageName{row, visible(r.Name)})
+		p.Data.Rows = append(p.Data.Rows, pageRow{visible(r.Name), i})
+	}
+}
+
+// addColumns adds the consumers, and returns their columns in the matrix.
+func (p *page) addColumns(report Report) map[column]int {
+	index := map[column]int{}
+	for i, c := range columns(report) {
+		index[c] = i
+		shown := pageColumn{i, visible(c.Label()), visible(c.ID), strings.ReplaceAll(string(c.Kind), "-", " "), c.plural()}
+		p.Data.Columns = append(p.Data.Columns, shown)
+		if last := len(p.Consumers) - 1; last < 0 || p.Consumers[last].Kind != c.Kind {
+			p.Consumers = append(p.Consumers, consumerGroup{Kind: c.Kind})
+		}
+		last := &p.Consumers[len(p.Consumers)-1]
+		last.Columns = append(last.Columns, shown)
+	}
+	return index
+}
+
+func newPagePolicy(r Repository, findings []Finding) pagePolicy {
+	shown := pagePolicy{Repository: r, Findings: findings}
+	for _, f := range findings {
+		shown.Worst = max(shown.Worst, f.Severity)
+	}
+	for _, s := range r.Statements {
+		shown.Statements = append(shown.Statements, newPageStatement(s))
+	}
+	return shown
+}
+
+func newPageGrants(r Repository, findings []Finding, index map[column]int) pageGrants {
+	shown := pageGrants{Policy: r.Policy, Cells: cells(r, index)}
+	var sids []string
+	for _, s := range r.Statements {
+		sids = append(sids, visible(s.Sid))
+	}
+	shown.Search = strings.ToLower(strings.Join(sids, " "))
+	var worst Severity
+	for _, f := range findings {
+		shown.Severities |= 1 << f.Severity
+		worst = max(worst, f.Severity)
+	}
+	shown.Worst = worst.String()
+	return shown
+}
+
+func (p *page) addTasks(report Report) {
+	const atOnce = 8
+	rows := map[string]int{registryPolicy: -1}
+	for i, r := range report.Repositories {
+		rows[r.Name] = i
+	}
+	for _, t := range tasks(report.Findings) {
+		var all []pageProblem
+		for _, same := range t.Problems {
+			shown := pageProblem{problem: same, Severity: t.Severity}
+			for _, name := range same.Repositories {
+				shown.Places = append(shown.Places, pageName{rows[name], visible(name)})
+			}
+			all = append(all, shown)
 		}
 		n := min(atOnce, len(all))
 		if len(all) == atOnce+1 {
 			n++ // takes no more space than the line "1 more"
 		}
-		p.Groups = append(p.Groups, pageGroup{g, all[:n], all[n:]})
-	}
-}
-
-func (p *page) addRepositories(report Report) {
-	findings := map[string][]Finding{}
-	for _, f := range report.Findings {
-		findings[f.Repository] = append(findings[f.Repository], f)
-	}
-	for i, r := range report.Repositories {
-		shown := pageRepository{Repository: r, Row: i, Findings: findings[r.Name]}
-		if len(shown.Findings) > 0 {
-			shown.Worst = shown.Findings[0].Severity
-		}
-		search := []string{visible(r.Name)}
-		for _, s := range r.Statements {
-			search = append(search, visible(s.Sid))
-			shown.Statements = append(shown.Statements, newPageStatement(s))
-		}
-		shown.Search = strings.ToLower(strings.Join(search, " "))
-		p.Repositories = append(p.Repositories, shown)
+		p.Tasks = append(p.Tasks, pageTask{t, all[:n], all[n:]})
 	}
 }
 
@@ -198,27 +283,6 @@ func newPageStatement(s Statement) pageStatement {
 	return shown
 }
 
-func (p *page) addMatrix(report Report) {
-	index := map[column]int{}
-	for i, c := range columns(report) {
-		index[c] = i
-		shown := pageColumn{i, visible(c.Label()), visible(c.ID), strings.ReplaceAll(string(c.Kind), "-", " ")}
-		p.Data.Columns = append(p.Data.Columns, shown)
-		if last := len(p.Consumers) - 1; last < 0 || p.Consumers[last].Kind != c.Kind {
-			p.Consumers = append(p.Consumers, consumerGroup{Kind: c.Kind})
-		}
-		last := &p.Consumers[len(p.Consumers)-1]
-		last.Columns = append(last.Columns, shown)
-	}
-	for _, r := range p.Repositories {
-		row := pageRow{Name: visible(r.Name), Search: r.Search, Policy: r.Policy, Worst: r.Worst.String(), Cells: cells(r.Repository, index)}
-		for _, f := range r.Findings {
-			row.Severities |= 1 << f.Severity
-		}
-		p.Data.Rows = append(p.Data.Rows, row)
-	}
-}
-
 // cells returns the columns with grants in the row of a repository, each with its grants.
 func cells(r Repository, index map[column]int) []int {
 	granted := make(map[int]grants)
@@ -226,8 +290,8 @@ func cells(r Repository, index map[column]int) []int {
 		granted[index[column{c.Kind, c.ID}]] |= grantsOf(c)
 	}
 	pairs := []int{}
-	for i, g := range granted {
-		pairs = append(pairs, i, int(g))
+	for _, i := range slices.Sorted(maps.Keys(granted)) {
+		pairs = append(pairs, i, int(granted[i]))
 	}
 	return pairs
 }
@@ -246,6 +310,19 @@ func (c column) Label() string {
 		}
 	}
 	return c.ID
+}
+
+// plural returns what several consumers of the kind are called.
+func (c column) plural() string {
+	switch c.Kind {
+	case iampolicy.AllPrincipals:
+		return "all principals"
+	case iampolicy.NamedPrincipal:
+		return "roles and users"
+	case iampolicy.FederatedPrincipal, iampolicy.DeletedPrincipal, iampolicy.OtherPrincipal:
+		return string(c.Kind) + " principals"
+	}
+	return strings.ReplaceAll(string(c.Kind), "-", " ") + "s"
 }
 
 // grants are the marks in a cell of the matrix: a bit for each group of access, for managed and unmanaged statements.

@@ -7,10 +7,13 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
 )
@@ -43,7 +46,7 @@ func TestTable(t *testing.T) {
 	var plain, colored bytes.Buffer
 	report := sampleReport(t)
 	for out, color := range map[*bytes.Buffer]bool{&plain: false, &colored: true} {
-		if err := audit.WriteTable(out, report, color); err != nil {
+		if err := audit.WriteTable(out, report, audit.TextOptions{Color: color}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,9 +54,9 @@ func TestTable(t *testing.T) {
 		"Registry 999999999999 in eu-west-1, 2026-05-04T09:30:00Z",
 		"4 repositories, 1 with a policy; 5 consumers; 1 managed and 7 unmanaged statements",
 		"HIGH  Write access for other accounts (1)",
-		"team/api, statement 4\n",
+		"\n  team/api\n    statement 4: The statement allows lambda.amazonaws.com ",
 		"policy absent", "policy unreadable", "deny push", "all principals except 111111111111",
-		" team/none ", "EcrPullPolicyAccounts", "lambda.amazonaws.com for 999999999999",
+		" same grants: 2 repositories: team/none and team/scratch ", "EcrPullPolicyAccounts", "lambda.amazonaws.com for 999999999999",
 	} {
 		if !strings.Contains(plain.String(), want) {
 			t.Errorf("no %q in\n%s", want, plain.String())
@@ -69,11 +72,52 @@ func TestTable(t *testing.T) {
 
 func TestTableWithoutFindings(t *testing.T) {
 	var out bytes.Buffer
-	if err := audit.WriteTable(&out, run(t), false); err != nil {
+	if err := audit.WriteTable(&out, run(t), audit.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "No findings") {
 		t.Errorf("got %s", out.String())
+	}
+}
+
+// sameReport returns a report of three repositories with the same policy, finding and grants, and of another one.
+func sameReport(t *testing.T) audit.Report {
+	t.Helper()
+	var documents []audit.Document
+	for _, name := range []string{"team/a", "team/b", "team/c"} {
+		documents = append(documents, audit.Document{Repository: name, Text: `{"Statement":` + sid("Agency", `{"AWS":"555555555555"}`) + `}`, Lists: lists(none())})
+	}
+	return run(t, append(documents, audit.Document{Repository: "team/other", Text: `{"Statement":` + sid("Agency", `{"AWS":"666666666666"}`) + `}`, Lists: lists(none())})...)
+}
+
+func TestTableFoldsRepositories(t *testing.T) {
+	for all, want := range map[bool]map[string]int{
+		false: {"\n  same finding: 3 repositories: team/a, team/b and team/c\n": 1, "\n same grants: 3 repositories: team/a, team/b and team/c ": 1, "Agency: 555555555555": 1, "HIGH": 1, "(4)": 1},
+		true:  {"same": 0, "\n  team/a\n": 1, "\n  team/b\n": 1, "\n team/c ": 1, "Agency: 555555555555": 3, "HIGH": 1, "(4)": 1},
+	} {
+		var out bytes.Buffer
+		if err := audit.WriteTable(&out, sameReport(t), audit.TextOptions{All: all}); err != nil {
+			t.Fatal(err)
+		}
+		for text, n := range want {
+			if got := strings.Count(out.String(), text); got != n {
+				t.Errorf("all %t: %d occurrences of %q, want %d, in\n%s", all, got, text, n, &out)
+			}
+		}
+	}
+}
+
+func TestTableFitsTheTerminal(t *testing.T) {
+	for _, width := range []int{40, 80, 132} {
+		var out bytes.Buffer
+		if err := audit.WriteTable(&out, sampleReport(t), audit.TextOptions{Width: width, Color: true}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n")); n > width {
+				t.Errorf("%d characters, want at most %d: %s", n, width, line)
+			}
+		}
 	}
 }
 
@@ -173,15 +217,16 @@ func TestHTMLEscapes(t *testing.T) {
 	}
 	var data struct {
 		Rows []struct {
-			Name  string
-			Cells []int
+			Name   string
+			Policy int
 		}
+		Policies []struct{ Cells []int }
 	}
 	if err := json.Unmarshal([]byte(between(t, page, `id="data">`, "</script>")), &data); err != nil {
 		t.Fatal(err)
 	}
-	if len(data.Rows) != 4 || data.Rows[0].Name != hostile {
-		t.Errorf("the data of the matrix is %+v", data.Rows)
+	if len(data.Rows) != 4 || data.Rows[0].Name != hostile || len(data.Policies) != 4 {
+		t.Errorf("the data of the matrix is %+v", data)
 	}
 }
 
@@ -219,7 +264,7 @@ func TestHTMLFoldsManyFindings(t *testing.T) {
 	for n, want := range map[int]string{9: "", 10: "<summary>2 more</summary>"} {
 		var documents []audit.Document
 		for i := range n {
-			documents = append(documents, audit.Document{Repository: "r" + string(rune('a'+i)), Lists: lists(accounts())})
+			documents = append(documents, audit.Document{Repository: "r" + string(rune('a'+i)), Text: `{"Statement":` + sid(fmt.Sprintf("S%d", i), `{"AWS":"555555555555"}`) + `}`, Lists: lists(none())})
 		}
 		page := writeHTML(t, run(t, documents...))
 		if got := strings.Contains(page, " more</summary>"); got != (want != "") || !strings.Contains(page, want) {
@@ -228,10 +273,22 @@ func TestHTMLFoldsManyFindings(t *testing.T) {
 	}
 }
 
+func TestHTMLFoldsRepositories(t *testing.T) {
+	page := writeHTML(t, sameReport(t))
+	for text, want := range map[string]int{
+		`<details class="repository"`: 2, `Same policy: <span class="n">3 repositories`: 1, `Same finding: <span class="n">3 repositories`: 1,
+		`<li id="r1">team/b</li>`: 1, `<li data-row="2"><a href="#r2">team/c</a></li>`: 1, `id="r3"`: 1,
+	} {
+		if got := strings.Count(page, text); got != want {
+			t.Errorf("%d occurrences of %q, want %d", got, text, want)
+		}
+	}
+}
+
 func TestWritersReturnErrors(t *testing.T) {
 	report := sampleReport(t)
 	for name, write := range map[string]func(io.Writer) error{
-		"table": func(w io.Writer) error { return audit.WriteTable(w, report, false) },
+		"table": func(w io.Writer) error { return audit.WriteTable(w, report, audit.TextOptions{}) },
 		"json":  func(w io.Writer) error { return audit.WriteJSON(w, report) },
 		"csv":   func(w io.Writer) error { return audit.WriteCSV(w, report) },
 		"html":  func(w io.Writer) error { return audit.WriteHTML(w, report) },

@@ -29,6 +29,9 @@ type Report struct {
 	Repositories []Repository `json:"repositories"` // by name
 
 	RegistryPolicy RegistryPolicy `json:"registryPolicy"`
+
+	// Accepted are the findings that Accept has removed from Findings.
+	Accepted []AcceptedFinding `json:"accepted"`
 }
 
 // Totals summarizes a report.
@@ -42,6 +45,7 @@ type Totals struct {
 	High         int `json:"high"`
 	Medium       int `json:"medium"`
 	Low          int `json:"low"`
+	Accepted     int `json:"accepted"`
 }
 
 // Repository is a repository with the statements of its policy.
@@ -169,15 +173,24 @@ func (s Statement) reached(include func(iampolicy.Consumer) bool) []Access {
 }
 
 // WriteJSON writes the report as indented JSON.
-func WriteJSON(w io.Writer, report Report) error {
+func WriteJSON(w io.Writer, report Report) error { return writeIndented(w, report) }
+
+func writeIndented(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(report)
+	return encoder.Encode(value)
+}
+
+// DropBelow removes the findings that are less severe, accepted or not.
+func (r *Report) DropBelow(least Severity) {
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool { return f.Severity < least })
+	r.Accepted = slices.DeleteFunc(r.Accepted, func(f AcceptedFinding) bool { return f.Severity < least })
+	r.Totals = totals(*r)
 }
 
 func totals(report Report) Totals {
-	t := Totals{Repositories: len(report.Repositories), Consumers: len(columns(report))}
+	t := Totals{Repositories: len(report.Repositories), Consumers: len(columns(report)), Accepted: len(report.Accepted)}
 	for _, repository := range report.Repositories {
 		if repository.Policy == Present {
 			t.WithPolicy++

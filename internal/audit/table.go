@@ -17,88 +17,216 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// WriteTable writes the report for a terminal: totals, findings in descending order of severity, and the access that
-// every statement gives. Long lists of consumers are shortened. WriteJSON and WriteCSV write all of them.
-func WriteTable(w io.Writer, report Report, withColor bool) error {
-	var out bytes.Buffer
-	p := painter(withColor)
-	t := report.Totals
-	fmt.Fprintf(&out, "%s in %s, %s\n", p.bold("Registry "+report.Account), report.Region, report.Generated.Format(time.RFC3339))
-	fmt.Fprintf(&out, "%s, %d with a policy; %s; %d managed and %d unmanaged statements\n",
-		plural(t.Repositories, "repository", "repositories"), t.WithPolicy, plural(t.Consumers, "consumer", "consumers"), t.Managed, t.Unmanaged)
-	writeFindings(&out, report, p)
-	writeAccess(&out, report)
-	_, err := w.Write(out.Bytes())
+// TextOptions are the options of WriteTable.
+type TextOptions struct {
+	Width int  // of a line in characters; 0 for no limit
+	Color bool // for a terminal
+	All   bool // show each repository separately, even if many have the same findings or grants
+}
+
+// WriteTable writes the report for a terminal: totals, findings grouped by what is to be done, and the access that every
+// statement gives. Long lists of consumers are shortened. WriteJSON and WriteCSV write all of them.
+func WriteTable(w io.Writer, report Report, options TextOptions) error {
+	t := terminal{options: options}
+	t.totals(report)
+	t.findings(report)
+	t.accepted(report)
+	t.access(report)
+	_, err := w.Write(t.out.Bytes())
 	return err
 }
 
-func writeFindings(out *bytes.Buffer, report Report, p painter) {
+// terminal collects the text of a report.
+type terminal struct {
+	options TextOptions
+	out     bytes.Buffer
+}
+
+func (t *terminal) totals(report Report) {
+	n := report.Totals
+	t.line("", "%s in %s, %s", t.bold("Registry "+report.Account), report.Region, report.Generated.Format(time.RFC3339))
+	t.line("", "%s, %d with a policy; %s; %d managed and %d unmanaged statements",
+		plural(n.Repositories, "repository", "repositories"), n.WithPolicy, plural(n.Consumers, "consumer", "consumers"), n.Managed, n.Unmanaged)
 	if len(report.Findings) == 0 {
-		fmt.Fprint(out, "No findings\n")
+		t.line("", "No findings")
 		return
 	}
-	t := report.Totals
-	fmt.Fprintf(out, "%s: %d critical, %d high, %d medium, %d low\n",
-		plural(len(report.Findings), "finding", "findings"), t.Critical, t.High, t.Medium, t.Low)
-	for _, g := range groups(report.Findings) {
-		fmt.Fprintf(out, "\n%s  %s (%d)\n", p.severity(g.Severity), p.bold(g.Kind.Title()), len(g.Findings))
-		for _, f := range g.Findings {
-			fmt.Fprintf(out, "  %s%s\n      %s\n", visible(f.Place()), visible(at(f.Statement, f.Sid)), visible(f.Explanation))
-		}
-		fmt.Fprintf(out, "  Remedy: %s\n", g.Remedy)
+	t.line("", "%s: %d critical, %d high, %d medium, %d low",
+		plural(len(report.Findings), "finding", "findings"), n.Critical, n.High, n.Medium, n.Low)
+}
+
+func (t *terminal) findings(report Report) {
+	for _, todo := range tasks(report.Findings) {
+		t.line("", "\n%s  %s (%d)", t.severity(todo.Severity), t.bold(todo.Kind.Title()), todo.Count)
+		t.line("", "%s", todo.Remedy)
+		t.problems(todo.Problems)
 	}
 }
 
-// at returns a statement's position and Sid, to append to the name of its repository.
-func at(position int, sid string) string {
-	switch {
-	case position == 0:
-		return ""
-	case sid == "":
-		return fmt.Sprintf(", statement %d", position)
+func (t *terminal) accepted(report Report) {
+	for _, d := range decisions(report.Accepted) {
+		t.line("", "\n%s  %s (%d)", t.paint("ACCEPTED", color.Faint), t.bold(d.Kind.Title()), d.Count)
+		t.line("", "Until %s: %s", d.Until, visible(d.Reason))
+		t.problems(d.Problems)
 	}
-	return fmt.Sprintf(", statement %d %s", position, sid)
 }
 
-func writeAccess(out *bytes.Buffer, report Report) {
-	const widest = 64 // characters in the last column; longer text is wrapped
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Options = table.Options{SeparateHeader: true}
-	t.SuppressTrailingSpaces()
-	t.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 5, WidthMax: widest, WidthMaxEnforcer: text.WrapSoft},
-	})
-	t.AppendHeader(table.Row{"repository", "access", "statement", "managed", "consumers"})
-	row := func(cells ...string) {
-		var shown table.Row
-		for _, cell := range cells {
-			shown = append(shown, visible(cell))
+func (t *terminal) problems(problems []problem) {
+	for _, p := range problems {
+		explanation := p.Explanation
+		if p.Statement != "" {
+			explanation = p.Statement + ": " + explanation
 		}
-		t.AppendRow(shown)
+		for _, names := range t.together(p.Repositories) {
+			t.line("  ", "%s", visible(some(names, "same finding")))
+			t.line("    ", "%s", visible(explanation))
+		}
 	}
+}
+
+// together returns the names that are shown together: all of them, or each separately.
+func (t *terminal) together(names []string) [][]string {
+	if !t.options.All {
+		return [][]string{names}
+	}
+	return slices.Collect(slices.Chunk(names, 1))
+}
+
+// some returns the first names of repositories that have something in common, and counts the others.
+func some(names []string, common string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return fmt.Sprintf("%s: %d repositories: %s", common, len(names), few(names))
+}
+
+// access writes the grants, each with all repositories that have it.
+func (t *terminal) access(report Report) {
+	rows := []table.Row{{"repository", "access", "statement: consumers"}}
+	last := ""
+	for _, same := range t.grants(report) {
+		var names []string
+		for _, g := range same {
+			names = append(names, g.repository)
+		}
+		name := some(names, "same grants")
+		if name == last {
+			name = ""
+		} else {
+			last = name
+		}
+		g := same[0]
+		rows = append(rows, table.Row{visible(name), g.access, visible(g.text)})
+	}
+	t.table(rows)
+}
+
+// tableRow is what a statement gives in a repository, or the state of a policy without statements.
+type tableRow struct {
+	repository   string
+	access, text string
+	key          string // equal for the same grant in another repository
+}
+
+// grants returns what all statements give. Rows in the same group are shown together.
+func (t *terminal) grants(report Report) [][]tableRow {
 	policies := report.Repositories
-	if report.RegistryPolicy.Policy != Absent {
-		registry := Repository{Name: registryPolicy, Policy: report.RegistryPolicy.Policy, Statements: report.RegistryPolicy.Statements}
-		policies = append([]Repository{registry}, policies...)
+	if registry := report.RegistryPolicy; registry.Policy != Absent {
+		policies = append([]Repository{{Name: registryPolicy, Policy: registry.Policy, Statements: registry.Statements}}, policies...)
 	}
+	var grants []tableRow
 	for _, r := range policies {
 		if len(r.Statements) == 0 {
-			row(r.Name, "-", "policy "+string(r.Policy), "-", "-")
+			grants = append(grants, tableRow{r.Name, "-", "policy " + string(r.Policy), string(r.Policy)})
 		}
-		for i, s := range r.Statements {
-			name := r.Name
-			if i > 0 {
-				name = ""
-			}
-			managed := "no"
-			if s.Managed {
-				managed = "yes"
-			}
-			row(name, s.tableAccess(), cmp.Or(s.Sid, fmt.Sprintf("statement %d", s.Position)), managed, cmp.Or(s.consumerText(few), "-"))
+		for _, s := range r.Statements {
+			access := s.tableAccess()
+			text := statementName(s.Position, s.Sid) + ": " + cmp.Or(s.consumerText(few), "-")
+			grants = append(grants, tableRow{r.Name, access, text, strings.Join([]string{access, text, s.consumerText(all)}, "\n")})
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", t.Render())
+	if t.options.All {
+		return slices.Collect(slices.Chunk(grants, 1))
+	}
+	together := groupBy(grants, func(g tableRow) string { return g.key })
+	slices.SortStableFunc(together, func(a, b []tableRow) int { return cmp.Compare(len(b), len(a)) })
+	return together
+}
+
+// table writes rows, of which the first is the header, within the width of the terminal.
+func (t *terminal) table(rows []table.Row) {
+	w := table.NewWriter()
+	w.SetStyle(table.StyleLight)
+	w.Style().Options = table.Options{SeparateHeader: true}
+	w.SuppressTrailingSpaces()
+	var columns []table.ColumnConfig
+	for i, width := range t.widths(rows) {
+		columns = append(columns, table.ColumnConfig{Number: i + 1, WidthMax: width, WidthMaxEnforcer: text.WrapSoft})
+	}
+	w.SetColumnConfigs(columns)
+	w.AppendHeader(rows[0])
+	w.AppendRows(rows[1:])
+	fmt.Fprintf(&t.out, "\n%s\n", w.Render())
+}
+
+// widths returns the widths of the columns. If the terminal is too narrow for the text, lines break between words as
+// long as the words fit.
+func (t *terminal) widths(rows []table.Row) []int {
+	words, texts := make([]int, len(rows[0])), make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			texts[i] = max(texts[i], text.StringWidth(fmt.Sprint(cell)))
+			for word := range strings.FieldsSeq(fmt.Sprint(cell)) {
+				words[i] = max(words[i], text.StringWidth(word))
+			}
+		}
+	}
+	if t.options.Width == 0 {
+		return texts
+	}
+	const margins = 2 // of each column
+	left := t.options.Width - margins*len(words)
+	widths := share(left, words)
+	for i, width := range widths {
+		left -= width
+		texts[i] -= width
+	}
+	for i, more := range share(left, texts) {
+		widths[i] = max(widths[i]+more, 1)
+	}
+	return widths
+}
+
+// share divides space by demand. If the space isn't enough, those who demand more than the others get the same.
+func share(space int, demands []int) []int {
+	shares, unserved := make([]int, len(demands)), len(demands)
+	for _, i := range ascending(demands) {
+		shares[i] = min(demands[i], space/unserved)
+		space -= shares[i]
+		unserved--
+	}
+	return shares
+}
+
+// ascending returns the indexes of the values in ascending order of the values.
+func ascending(values []int) []int {
+	var indexes []int
+	for i := range values {
+		indexes = append(indexes, i)
+	}
+	slices.SortFunc(indexes, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
+	return indexes
+}
+
+// line writes a paragraph, whose lines start with the indent.
+func (t *terminal) line(indent, format string, values ...any) {
+	paragraph := fmt.Sprintf(format, values...)
+	if t.options.Width > 0 {
+		paragraph = text.WrapSoft(paragraph, max(t.options.Width-len(indent), 1))
+	}
+	for line := range strings.SplitSeq(paragraph, "\n") {
+		fmt.Fprintln(&t.out, strings.TrimRight(indent+line, " "))
+	}
 }
 
 // tableAccess returns the access that a statement allows or denies.
@@ -139,29 +267,26 @@ func (s Statement) restriction() string {
 	return ""
 }
 
-// painter colors text if it is true.
-type painter bool
-
-func (p painter) paint(text string, attributes ...color.Attribute) string {
+func (t *terminal) paint(text string, attributes ...color.Attribute) string {
 	c := color.New(attributes...)
 	c.DisableColor()
-	if p {
+	if t.options.Color {
 		c.EnableColor()
 	}
 	return c.Sprint(text)
 }
 
-func (p painter) bold(text string) string { return p.paint(text, color.Bold) }
+func (t *terminal) bold(text string) string { return t.paint(text, color.Bold) }
 
-func (p painter) severity(s Severity) string {
+func (t *terminal) severity(s Severity) string {
 	name := strings.ToUpper(s.String())
 	switch s {
 	case Critical:
-		return p.paint(name, color.FgHiWhite, color.BgRed, color.Bold)
+		return t.paint(name, color.FgHiWhite, color.BgRed, color.Bold)
 	case High:
-		return p.paint(name, color.FgRed, color.Bold)
+		return t.paint(name, color.FgRed, color.Bold)
 	case Medium:
-		return p.paint(name, color.FgYellow, color.Bold)
+		return t.paint(name, color.FgYellow, color.Bold)
 	}
-	return p.paint(name, color.FgCyan)
+	return t.paint(name, color.FgCyan)
 }

@@ -86,12 +86,15 @@ func plural(n int, noun, nouns string) string {
 }
 
 // accessText returns the access of a statement on one line.
-func (s Statement) accessText() string {
+func (s Statement) accessText() string { return strings.Join(asStrings(s.Access), " ") }
+
+// asStrings returns texts of any type as strings.
+func asStrings[T ~string](values []T) []string {
 	var texts []string
-	for _, a := range s.Access {
-		texts = append(texts, string(a))
+	for _, value := range values {
+		texts = append(texts, string(value))
 	}
-	return strings.Join(texts, " ")
+	return texts
 }
 
 // actionText returns the actions of a statement on one line.

@@ -1,16 +1,23 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const columns = data.columns || [], rows = data.rows || [];
+  const columns = data.columns || [], policies = data.policies || [], rows = data.rows || [];
   const byId = id => document.getElementById(id);
-  const form = byId("tools"), search = byId("search"), consumer = byId("consumer"), only = byId("only");
+  const form = byId("tools"), search = byId("search"), consumer = byId("consumer"), only = byId("only"), fold = byId("fold");
   const chips = [...form.querySelectorAll("button.chip")];
-  const findings = [...document.querySelectorAll(".group li")];
-  const groups = [...document.querySelectorAll(".group")];
+  const problems = [...document.querySelectorAll(".problems > li")];
+  const tasks = [...document.querySelectorAll(".group")];
+  const policyElements = [...document.querySelectorAll(".repository")];
   const repositories = rows.map((_, i) => byId("r" + i));
+  for (const c of columns) c.search = (c.label + " " + c.id).toLowerCase();
   for (const row of rows) {
-    row.grants = new Map();
-    for (let i = 0; i < row.cells.length; i += 2) row.grants.set(row.cells[i], row.cells[i + 1]);
+    row.search = row.name.toLowerCase();
+    row.policy = policies[row.policy];
+  }
+  for (const p of policies) {
+    p.grants = new Map();
+    for (let i = 0; i < p.cells.length; i += 2) p.grants.set(p.cells[i], p.cells[i + 1]);
+    p.line = p.policy + p.worst + p.cells; // policies that look the same in the matrix
   }
 
   const element = (name, properties, ...children) => {
@@ -19,6 +26,16 @@
     return e;
   };
   const count = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ? one : many);
+  const few = names => names.length < 5 ? names.join(", ") : names.slice(0, 3).join(", ") + " and " + (names.length - 3) + " others";
+  const groupBy = (values, key) => { // in the order of the first values
+    const groups = new Map();
+    for (const value of values) {
+      const k = key(value);
+      if (!groups.has(k)) groups.set(k, []);
+      groups.get(k).push(value);
+    }
+    return [...groups.values()];
+  };
 
   // The bits of a cell: see grants in html.go.
   const signs = [["↓", "pull"], ["↑", "push"], ["◆", "manage"], ["i", "read"]];
@@ -44,82 +61,128 @@
     return td;
   };
 
+  const link = i => element("a", {href: "#r" + i}, rows[i].name);
+  const lineHead = line => {
+    if (line.length === 1) return link(line[0]);
+    const names = element("ul", {className: "names"});
+    const details = element("details", {className: "same"},
+      element("summary", {}, "Same grants: " + count(line.length, "repository", "repositories"),
+        element("span", {className: "first"}, few(line.map(i => rows[i].name)))), names);
+    details.addEventListener("toggle", () => {
+      if (!names.hasChildNodes()) names.append(...line.map(i => element("li", {}, link(i))));
+    });
+    return details;
+  };
+  const columnHead = same => {
+    const text = same.length === 1 ? columns[same[0]].label : same.length + " " + columns[same[0]].kinds;
+    const title = columns[same[0]].kind + " " + same.map(c => columns[c].id).join(", ");
+    return element("th", {scope: "col", title}, element("span", {}, text));
+  };
+
   // The matrix is built in pieces as it scrolls into view, because a large one has 50,000 cells.
   const piece = 60, scroll = byId("scroll");
-  let shownRows = [], shownColumns = [], made = 0, body, end;
-  const makeRows = until => {
+  let lines = [], shownColumns = [], made = 0, body, end; // lines of rows, columns of consumers: both can be folded
+  const makeLines = until => {
     const fragment = document.createDocumentFragment();
-    for (; made < Math.min(until, shownRows.length); made++) {
-      const i = shownRows[made], row = rows[i];
-      const head = element("th", {scope: "row"}, element("a", {href: "#r" + i}, row.name));
-      if (row.worst) head.append(element("span", {className: "badge " + row.worst}, row.worst));
+    for (; made < Math.min(until, lines.length); made++) {
+      const {policy} = rows[lines[made][0]];
+      const head = element("th", {scope: "row"}, lineHead(lines[made]));
+      if (policy.worst) head.append(element("span", {className: "badge " + policy.worst}, policy.worst));
       const tr = element("tr", {}, head);
-      if (row.policy === "present" || row.grants.size) tr.append(...shownColumns.map(c => cell(row.grants.get(c))));
-      else tr.append(element("td", {className: "empty", colSpan: shownColumns.length || 1}, row.policy === "absent" ? "no policy" : "policy can't be read"));
+      if (policy.policy === "present" || policy.grants.size) tr.append(...shownColumns.map(same => cell(policy.grants.get(same[0]))));
+      else tr.append(element("td", {className: "empty", colSpan: shownColumns.length || 1}, policy.policy === "absent" ? "no policy" : "policy can't be read"));
       fragment.append(tr);
     }
     body.append(fragment);
-    end.hidden = made >= shownRows.length;
+    end.hidden = made >= lines.length;
   };
   const watch = new IntersectionObserver(entries => {
-    if (entries.some(e => e.isIntersecting) && made < shownRows.length) {
-      makeRows(made + piece);
+    if (entries.some(e => e.isIntersecting) && made < lines.length) {
+      makeLines(made + piece);
       watch.unobserve(end); // triggers the callback again if the end is still in view
       watch.observe(end);
     }
   }, {root: scroll, rootMargin: "600px"});
-  const makeMatrix = () => {
-    const occurring = new Set(shownRows.flatMap(i => [...rows[i].grants.keys()]));
-    shownColumns = consumer.value === "" ? columns.map((_, c) => c).filter(c => occurring.has(c)) : [Number(consumer.value)];
-    const heads = shownColumns.map(c => element("th", {scope: "col", title: columns[c].kind + " " + columns[c].id}, element("span", {}, columns[c].label)));
+  const makeMatrix = (shownRows, focus) => {
+    lines = groupBy(shownRows, i => fold.checked ? rows[i].policy.line : i);
+    if (fold.checked) lines.sort((a, b) => b.length - a.length);
+    const heads = [...new Set(lines.map(line => rows[line[0]].policy))];
+    const occurring = columns.map((_, c) => c).filter(c => (!focus.size || focus.has(c)) && heads.some(p => p.grants.has(c)));
+    shownColumns = groupBy(occurring, c => fold.checked ? columns[c].kind + heads.map(p => p.grants.get(c) || 0) : c);
     body = document.createElement("tbody");
     end = element("div", {}, " ");
     made = 0;
     watch.disconnect();
     scroll.replaceChildren(element("table", {},
       element("caption", {}, "Access of each consumer to each repository"),
-      element("thead", {}, element("tr", {}, element("th", {scope: "col"}, "Repository"), ...heads)), body), end);
+      element("thead", {}, element("tr", {}, element("th", {scope: "col"}, "Repository"), ...shownColumns.map(columnHead))), body), end);
     scroll.scrollTop = 0;
-    makeRows(piece);
+    makeLines(piece);
     watch.observe(end);
-    byId("matrix").classList.toggle("wide", shownColumns.length > 24);
-    scroll.hidden = shownRows.length === 0;
+    byId("folded").replaceChildren(...shownColumns.filter(same => same.length > 1).map(same => element("details", {},
+      element("summary", {}, same.length + " " + columns[same[0]].kinds + " with the same grants"),
+      element("p", {}, same.map(c => columns[c].id).join(", ")))));
+    byId("matrix").classList.toggle("large", shownColumns.length > 24 || lines.length > 200);
+    scroll.hidden = lines.length === 0;
   };
 
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = words.map(w => columns.map((_, c) => c).filter(c => columns[c].search.includes(w)));
+    const names = (row, w) => row.search.includes(w) || row.policy.search.includes(w);
     const pressed = chips.filter(c => c.ariaPressed === "true").map(c => Number(c.value));
     const mask = pressed.reduce((m, s) => m | 1 << s, 0);
-    const passes = rows.map(row => words.every(w => row.search.includes(w)) &&
-      (!mask || row.severities & mask) && (!only.checked || row.severities) &&
-      (consumer.value === "" || row.grants.has(Number(consumer.value))));
-    shownRows = rows.map((_, i) => i).filter(i => passes[i]);
+    const passes = rows.map(row => words.every((w, k) => names(row, w) || found[k].some(c => row.policy.grants.has(c))) &&
+      (!mask || row.policy.severities & mask) && (!only.checked || row.policy.severities) &&
+      (consumer.value === "" || row.policy.grants.has(Number(consumer.value))));
+    const shownRows = rows.map((_, i) => i).filter(i => passes[i]);
+    // The matrix shows only the consumers that the filter is about, if it is about any.
+    const focus = new Set(words.flatMap((w, k) => rows.some(row => names(row, w)) ? [] : found[k]));
+    if (consumer.value !== "") focus.add(Number(consumer.value));
+
     repositories.forEach((r, i) => { r.hidden = !passes[i]; });
-    let n = 0;
-    for (const f of findings) {
-      f.hidden = !passes[f.dataset.row] || (mask && !(mask >> f.dataset.severity & 1));
-      if (!f.hidden) n++;
+    for (const p of policyElements) {
+      const list = p.querySelector(".names");
+      if (!list) continue;
+      const left = [...list.children].filter(li => !li.hidden).length;
+      p.hidden = left === 0;
+      p.querySelector(".n").textContent = count(left, "repository", "repositories");
     }
-    for (const g of groups) {
-      const left = [...g.querySelectorAll("li")].filter(li => !li.hidden);
-      g.hidden = left.length === 0;
-      g.querySelector(".count").textContent = left.length;
-      const more = g.querySelector("details");
+    let n = 0;
+    for (const p of problems) {
+      const places = [...p.querySelectorAll("[data-row]")], masked = mask && !(mask >> p.dataset.severity & 1);
+      let left = 0;
+      for (const place of places) {
+        // The registry policy has no row, and concerns all repositories.
+        place.hidden = masked || !(place.dataset.row === "" ? shownRows.length > 0 : passes[place.dataset.row]);
+        if (!place.hidden) left++;
+      }
+      p.hidden = left === 0;
+      p.dataset.left = left;
+      n += left;
+      const total = p.querySelector(".n");
+      if (total) total.textContent = count(left, "repository", "repositories");
+    }
+    for (const t of tasks) {
+      const left = [...t.querySelectorAll(".problems > li")].filter(li => !li.hidden);
+      t.hidden = left.length === 0;
+      t.querySelector(".count").textContent = left.reduce((sum, li) => sum + Number(li.dataset.left), 0);
+      const more = t.querySelector(".more");
       if (!more) continue;
       const inside = left.filter(li => more.contains(li)).length;
       more.hidden = inside === 0;
       more.querySelector("summary").textContent = inside + " more";
       if (words.length) more.open = true;
     }
-    byId("no-findings").hidden = n > 0 || findings.length === 0;
+    byId("no-findings").hidden = n > 0 || problems.length === 0;
     byId("no-repositories").hidden = shownRows.length > 0;
     byId("status").textContent = count(shownRows.length, "repository", "repositories") + ", " + count(n, "finding", "findings");
-    makeMatrix();
+    makeMatrix(shownRows, focus);
   };
 
   let timer;
   search.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(apply, 120); });
-  for (const e of [consumer, only]) e.addEventListener("change", apply);
+  for (const e of [consumer, only, fold]) e.addEventListener("change", apply);
   for (const chip of chips) chip.addEventListener("click", () => {
     chip.ariaPressed = chip.ariaPressed === "true" ? "false" : "true";
     apply();
@@ -133,7 +196,7 @@
   const open = () => {
     const target = /^#r\d+$/.test(location.hash) && byId(location.hash.slice(1));
     if (!target) return;
-    target.open = true;
+    target.closest("details").open = true;
     target.scrollIntoView();
   };
   addEventListener("hashchange", open);
@@ -142,13 +205,21 @@
     if (link && link.hash === location.hash) open();
   });
 
-  let closed = [];
+  // On paper, a report of hundreds of policies has only those that the reader has opened.
+  const most = 60;
+  let opened = [];
   addEventListener("beforeprint", () => {
-    makeRows(Infinity);
-    closed = [...document.querySelectorAll("details:not([open])")];
-    for (const d of closed) d.open = true;
+    if (!byId("matrix").classList.contains("large")) makeLines(Infinity);
+    const shown = policyElements.filter(p => !p.hidden), closed = shown.filter(p => !p.open);
+    opened = [...document.querySelectorAll(".more, #folded details"), ...shown.length > most ? [] : closed].filter(d => !d.open);
+    for (const d of opened) d.open = true;
+    byId("unprinted").hidden = shown.length <= most || closed.length === 0;
+    byId("unprinted").textContent = count(closed.length, "policy isn't", "policies aren't") + " printed. To print a policy, open it, or filter the report.";
   });
-  addEventListener("afterprint", () => { for (const d of closed) d.open = false; });
+  addEventListener("afterprint", () => {
+    for (const d of opened) d.open = false;
+    byId("unprinted").hidden = true;
+  });
 
   form.hidden = false;
   byId("matrix").hidden = columns.length === 0;

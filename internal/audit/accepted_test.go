@@ -1,0 +1,102 @@
+package audit_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+)
+
+// entry returns an entry that accepts the finding of acceptedReport, with changes.
+func entry(changes ...string) string {
+	return "[\n" + strings.NewReplacer(changes...).Replace(`{"kind":"cross-account-write","repository":"team/**","statement":"Build","consumers":["555555555555"],`+
+		`"access":["push"],"reason":"SEC-123","until":"2026-05-04"}`) + "\n]"
+}
+
+func accepting(t *testing.T, entries string, whole bool) (report audit.Report, problems string) {
+	t.Helper()
+	accepted, err := audit.ParseAccepted("accepted.json", []byte(entries))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report = run(t, audit.Document{
+		Repository: "team/api",
+		Text:       `{"Statement":[{"Sid":"Build","Effect":"Allow","Principal":{"AWS":["555555555555","999999999999"]},"Action":"ecr:PutImage"}]}`,
+		OutOfScope: true,
+		Lists:      lists(&policy.Consumers{Accounts: []string{"555555555555"}}),
+	})
+	return report, strings.Join(report.Accept(accepted, whole), "\n")
+}
+
+func TestAccepted(t *testing.T) {
+	for name, c := range map[string]struct {
+		entries string
+		problem string // "" if the finding is accepted
+	}{
+		"all that the statement does":    {entry(), ""},
+		"more than the statement does":   {entry(`["push"]`, `["push","delete"]`, `["5555`, `["x","5555`), ""},
+		"any statement, by anyone":       {entry(`"statement":"Build",`, "", "555555555555", "*"), ""},
+		"expired":                        {entry("2026-05-04", "2026-05-03"), "accepted.json:2: expired on 2026-05-03; remove the entry, or set a later day in until"},
+		"a consumer that isn't accepted": {entry("555555555555", "666666666666"), "accepted.json:2: accepts no finding, because Build in team/api also applies to 555555555555; correct the policy, or extend the entry"},
+		"access that isn't accepted":     {entry(`["push"]`, `["pull"]`), "because Build in team/api also covers the access push"},
+		"no consumers":                   {entry(`"consumers":["555555555555"],`, ""), "also applies to 555555555555"},
+		"another kind":                   {entry("cross-account-write", "outside-list"), "accepted.json:2: accepts no finding; remove the entry, or correct its kind, repository, and statement"},
+		"another statement":              {entry(`"Build"`, `"Builds"`), "accepts no finding; remove"},
+		"another repository":             {entry("team/**", "other"), "accepts no finding; remove"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report, problems := accepting(t, c.entries, true)
+			accepted := len(report.Accepted) == 1 && len(report.Findings) == 0 && report.Totals.Accepted == 1 && report.Totals.High == 0
+			if accepted != (c.problem == "") || !strings.Contains(problems, c.problem) || accepted && problems != "" {
+				t.Errorf("accepted %t, problems %q, want %q", accepted, problems, c.problem)
+			}
+			if page := writeHTML(t, report); strings.Contains(page, "SEC-123") != accepted {
+				t.Errorf("accepted %t, but the page differs", accepted)
+			}
+		})
+	}
+	if _, problems := accepting(t, entry("team/**", "other"), false); problems != "" {
+		t.Errorf("an entry for a repository that wasn't audited has the problem %q", problems)
+	}
+}
+
+func TestAcceptedInRegistryPolicy(t *testing.T) {
+	policyOfRegistry := audit.Document{Text: `{"Statement":{"Sid":"Build","Effect":"Allow","Principal":{"AWS":"555555555555"},"Action":"ecr:PutImage","Resource":"*"}}`}
+	report, err := audit.Run(standard(), policyOfRegistry, []audit.Document{{Repository: "team/api", OutOfScope: true}}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := audit.ParseAccepted("accepted.json", []byte(entry("team/**", "registry policy")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems := report.Accept(accepted, false); problems != nil || len(report.Accepted) != 1 {
+		t.Errorf("findings %+v, problems %q", report.Findings, problems)
+	}
+}
+
+func TestMalformedAccepted(t *testing.T) {
+	for name, c := range map[string]struct{ entries, want string }{
+		"not JSON":           {"[\n{]", "accepted.json:2: invalid character ']'"},
+		"cut off":            {"[\n\n", "accepted.json:3: the file ends too early; close all brackets and braces"},
+		"empty":              {"", "accepted.json:1: the file ends too early"},
+		"no array":           {`{"kind":"drift"}`, "accepted.json:1: a file of accepted findings must be a JSON array, found {"},
+		"more than an array": {"[]\n[]", "accepted.json:2: there is text after the array; remove it"},
+		"misspelled field":   {entry("reason", "resaon"), `accepted.json:2: unknown field "resaon"; an entry has kind, repository,`},
+		"unknown kind":       {entry("cross-account-write", "x"), `accepted.json:2: kind "x" doesn't exist; use one of open-to-all-principals, `},
+		"no repository":      {entry("team/**", ""), "accepted.json:2: repository is missing; add a name, or a pattern such as team-a/**"},
+		"malformed pattern":  {entry("team/**", "team/["), `accepted.json:2: repository: "team/[": invalid pattern`},
+		"unknown access":     {entry(`["push"]`, `["pusch"]`), `accepted.json:2: access "pusch" doesn't exist; use pull, push, `},
+		"no reason":          {entry("SEC-123", " "), "accepted.json:2: reason is missing; add why the finding is accepted"},
+		"no end date":        {entry(`,"until":"2026-05-04"`, ""), `accepted.json:2: until "" must be the last day, for example 2027-06-30`},
+		"two entries":        {"[\n{},\n\n{}]", "accepted.json:4: kind"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := audit.ParseAccepted("accepted.json", []byte(c.entries)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}

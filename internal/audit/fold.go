@@ -1,0 +1,134 @@
+package audit
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// task has the findings of one severity and kind that have the same remedy.
+type task struct {
+	Severity Severity
+	Kind     Kind
+	Remedy   string
+	Count    int       // of findings
+	Problems []problem // in descending order of the number of repositories
+}
+
+// problem is the same finding in one or more repositories.
+type problem struct {
+	Statement    string // the Sid or the position of the statement; "" for the policy as a whole
+	Explanation  string
+	Repositories []string
+}
+
+// tasks groups sorted findings by what is to be done about them.
+func tasks(findings []Finding) []task {
+	type work struct {
+		severity Severity
+		kind     Kind
+		remedy   string
+	}
+	var all []task
+	for _, same := range groupBy(findings, func(f Finding) work { return work{f.Severity, f.Kind, f.Remedy} }) {
+		first := same[0]
+		all = append(all, task{first.Severity, first.Kind, first.Remedy, len(same), problems(same)})
+	}
+	return all
+}
+
+// decision has the findings of one kind that are accepted for the same reason until the same day.
+type decision struct {
+	Kind     Kind
+	Reason   string
+	Until    string
+	Count    int // of findings
+	Problems []problem
+}
+
+// decisions groups accepted findings by the decision to accept them.
+func decisions(accepted []AcceptedFinding) []decision {
+	type entry struct {
+		kind          Kind
+		reason, until string
+	}
+	var all []decision
+	for _, same := range groupBy(accepted, func(f AcceptedFinding) entry { return entry{f.Kind, f.Reason, f.Until} }) {
+		var findings []Finding
+		for _, f := range same {
+			findings = append(findings, f.Finding)
+		}
+		all = append(all, decision{same[0].Kind, same[0].Reason, same[0].Until, len(same), problems(findings)})
+	}
+	return all
+}
+
+func problems(findings []Finding) []problem {
+	type cause struct{ statement, explanation string }
+	var all []problem
+	for _, same := range groupBy(findings, func(f Finding) cause { return cause{statementName(f.Statement, f.Sid), f.Explanation} }) {
+		p := problem{Statement: statementName(same[0].Statement, same[0].Sid), Explanation: same[0].Explanation}
+		for _, f := range same {
+			p.Repositories = append(p.Repositories, f.Place())
+		}
+		all = append(all, p)
+	}
+	slices.SortStableFunc(all, func(a, b problem) int { return cmp.Compare(len(b.Repositories), len(a.Repositories)) })
+	return all
+}
+
+// statementName returns the name of a statement: its Sid, or else its position. It is "" for the policy as a whole.
+func statementName(position int, sid string) string {
+	if sid == "" && position > 0 {
+		return fmt.Sprintf("statement %d", position)
+	}
+	return sid
+}
+
+// where returns the repository and the statement of a finding.
+func (f Finding) where() string {
+	if statement := statementName(f.Statement, f.Sid); statement != "" {
+		return f.Place() + ", " + statement
+	}
+	return f.Place()
+}
+
+// twins returns repositories that have the same policy and findings, in descending order of their number.
+func twins(repositories []Repository, findings map[string][]Finding) [][]Repository {
+	all := groupBy(repositories, func(r Repository) string { return withoutName(r, findings[r.Name]) })
+	slices.SortStableFunc(all, func(a, b []Repository) int { return cmp.Compare(len(b), len(a)) })
+	return all
+}
+
+// withoutName returns a repository and its findings without its name, as a text that can be compared.
+func withoutName(r Repository, findings []Finding) string {
+	name := r.Name
+	r.Name = ""
+	findings = slices.Clone(findings)
+	for i := range findings {
+		findings[i].Repository = ""
+	}
+	text, err := json.Marshal([]any{r, findings})
+	if err != nil {
+		return name // which is unique
+	}
+	return string(text)
+}
+
+// groupBy divides values into groups with the same key, in the order of the first values.
+func groupBy[T any, K comparable](values []T, key func(T) K) [][]T {
+	index := map[K]int{}
+	var groups [][]T
+	for _, value := range values {
+		k := key(value)
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], value)
+	}
+	return groups
+}
