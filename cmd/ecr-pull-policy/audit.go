@@ -45,7 +45,7 @@ Exit status:
   ecr-pull-policy audit --output html > report.html`,
 	}
 	f.registerRepositories(command.Flags())
-	command.Flags().StringVar(&o.output, "output", "table", "format of the output: table, json, csv, or html")
+	command.Flags().StringVar(&o.output, "output", "table", "format of the output: table, json, csv, html, or sarif")
 	command.Flags().StringVar(&o.minSeverity, "min-severity", "", "report only findings of this severity or higher: critical, high, medium, or low")
 	command.Flags().StringVar(&o.accepted, "accepted", "", "`file` of accepted findings")
 	command.Flags().BoolVar(&o.all, "all", false, "show each repository separately in the table, even if many have the same findings or grants")
@@ -111,8 +111,10 @@ func (o auditOptions) writer() (func(io.Writer, audit.Report) error, error) {
 		return audit.WriteCSV, nil
 	case "html":
 		return audit.WriteHTML, nil
+	case "sarif":
+		return audit.WriteSARIF, nil
 	default:
-		return nil, fmt.Errorf("--output %q must be table, json, csv, or html", o.output)
+		return nil, fmt.Errorf("--output %q must be table, json, csv, html, or sarif", o.output)
 	}
 }
 

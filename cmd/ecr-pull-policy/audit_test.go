@@ -17,6 +17,7 @@ func TestAuditOutputs(t *testing.T) {
 		"json":  {`"schema": 3`, `"sid": "Everybody"`},
 		"csv":   {"repository,policy", ",Everybody,"},
 		"html":  {"<!doctype html>", "Everybody", "a/api"},
+		"sarif": {`"version": "2.1.0"`, `"ruleId": "open-to-all-principals"`},
 	} {
 		status, out := call(t.Context(), "audit", "--output", format)
 		if status != exitChanges {
@@ -24,7 +25,7 @@ func TestAuditOutputs(t *testing.T) {
 		}
 		contains(t, out, parts...)
 	}
-	if status, out := call(t.Context(), "audit", "--output", "xml"); status != exitFailed || out != "ecr-pull-policy: --output \"xml\" must be table, json, csv, or html\n" {
+	if status, out := call(t.Context(), "audit", "--output", "xml"); status != exitFailed || out != "ecr-pull-policy: --output \"xml\" must be table, json, csv, html, or sarif\n" {
 		t.Errorf("exit status %d: %s", status, out)
 	}
 }

@@ -292,6 +292,7 @@ func TestWritersReturnErrors(t *testing.T) {
 		"json":  func(w io.Writer) error { return audit.WriteJSON(w, report) },
 		"csv":   func(w io.Writer) error { return audit.WriteCSV(w, report) },
 		"html":  func(w io.Writer) error { return audit.WriteHTML(w, report) },
+		"sarif": func(w io.Writer) error { return audit.WriteSARIF(w, report) },
 	} {
 		if err := write(full{}); !errors.Is(err, errFull) {
 			t.Errorf("%s: got %v, want %v", name, err, errFull)
