@@ -48,6 +48,19 @@ func TestAuditPage(t *testing.T) {
 	}
 }
 
+// The example of a file of accepted findings is valid, and the page describes each of its fields.
+func TestAcceptedFindings(t *testing.T) {
+	p := readPage(t, filepath.Join(root, "docs", "audit.md"))
+	i := slices.IndexFunc(p.blocks, func(b block) bool { return b.language == "json" })
+	if _, err := audit.ParseAccepted("accepted.json", []byte(p.blocks[i].text)); err != nil {
+		t.Error(err)
+	}
+	got, want := cells(p.rows(t, "field of an entry", "meaning"), 0), fields(reflect.TypeFor[audit.Acceptance](), "", map[reflect.Type]bool{})
+	if !slices.Equal(got, want) {
+		t.Errorf("fields of the page %q, of the code %q", got, want)
+	}
+}
+
 // cells returns the cells of one column, without marks.
 func cells(rows [][]string, column int) []string {
 	var all []string

@@ -72,7 +72,9 @@ func newSandbox(t *testing.T) *sandbox {
 	}
 	s.must(os.Mkdir(filepath.Join(s.dir, "bin"), 0o755))
 	s.must(os.Symlink(filepath.Join(replacements, "ecr-pull-policy"), filepath.Join(s.dir, "bin", "ecr-pull-policy")))
-	s.must(os.WriteFile(filepath.Join(s.dir, "accounts.txt"), []byte("111111111111 # production\n"), 0o644))
+	for name, content := range map[string]string{"accounts.txt": "111111111111 # production\n", "accepted.json": "[]\n"} {
+		s.must(os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o644))
+	}
 
 	s.shell, err = local.WriteShell(t.Context())
 	s.must(err)
