@@ -405,10 +405,6 @@ func TestApplyShowsWhatEveryPassWrote(t *testing.T) {
 // In ecr-pull-policy apply --yes 2>&1 | tee log, Ctrl-C also ends tee.
 func TestInterruptedApplyWithClosedPipe(t *testing.T) {
 	cloud := newCloud(t)
-	for i := range 100 {
-		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
-	}
-	cloud.PutList(accountList, "111111111111")
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -416,10 +412,12 @@ func TestInterruptedApplyWithClosedPipe(t *testing.T) {
 	program := exec.Command(os.Args[0])
 	program.Env = append(os.Environ(), programArguments+"=apply\n--yes\n--stack\n")
 	program.Stdout, program.Stderr = writer, writer
+	started := make(chan struct{})
 	var interrupt sync.Once
 	cloud.OnCall = func(_ context.Context, c stubaws.Call) stubaws.Fault {
 		if c.Operation == "SetRepositoryPolicy" {
 			interrupt.Do(func() {
+				<-started
 				_ = reader.Close()
 				_ = program.Process.Signal(os.Interrupt)
 			})
@@ -427,9 +425,14 @@ func TestInterruptedApplyWithClosedPipe(t *testing.T) {
 		}
 		return stubaws.Fault{}
 	}
+	for i := range 100 { // after OnCall is set, which the server reads under the same lock
+		cloud.CreateRepository(fmt.Sprintf("a/%03d", i))
+	}
+	cloud.PutList(accountList, "111111111111")
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
+	close(started)
 	_ = writer.Close()
 	_ = program.Wait()
 	status := program.ProcessState.Sys().(syscall.WaitStatus)
