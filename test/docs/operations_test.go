@@ -3,6 +3,7 @@ package docs_test
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-// TestOperations checks that operations.md describes all alarms, saved queries, and outcomes, and that the stack has
-// all outputs that the page mentions.
+// TestOperations checks that operations.md describes all alarms, saved queries, and outcomes, that the alarms' own
+// descriptions lead there with a command of the page, and that the stack has all outputs that the page mentions.
 func TestOperations(t *testing.T) {
 	translated, err := localaws.Translate(t.Context(), root)
 	if err != nil {
@@ -20,7 +21,10 @@ func TestOperations(t *testing.T) {
 	var template struct {
 		Resources map[string]struct {
 			Type       string
-			Properties struct{ Name json.RawMessage }
+			Properties struct {
+				Name             json.RawMessage
+				AlarmDescription substitution
+			}
 		}
 		Outputs map[string]json.RawMessage
 	}
@@ -43,6 +47,10 @@ func TestOperations(t *testing.T) {
 		switch resource.Type {
 		case "AWS::CloudWatch::Alarm":
 			expect("alarm", name)
+			command := commandOf(t, name, resource.Properties.AlarmDescription.Text)
+			if !slices.ContainsFunc(p.blocks, func(b block) bool { return strings.Contains(b.text, command) }) {
+				t.Errorf("the page doesn't have the command of %s: %s", name, command)
+			}
 		case "AWS::Logs::QueryDefinition":
 			var sub substitution
 			if err := json.Unmarshal(resource.Properties.Name, &sub); err != nil {
@@ -60,6 +68,21 @@ func TestOperations(t *testing.T) {
 			t.Errorf("the stack has no output %s", name)
 		}
 	}
+}
+
+// commandOf returns the command in the description of an alarm, as the page has it.
+func commandOf(t *testing.T, alarm, description string) string {
+	t.Helper()
+	_, rest, hasCommand := strings.Cut(description, "To find the cause, run: ")
+	command, section, hasSection := strings.Cut(rest, " Next steps: docs/operations.md, section ")
+	if !hasCommand || !hasSection || section != alarm+"." {
+		t.Errorf("the description of %s has no command, or another section: %s", alarm, description)
+	}
+	return strings.NewReplacer(
+		" --stack ${AWS::StackName} --region ${AWS::Region}", "", " --region ${AWS::Region}", "",
+		"${OnRepoLogs}", "<OnRepoLogGroup>", "${OnAccountLogs}", "<OnAccountLogGroup>",
+		"000 --filter-pattern", "000 \\\n  --filter-pattern",
+	).Replace(command)
 }
 
 // substitution is a property that uses Fn::Sub.

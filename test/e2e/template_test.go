@@ -199,7 +199,7 @@ type alarm struct {
 	alarmMetric
 	Period                                          int
 	Statistic, ComparisonOperator, TreatMissingData string
-	AlarmDescription                                string
+	AlarmDescription                                json.RawMessage
 	EvaluationPeriods, DatapointsToAlarm            int
 	Threshold                                       float64
 	Metrics                                         []metricQuery
