@@ -31,14 +31,16 @@ statements allow it. audit writes nothing. It requires the same permissions as p
 ecr:GetRegistryPolicy. It includes repositories out of scope. Names and patterns select
 repositories as for plan.
 
---min-severity reports only findings of a severity or higher. --accepted reads a file of
-findings that you accept until a date, each with a reason, so that they don't fail a
-pipeline.
+--min-severity reports only findings of the specified severity or higher. --accepted reads
+a file of findings that you accept, each with a reason and an end date. Accepted findings
+don't change the exit status.
 
 Exit status:
-  0  there are no critical or high findings; with --min-severity, no findings at all
+  0  there are no critical or high findings; with --min-severity, there are no findings of
+     that severity or higher
   1  an error occurred
-  2  there are such findings`,
+  2  there are critical or high findings; with --min-severity, there are findings of that
+     severity or higher`,
 		Example: `  ecr-pull-policy audit
   ecr-pull-policy audit 'team-a/**'
   ecr-pull-policy audit --min-severity medium --accepted accepted.json

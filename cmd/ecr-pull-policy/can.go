@@ -35,8 +35,8 @@ as ecr:DescribeImages. can evaluates all Allow and Deny statements, including th
 ecr-pull-policy doesn't manage. If a condition can't be decided, such as one on the
 address of the client, the answer is "depends" and names the condition.
 
-The consumer's IAM policies must allow the action, too. can doesn't read them, and neither
-service control policies, resource control policies, nor VPC endpoint policies.
+The consumer's IAM policies must allow the action, too. can doesn't read them. It also
+doesn't read service control policies, resource control policies, or VPC endpoint policies.
 
 Required permissions: ecr:GetRepositoryPolicy and ecr:GetRegistryPolicy.
 
@@ -52,7 +52,7 @@ Exit status:
 		Args: exactly("CONSUMER", "ACTION", "REPOSITORY"),
 	}
 	f.register(command.Flags(), "region", "profile")
-	command.Flags().BoolVar(&q.lambda, "lambda", false, "ask for the Lambda service on behalf of functions in the account")
+	command.Flags().BoolVar(&q.lambda, "lambda", false, "show whether the Lambda service can perform the action on behalf of functions in the account")
 	command.Flags().StringVar(&q.organization, "org", "", "organization ID or OU path that the consumer's account belongs to")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		q.consumerText, q.actionText, q.repository = args[0], args[1], args[2]

@@ -33,7 +33,7 @@ func newDoctor(f *flags) *cobra.Command {
 		Long: `Check the stack, its scope, rules and queues, other stacks in the registry, the
 CloudTrail trail, the account lists, and the registry policy, and suggest fixes for
 problems. In up to 2,000 repositories, doctor also reports statements that deny consumers
-what the lists grant, and statements because of which ECR rejects changes. doctor writes
+what the lists grant, and statements that cause ECR to reject changes. doctor writes
 nothing. If a check isn't possible, it shows a warning.
 
 doctor can't see everything that denies pulls. It shows resource control policies (RCPs)

@@ -41,18 +41,18 @@ func newFlags(timeout time.Duration, errOut io.Writer) *flags {
 	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), outputs: map[string]string{}, timeout: timeout, errOut: errOut}
 	f.all.StringVar(&f.profile, "profile", "", "AWS profile to use")
 	f.all.StringVar(&f.region, "region", "", "Region of the registry; overrides AWS_REGION")
-	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "CloudFormation stack to read settings from; plan, apply, render, and audit accept '' for the template's defaults")
+	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "CloudFormation stack to read settings from; plan, apply, render, and audit accept '' for the template's defaults, and remove accepts '' to ignore the stack")
 
 	p := &f.parameters
 	f.all.StringVar(&p.AccountListName, "list-name", p.AccountListName, "SSM parameter that contains the account list")
 	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "how the policy grants access: principal (names accounts, roles, and users) or condition (shorter for many accounts)")
 	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "whether Lambda functions in the listed accounts can use the images: on or off")
 	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
-	f.all.StringSliceVar(&f.include, "include", nil, "name patterns of repositories; only those in scope that match one are used")
+	f.all.StringSliceVar(&f.include, "include", nil, "name patterns of repositories to select; all others are left out")
 	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")
 	f.all.BoolVar(&f.removeDead, removeDead, false,
 		"remove the IDs of deleted roles and users (AROA…, AIDA…) from unmanaged statements, because ECR rejects policies with them")
-	f.all.StringVar(&p.Mode, "mode", p.Mode, "enforce, or observe, with which apply fails; overrides the Mode of the stack")
+	f.all.StringVar(&p.Mode, "mode", p.Mode, "mode to use instead of the Mode of the stack: enforce or observe; apply fails if the mode is observe")
 	return f
 }
 

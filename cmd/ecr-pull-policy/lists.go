@@ -34,7 +34,7 @@ type listFlags struct {
 
 func (l *listFlags) register(command *cobra.Command) {
 	command.Flags().StringArrayVar(&l.files, "list", nil,
-		"list to use instead of the account list, or of a namespace list, as `[NAMESPACE=]FILE`; - reads standard input; can be repeated")
+		"file to read instead of the account list or, with a namespace, instead of its namespace list, as `[NAMESPACE=]FILE`; - reads standard input; can be repeated")
 	command.Flags().StringSliceVar(&l.accounts, "accounts", nil, "list entries to use instead of the account list, separated by commas")
 }
 

@@ -19,14 +19,14 @@ func newRemove(f *flags) *cobra.Command {
 		Short: "Remove the managed statements from policies",
 		Long: `Remove the managed statements from the policies of repositories, so that the consumers in the account lists can no
 longer pull from them. remove shows the changes and asks for confirmation. It deletes policies in which no statement
-remains, and it doesn't change unmanaged statements.
+remains. It doesn't change unmanaged statements unless you pass --remove-dead-principals.
 
 Pass the names or patterns of the repositories, as for plan. To select all repositories that aren't in the scope of the
 stack, for example after you changed Include or Exclude, pass --out-of-scope. To select all repositories, pass --all.
 
-A stack in mode enforce restores the managed statements of the repositories in its scope, so remove fails for them.
-Before you remove them, change the scope or the mode of the stack, or delete the stack. If you deleted the stack, pass
---stack ''.
+A stack in mode enforce restores the managed statements of the repositories in its scope, so remove fails for these
+repositories. Before you remove the statements, change the scope or the mode of the stack, or delete the stack. If you
+deleted the stack, pass --stack ''.
 
 Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories, ecr:GetRepositoryPolicy,
 ecr:SetRepositoryPolicy, and ecr:DeleteRepositoryPolicy.
@@ -44,7 +44,7 @@ Exit status:
 	}
 	f.register(command.Flags(), "region", "profile", "stack", "include", "exclude", removeDead)
 	command.Flags().BoolVar(&all, "all", false, "remove the managed statements from all repositories")
-	command.Flags().BoolVar(&outOfScope, "out-of-scope", false, "only from repositories that aren't in the scope of the stack")
+	command.Flags().BoolVar(&outOfScope, "out-of-scope", false, "remove the managed statements only from repositories that aren't in the scope of the stack")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
 	command.RunE = func(command *cobra.Command, args []string) error {
 		f.repositories = args

@@ -34,31 +34,33 @@ func newSmoke(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "smoke",
 		Short: "Test a deployed stack on a new, empty repository",
-		Long: `Create an empty repository in scope, wait until it has the standard policy, replace the
-policy, and wait until the stack restores it. Then write policies to the repository that
-show what ECR accepts, and delete it. smoke lists its calls and asks for confirmation
-first. It writes to no other repository, and deletes its own if a step fails or you press
-Ctrl-C. If it can't delete it, it shows the command that does.
+		Long: `Create an empty repository in scope, wait until it has the policy that the lists specify,
+replace the policy, and wait until the stack restores it. Then write policies that show
+what ECR accepts to the repository, and delete the repository. smoke lists its calls and
+asks for confirmation first. It writes to no other repository. It deletes the new repository
+even if a step fails or you press Ctrl-C. If it can't delete the repository, it shows the
+command that does.
 
 The report is on standard output. Account IDs in it are masked.
 
 Required permissions: cloudformation:DescribeStacks, ssm:GetParameters,
 ssm:GetParametersByPath, ssm:GetParameterHistory, and, on the new repository,
 ecr:CreateRepository, ecr:GetRepositoryPolicy, ecr:SetRepositoryPolicy, and
-ecr:DeleteRepository. To show which events started the stack, smoke needs
+ecr:DeleteRepository. To show which events started onrepo, smoke needs
 logs:FilterLogEvents on the log group of onrepo.
 
 Exit status:
     0  the stack wrote and restored the policy, or you didn't confirm; ECR's answers
        don't change the status
-    1  the stack didn't, an error occurred, or the repository couldn't be deleted
+    1  the stack didn't write or restore the policy, an error occurred, or the repository
+       couldn't be deleted
   130  smoke was interrupted`,
 		Example: `  ecr-pull-policy smoke
   ecr-pull-policy smoke --yes --timeout 10m > report.txt`,
 		Args: exactly(),
 	}
 	f.register(command.Flags(), "profile", "region", "stack")
-	command.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "how long to wait for the policy, and again for its repair")
+	command.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "how long to wait until the stack writes the policy, and then until it restores the policy")
 	command.Flags().DurationVar(&logTimeout, "log-timeout", 30*time.Second, "how long to wait for the log lines")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
 	command.RunE = func(command *cobra.Command, _ []string) error {
