@@ -108,13 +108,13 @@ func TestSilence(t *testing.T) {
 		want     string
 		status   int
 	}{
-		{"plan", "STS", "http://" + listen(t), "timeout awaiting response headers", exitFailed},
+		{"plan", "STS", "http://" + listen(t), "headers", exitFailed},
 		{"plan", "ECR", "https://" + listen(t), "TLS handshake timeout", exitFailed},
 		{"plan", "ECR", untrusted.URL, "certificate signed by unknown authority", exitFailed},
 		{"plan", "SSM", "http://ssm.invalid", "lookup ssm.invalid", exitFailed},
 		{"plan", "STS", breaking.URL, "EOF", exitFailed},
-		{"doctor", "SSM ECR CLOUDTRAIL", "http://" + listen(t), "timeout awaiting response headers", 0},
-		{"doctor", "CLOUDFORMATION SSM ECR CLOUDTRAIL", "http://" + listen(t), "timeout awaiting response headers", exitFailed},
+		{"doctor", "SSM ECR CLOUDTRAIL", "http://" + listen(t), "headers", 0},
+		{"doctor", "CLOUDFORMATION SSM ECR CLOUDTRAIL", "http://" + listen(t), "headers", exitFailed},
 	} {
 		t.Run(c.command+" without "+c.services+": "+c.want, func(t *testing.T) {
 			newRegistry(t)

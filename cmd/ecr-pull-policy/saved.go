@@ -39,6 +39,10 @@ func (s *session) save(command *cobra.Command, f *flags, file string, p planned)
 	if err := saved.Write(file); err != nil {
 		return err
 	}
+	if len(changing(p.repositories)) == 0 {
+		fmt.Fprintf(f.notes(), "Saved the plan to %s. It contains no changes.\n", file)
+		return nil
+	}
 	fmt.Fprintf(f.notes(), "Saved the plan to %[1]s. To apply it, run: %[2]s apply %[1]s\n", file, command.Root().Name())
 	return nil
 }

@@ -63,6 +63,10 @@ func TestSavedPlan(t *testing.T) {
 	if status != 0 || !strings.HasSuffix(out, "nothing to apply: all changes of the plan are in place\n") {
 		t.Errorf("exit status %d\n%s", status, out)
 	}
+	status, out = call(t.Context(), "plan", "--stack", "checking", "--out", file, "a/api", "b/api")
+	if status != 0 || !strings.HasSuffix(out, "Saved the plan to "+file+". It contains no changes.\n") {
+		t.Errorf("without changes: exit status %d\n%s", status, out)
+	}
 }
 
 // A plan has the flags and the lists that it was made with.

@@ -289,7 +289,7 @@ func showPolicy(out io.Writer, document string, standard policy.Standard) error 
 			columns = min(columns, width(out)-others-len(action))
 		}
 	}
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: max(columns, 12), WidthMaxEnforcer: text.WrapHard}})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: max(columns, 12), WidthMaxEnforcer: wrapLines}})
 	for _, g := range grants {
 		t.AppendRow(table.Row{g.Sid, strings.Join(g.Consumers, "\n"), strings.Join(g.Actions, "\n")})
 	}
@@ -299,6 +299,15 @@ func showPolicy(out io.Writer, document string, standard policy.Standard) error 
 		100*size/policy.MaxDocumentCharacters)
 	_, err = out.Write(indent(document))
 	return err
+}
+
+// wrapLines wraps each line of a cell separately, because text.WrapHard would join them.
+func wrapLines(cell string, columns int) string {
+	lines := strings.Split(cell, "\n")
+	for i, line := range lines {
+		lines[i] = text.WrapHard(line, columns)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func characters(document string) int { return utf8.RuneCountInString(document) }

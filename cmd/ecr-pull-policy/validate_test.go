@@ -34,6 +34,7 @@ func TestValidate(t *testing.T) {
 			"arn:aws:lambda:eu-west-1:111111111111:function:*"}},
 		"settings": {"111111111111", []string{"--grant-style", "condition", "--lambda-statement", "off", "--extra-actions", "ecr:ListImages"}, 0, []string{
 			`"aws:PrincipalAccount": ["111111111111"]`, "ecr:ListImages"}},
+		"long ARN":  {"111111111111 222222222222 arn:aws:iam::111111111111:role/" + strings.Repeat("x", 60), nil, 0, []string{"  222222222222  ", "  arn:aws:iam::111111111111:role/x"}},
 		"partition": {"111111111111", []string{"--region", "cn-north-1"}, 0, []string{"arn:aws-cn:iam::111111111111:root"}},
 		"none":      {"none", nil, 0, []string{"names no consumers", "revokes all grants"}},
 		"own account": {"111111111111 222222222222", []string{"--account-id", "222222222222"}, 0, []string{

@@ -327,8 +327,8 @@ func TestFindings(t *testing.T) {
 			p.trails = append(p.trails, trail("second", "eu-central-1", false))
 		}, "ok trail: second logs"},
 
-		"missing list": {func(p *installation) { p.ssm.DeleteParameter(list) }, "problem list: /ecr-pull-policy/accounts doesn't exist, so it grants no access → " +
-			"save the consumers in accounts.txt, check the file, and create the list: " +
+		"missing list": {func(p *installation) { p.ssm.DeleteParameter(list) }, "problem list: /ecr-pull-policy/accounts doesn't exist; existing policies keep its grants → " +
+			"save the consumers, or none to revoke all grants of the list, in accounts.txt, check the file, and create the list: " +
 			"$ ecr-pull-policy validate accounts.txt --account-id 123456789012 --region eu-central-1 " +
 			"$ aws ssm put-parameter --type String --name /ecr-pull-policy/accounts --value file://accounts.txt --region eu-central-1"},
 		"with a profile": {func(p *installation) { p.profile, p.disabled = "it's mine", []string{"RequestRule"} },

@@ -47,8 +47,8 @@ func (d *Doctor) list(list accountlist.List) Finding {
 	)
 	switch {
 	case accountlist.IsMissing(list.Problem):
-		return problem(subject, "save the consumers in accounts.txt, check the file, and create the list:",
-			"%s doesn't exist, so it grants no access", list.Name).with(d.listCommands("--type String", list.Name)...)
+		return problem(subject, "save the consumers, or none to revoke all grants of the list, in accounts.txt, check the file, and create the list:",
+			"%s doesn't exist; existing policies keep its grants", list.Name).with(d.listCommands("--type String", list.Name)...)
 	case list.Problem != nil && list.InUse == 0:
 		return problem(subject, correct, "%s is unusable, and so are its earlier versions: %v", list.Name, list.Problem).with(d.listCommands("--overwrite", list.Name)...)
 	case list.Problem != nil:

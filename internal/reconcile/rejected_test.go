@@ -264,6 +264,9 @@ func TestUnmanagedStatementsThatECRRejects(t *testing.T) {
 				if err != nil || report.outcomes() != "api failed, other updated" || !strings.Contains(fmt.Sprint(report.results[0].Err), c.want) || report.results[0].Retry {
 					t.Errorf("got %+v, %v", report.results, err)
 				}
+				if reason := report.results[0].Reason; reason != "" { // no principal in the lists is rejected
+					t.Errorf("reason %q", reason)
+				}
 				if after, _ := cloud.Policy("api"); after != document {
 					t.Errorf("the document changed to %s", after)
 				}

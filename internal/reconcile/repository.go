@@ -164,18 +164,20 @@ func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, reje
 	one.style = policy.GrantCondition
 	change, err := r.merge(one)
 	if err != nil {
-		return result.failedPermanently(fmt.Errorf("build policy of %s using conditions, because ECR rejects a principal: %w", one.name, err))
+		return result.failedPermanently(fmt.Errorf("build policy of %s using conditions, because ECR rejected it: %w", one.name, err))
 	}
 	if change.Document == rejected {
+		return result.failedPermanently(rejection(one))
+	}
+	if change.Changed {
+		err = r.write(ctx, one, change.Document)
+	}
+	if errors.Is(err, registry.ErrRejected) {
 		return result.failedPermanently(rejection(one))
 	}
 	result.Reason = "ECR rejects a principal in the account lists, so the policy grants access using conditions"
 	if !change.Changed {
 		return result.merged(one.existing, change, false)
-	}
-	err = r.write(ctx, one, change.Document)
-	if errors.Is(err, registry.ErrRejected) {
-		return result.failedPermanently(rejection(one))
 	}
 	return result.written(one.existing, change, err)
 }
@@ -187,9 +189,12 @@ func rejection(one *repository) error {
 		return fmt.Errorf("set policy of %s: %w, but no unmanaged statement names a principal; check the unmanaged statements for elements that ECR doesn't accept",
 			one.name, registry.ErrRejected)
 	}
-	remedy := "correct or remove it, and the next event or scheduled rollout updates the policy"
+	statement, remedy := "an unmanaged statement", "correct or remove it, and the next event or scheduled rollout updates the policy"
+	if len(statements) > 1 {
+		statement, remedy = "one of these unmanaged statements", "correct it, and the next event or scheduled rollout updates the policy"
+	}
 	if len(one.existing.WithoutDeletedPrincipals().Removed()) > 0 {
 		remedy = "to remove the IDs of deleted principals, run: ecr-pull-policy apply --remove-dead-principals " + one.name
 	}
-	return fmt.Errorf("set policy of %s: %w because of an unmanaged statement: %s; %s", one.name, registry.ErrRejected, strings.Join(statements, "; "), remedy)
+	return fmt.Errorf("set policy of %s: %w because of %s: %s; %s", one.name, registry.ErrRejected, statement, strings.Join(statements, "; "), remedy)
 }

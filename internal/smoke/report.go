@@ -239,7 +239,7 @@ func (r *Report) LogRows() []Row {
 	return rows
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", max(d, 0).Seconds()) }
 
 var accountID = regexp.MustCompile(`\b\d{12}\b`)
 

@@ -35,17 +35,20 @@ type Removal struct {
 // the text that was parsed.
 func (d Document) WithoutDeletedPrincipals() Document {
 	unmanaged := d.unmanaged
+	positions := []int{}
 	d.unmanaged, d.removed = nil, nil
-	for _, raw := range unmanaged {
+	for i, raw := range unmanaged {
 		rest, deleted := removeDeleted(raw)
 		if rest != nil {
 			d.unmanaged = append(d.unmanaged, rest)
+			positions = append(positions, d.position(i))
 		}
 		if len(deleted) > 0 {
 			sid, _ := principalsOf(raw)
 			d.removed = append(d.removed, Removal{Sid: sid, Principals: deleted, Statement: rest == nil})
 		}
 	}
+	d.positions = positions
 	return d
 }
 

@@ -63,3 +63,15 @@ func TestWithoutDeletedPrincipals(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+// Messages about the remaining statements have the positions in the stored policy.
+func TestPositionsAfterRemovals(t *testing.T) {
+	doc, err := policy.ParseDocument(document(`{"Principal":{"AWS":"AROAEXAMPLEEXAMPLEEX"}}`, `{"Sid":"Team","Principal":{"AWS":"111111111111"}}`), registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`unmanaged statement 2 (Sid "Team") names "111111111111"`}
+	if got := doc.WithoutDeletedPrincipals().WithoutDeletedPrincipals().UnmanagedPrincipals(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

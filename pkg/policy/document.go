@@ -20,6 +20,7 @@ type Document struct {
 	unmanaged     []json.RawMessage  // compact, never interpreted, in the order of the document
 	managed       []managedStatement // in the order of the document
 	removed       []Removal          // from unmanaged statements; see WithoutDeletedPrincipals
+	positions     []int              // of the unmanaged statements before that; nil if nothing was removed
 }
 
 // managedStatement is a managed statement, decoded beside its JSON.

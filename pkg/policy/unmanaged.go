@@ -40,13 +40,33 @@ func (d Document) describeUnmanaged() (deleted, naming []string) {
 		if len(principals) == 0 {
 			continue
 		}
-		description := fmt.Sprintf("unmanaged statement %d (Sid %s)", i+1, quote(sid))
-		naming = append(naming, description)
+		description := fmt.Sprintf("unmanaged statement %d (no Sid)", d.position(i))
+		if sid != "" {
+			description = fmt.Sprintf("unmanaged statement %d (Sid %s)", d.position(i), quote(sid))
+		}
+		naming = append(naming, description+" names "+first(principals))
 		if at := slices.IndexFunc(principals, iampolicy.IsUniqueID); at >= 0 {
 			deleted = append(deleted, description+" names "+principals[at]+", the ID of a deleted role or user")
 		}
 	}
 	return deleted, naming
+}
+
+// position returns the position of an unmanaged statement among those in the
+// parsed text, from 1.
+func (d Document) position(i int) int {
+	if d.positions == nil {
+		return i + 1
+	}
+	return d.positions[i]
+}
+
+// first returns the first of several principals, and how many more there are.
+func first(principals []string) string {
+	if n := len(principals) - 1; n > 0 {
+		return fmt.Sprintf("%s and %d more", quote(principals[0]), n)
+	}
+	return quote(principals[0])
 }
 
 // principalsOf returns the Sid of a statement and the AWS principals that it
