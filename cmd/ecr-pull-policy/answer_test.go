@@ -148,8 +148,8 @@ func TestSilenceInBetween(t *testing.T) {
 		{[]string{"plan"}, "GetRepositoryPolicy", nil},
 		{[]string{"audit"}, "GetRepositoryPolicy", nil},
 		{[]string{"apply", "--yes"}, "GetRepositoryPolicy", []string{"applied: ", "repositories remaining; run apply again to continue"}},
-		{[]string{"apply", "--yes"}, "SetRepositoryPolicy", []string{"applied: 100 updated, 1 out of scope\n", "700 repositories remaining; run apply again to continue"}},
-		{[]string{"apply", "--yes"}, "SetRepositoryPolicy and all later calls", []string{"applied: 100 updated, 1 out of scope\n", "700 repositories remaining; run apply again to continue"}},
+		{[]string{"apply", "--yes"}, "SetRepositoryPolicy", []string{"applied: 100 updated\n", "700 repositories remaining; run apply again to continue"}},
+		{[]string{"apply", "--yes"}, "SetRepositoryPolicy and all later calls", []string{"applied: 100 updated\n", "700 repositories remaining; run apply again to continue"}},
 	} {
 		t.Run(c.args[0]+" "+c.operation, func(t *testing.T) {
 			cloud := newRegistry(t)

@@ -22,7 +22,7 @@ import (
 const (
 	accountList = "/ecr-pull-policy/accounts"
 	many        = 100 // repositories in scope
-	outOfScope  = 2   // repositories out of scope: one of them is the stack's own
+	outOfScope  = 1   // repositories out of scope
 )
 
 // world is a simulated AWS and the compiled program.

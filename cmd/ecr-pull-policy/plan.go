@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
@@ -63,6 +65,9 @@ Exit status:
 		stackNeed := stackOptional
 		if command.Flags().Changed("out") {
 			stackNeed = stackRequired
+		}
+		if file == "-" {
+			return errors.New("--out -: a plan can't be saved to standard output; specify a file")
 		}
 		s, store, err := l.connect(command, f, stackNeed)
 		if err != nil {
@@ -154,6 +159,14 @@ func (s *session) read(command *cobra.Command, store *parameterstore.Store) (lis
 	if lists, err = readLists(command, store); err != nil {
 		return lists, nil, 0, err
 	}
-	names, outOfScope, err = s.repositories(command.Context())
-	return lists, names, outOfScope, err
+	if names, outOfScope, err = s.repositories(command.Context()); err != nil {
+		return lists, nil, 0, err
+	}
+	for _, list := range s.lists {
+		applies := func(name string) bool { return slices.Contains(accountlist.Path(s.ListName, name), list.name) }
+		if !slices.ContainsFunc(names, applies) {
+			fmt.Fprintf(command.ErrOrStderr(), "warning: %s applies to none of the selected repositories in scope; check the namespace\n", list.source)
+		}
+	}
+	return lists, names, outOfScope, nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -75,5 +77,30 @@ func TestControlCharactersInPolicies(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What looks like a typo is reported.
+func TestTyposInPlanAndAudit(t *testing.T) {
+	cloud := newCloud(t)
+	status, out := call(t.Context(), "audit", "--stack", "")
+	if status != 0 || !strings.Contains(out, "warning: registry 123456789012 has no repositories in eu-central-1; check the Region\n") {
+		t.Errorf("exit status %d\n%s", status, out)
+	}
+	cloud.CreateRepository("team-a/api")
+	cloud.PutList(accountList, "none")
+	list := filepath.Join(t.TempDir(), "list.txt")
+	if err := os.WriteFile(list, []byte("111111111111"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const warning = "applies to none of the selected repositories in scope; check the namespace\n"
+	if _, out := call(t.Context(), "plan", "--stack", "", "--list", "team-b="+list); !strings.Contains(out, "warning: --list team-b="+list+" "+warning) {
+		t.Errorf("another namespace:\n%s", out)
+	}
+	if _, out := call(t.Context(), "plan", "--stack", "", "--list", "team-a="+list); strings.Contains(out, warning) {
+		t.Errorf("the namespace of a repository:\n%s", out)
+	}
+	if status, out := call(t.Context(), "plan", "--stack", "", "--out", "-"); status != exitFailed || !strings.Contains(out, "specify a file\n") {
+		t.Errorf("exit status %d\n%s", status, out)
 	}
 }

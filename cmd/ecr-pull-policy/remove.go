@@ -75,16 +75,14 @@ Exit status:
 	return command
 }
 
-// removable returns the selected repositories, without the stack's own. It fails if the stack would restore their
-// managed statements.
+// removable returns the selected repositories. It fails if the stack would restore their managed statements.
 func (s *session) removable(ctx context.Context, outOfScope bool) ([]string, error) {
 	names, err := s.selected(ctx)
 	if err != nil {
 		return nil, err
 	}
 	inScope := func(name string) bool { return s.Scope.Contains(name) }
-	isOwn := func(name string) bool { return name == s.PrincipalCheckRepository || s.Stack == "" && !inScope(name) }
-	names = slices.DeleteFunc(names, isOwn)
+	names = slices.DeleteFunc(names, func(name string) bool { return s.Stack == "" && !inScope(name) }) // a stack's own repository
 	if outOfScope {
 		return slices.DeleteFunc(names, inScope), nil
 	}

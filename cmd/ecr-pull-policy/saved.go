@@ -81,6 +81,10 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 	if err := f.replay(command, saved.Flags); err != nil {
 		return err
 	}
+	planned := saved.Registry
+	if region, given := f.offlineRegion(); given && region != planned.Region {
+		return fmt.Errorf("%s is for registry %s in %s, but the Region is %s; pass --region %s", file, planned.AccountID, planned.Region, region, planned.Region)
+	}
 	s, err := connect(command, f, stackRequired)
 	if err != nil {
 		return err

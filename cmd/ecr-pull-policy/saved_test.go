@@ -114,7 +114,7 @@ func TestOutdatedPlan(t *testing.T) {
 			forge(t, file, func(s *plan.Saved) { s.Settings["grant-style"] = "condition" })
 		}, want: []string{`because settings of stack checking changed: grant-style was "condition" and is "principal"; run plan again`}},
 		"Region": {args: []string{"--region", "eu-west-1"},
-			want: []string{"is for registry 123456789012 in eu-central-1, but the credentials and the Region are those of 123456789012 in eu-west-1; pass --profile or --region"}},
+			want: []string{"is for registry 123456789012 in eu-central-1, but the Region is eu-west-1; pass --region eu-central-1"}},
 		"flag":           {args: []string{"--include", "a/**"}, want: []string{"--include can't be combined with a saved plan; pass it to plan --out"}},
 		"unusable lists": {args: []string{"--list", "x"}, want: []string{"--list can't be combined with a saved plan"}},
 		"unknown flag": {change: func(t *testing.T, _ *stubaws.AWS, file string) {

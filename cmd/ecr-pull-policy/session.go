@@ -197,7 +197,8 @@ func (s *session) policies() *registry.Policies {
 	return registry.NewPolicies(ecr.NewFromConfig(s.config))
 }
 
-// selected returns the sorted names of the repositories that the command is for, including those out of scope.
+// selected returns the sorted names of the repositories that the command is for, including those out of scope, but not
+// the stack's own repository.
 func (s *session) selected(ctx context.Context) ([]string, error) {
 	var names []string
 	for page, err := range registry.Names(ctx, ecr.NewFromConfig(s.config)) {
@@ -206,6 +207,7 @@ func (s *session) selected(ctx context.Context) ([]string, error) {
 		}
 		names = append(names, page...)
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == s.PrincipalCheckRepository })
 	slices.Sort(names)
 	return s.selection.From(names)
 }
