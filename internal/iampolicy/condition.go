@@ -31,8 +31,8 @@ func parseOperator(text string) operator {
 	return o
 }
 
-// evaluate returns whether requests meet a condition.
-func (c Condition) evaluate(known context) Answer {
+// evaluate returns whether requests meet a condition of the statement.
+func (s Statement) evaluate(c Condition, known context) Answer {
 	o, f := parseOperator(c.Operator), known.of(c.Key)
 	if o.name == "null" {
 		return c.evaluateNull(f)
@@ -49,6 +49,9 @@ func (c Condition) evaluate(known context) Answer {
 	}
 	answer := No
 	for _, value := range c.Values {
+		if s.isText(value) {
+			continue
+		}
 		if a := o.matches(known.expand(value), f.value); a != No {
 			answer = a
 		}
@@ -64,6 +67,10 @@ func (c Condition) evaluate(known context) Answer {
 	}
 	return answer
 }
+
+// isText reports whether a value only looks as if it had a policy variable. No account, organization or ARN has such a
+// text, so the value matches none of them.
+func (s Statement) isText(value string) bool { return !s.Variables && strings.Contains(value, "${") }
 
 func (c Condition) evaluateNull(f fact) Answer {
 	if len(c.Values) != 1 || f.presence == Depends {

@@ -262,7 +262,7 @@ func (s Statement) Exempts() []Consumer {
 				continue
 			}
 			for _, value := range c.Values {
-				if exempt, ok := limitedTo(key, value); ok {
+				if exempt, ok := limitedTo(key, value); ok && !s.isText(value) {
 					exempt.Principal = value
 					consumers = append(consumers, exempt)
 				}
@@ -279,13 +279,14 @@ func (s Statement) limits(key string) ([]Consumer, bool) {
 		if !strings.EqualFold(condition.Key, key) || !requiresMatch(condition.Operator) || len(condition.Values) == 0 {
 			continue
 		}
+		values := slices.DeleteFunc(slices.Clone(condition.Values), s.isText)
 		var consumers []Consumer
-		for _, value := range condition.Values {
+		for _, value := range values {
 			if c, ok := limitedTo(key, value); ok {
 				consumers = append(consumers, c)
 			}
 		}
-		if len(consumers) == len(condition.Values) {
+		if len(consumers) == len(values) {
 			return consumers, true
 		}
 	}

@@ -123,6 +123,9 @@ func (known context) expand(value string) string {
 
 // Expand replaces the policy variables in the conditions whose values are those of the resource in all requests.
 func (s Statement) Expand(resource string) Statement {
+	if !s.Variables {
+		return s
+	}
 	known := ofResource(resource)
 	conditions := []Condition{}
 	for _, c := range s.Conditions {

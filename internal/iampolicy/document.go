@@ -29,6 +29,10 @@ type Statement struct {
 	NotResource  bool        `json:"notResource,omitempty"` // the statement covers all resources except Resources
 	Conditions   []Condition `json:"conditions"`
 
+	// Variables is whether ${…} is a policy variable. It is text unless the Version of the document is 2012-10-17:
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+	Variables bool `json:"-"`
+
 	// Err is the reason why the statement can't be read. The other fields are then incomplete.
 	Err error `json:"-"`
 }
@@ -74,7 +78,10 @@ func (c Condition) String() string {
 // Read returns the statements of a policy document, in its order. If only some of them can't be read, the error is in
 // their Err.
 func Read(text string) ([]Statement, error) {
-	var document struct{ Statement json.RawMessage }
+	var document struct {
+		Version   any
+		Statement json.RawMessage
+	}
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		return nil, err
 	}
@@ -89,7 +96,9 @@ func Read(text string) ([]Statement, error) {
 	}
 	statements := []Statement{}
 	for _, element := range elements {
-		statements = append(statements, readStatement(element))
+		s := readStatement(element)
+		s.Variables = document.Version == "2012-10-17"
+		statements = append(statements, s)
 	}
 	return statements, nil
 }

@@ -158,7 +158,7 @@ func (s Statement) match(r Request, known context) match {
 		if m.answer == No {
 			return match{answer: No}
 		}
-		switch c.evaluate(known) {
+		switch s.evaluate(c, known) {
 		case No:
 			return match{answer: No}
 		case Depends:

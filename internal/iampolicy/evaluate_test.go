@@ -181,6 +181,40 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// decide returns whether a consumer can pull, according to one document.
+func decide(t *testing.T, c iampolicy.Consumer, document string) iampolicy.Answer {
+	t.Helper()
+	all, err := iampolicy.Read(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := []iampolicy.Document{{Name: "repository policy", Statements: all}}
+	return iampolicy.Evaluate(d, iampolicy.Request{Consumer: c, Resource: repository}).Decide("ecr:BatchGetImage").Answer
+}
+
+// In a document of another Version, ${…} is text:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+func TestVariablesNeedVersion(t *testing.T) {
+	const (
+		allowed = `"Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:PrincipalAccount":"${aws:ResourceAccount}"}}}]}`
+		denied  = `"Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*"},{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"${aws:ResourceAccount}"}}}]}`
+	)
+	for version, want := range map[string]iampolicy.Answer{`{"Version":"2012-10-17",`: iampolicy.Yes, `{"Version":"2008-10-17",`: iampolicy.No, `{`: iampolicy.No} {
+		for _, statements := range []string{allowed, denied} {
+			if got := decide(t, own, version+statements); got != want {
+				t.Errorf("%s%s: got %s, want %s", version, statements, got, want)
+			}
+		}
+	}
+	all, err := iampolicy.Read(`{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := all[0].Expand(repository).AppliesTo(); len(got) > 0 {
+		t.Errorf("a statement that applies to no organization applies to %v", got)
+	}
+}
+
 func statements(t *testing.T, text string) []iampolicy.Statement {
 	t.Helper()
 	all, err := iampolicy.Read(`{"Statement":[` + text + `]}`)

@@ -12,7 +12,7 @@ import (
 // read returns the one statement of a document.
 func read(t *testing.T, statement string) iampolicy.Statement {
 	t.Helper()
-	statements, err := iampolicy.Read(`{"Statement":` + statement + `}`)
+	statements, err := iampolicy.Read(`{"Version":"2012-10-17","Statement":` + statement + `}`)
 	if err != nil || len(statements) != 1 {
 		t.Fatalf("%s: %d statements, error %v", statement, len(statements), err)
 	}
@@ -26,6 +26,7 @@ func TestRead(t *testing.T) {
 		Principals: []iampolicy.Principal{{Type: iampolicy.AWS, Value: "111111111111"}, {Type: iampolicy.Service, Value: "lambda.amazonaws.com"}},
 		Actions:    []string{"ecr:*"},
 		Resources:  []string{"*"},
+		Variables:  true,
 		Conditions: []iampolicy.Condition{
 			{Operator: "Bool", Key: "aws:SecureTransport", Values: []string{"true"}},
 			{Operator: "NumericLessThan", Key: "s3:max-keys", Values: []string{"1e1", "2"}},
@@ -52,6 +53,7 @@ func TestReadNegatedElements(t *testing.T) {
 		Actions: []string{"ecr:*"}, NotAction: true,
 		Resources: []string{"*"}, NotResource: true,
 		Conditions: []iampolicy.Condition{},
+		Variables:  true,
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
