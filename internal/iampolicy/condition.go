@@ -95,7 +95,6 @@ func negate(a Answer) Answer {
 // matches returns whether a value of a condition matches a value of a request. Of the latter, only a pattern can be
 // known.
 func (o operator) matches(value, known string) Answer {
-	isPattern := strings.ContainsAny(known, "*?")
 	if strings.Contains(value, "${") || strings.Contains(known, "${") {
 		switch {
 		case value == known:
@@ -111,26 +110,60 @@ func (o operator) matches(value, known string) Answer {
 		fallthrough
 	case "stringequals":
 		switch {
-		case isPattern && Match(known, value):
+		case isPattern(known) && Match(known, value):
 			return Depends
 		case value == known:
 			return Yes
 		}
 		return No
-	case "stringlike", "arnlike", "arnequals":
-		return matchesPattern(value, known, isPattern)
+	case "stringlike":
+		return matchesPattern(value, known)
+	case "arnlike", "arnequals":
+		return matchesARN(value, known)
 	}
 	return Depends
 }
 
-func matchesPattern(pattern, known string, isPattern bool) Answer {
+func isPattern(text string) bool { return strings.ContainsAny(text, "*?") }
+
+// matchesPattern returns whether a pattern matches a text of which only a pattern can be known.
+func matchesPattern(pattern, known string) Answer {
 	switch {
-	case !isPattern && Match(pattern, known), isPattern && covers(pattern, known):
+	case !isPattern(known) && Match(pattern, known), isPattern(known) && covers(pattern, known):
 		return Yes
-	case isPattern && overlaps(pattern, known):
+	case isPattern(known) && overlap(pattern, known):
 		return Depends
 	}
 	return No
+}
+
+// matchesARN is matchesPattern for ARNs, whose parts are compared separately, so that a star doesn't cross their colons:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
+func matchesARN(pattern, known string) Answer {
+	patterns, parts := partsOf(pattern), partsOf(known)
+	if patterns == nil || parts == nil {
+		return matchesPattern(pattern, known)
+	}
+	answer := Yes
+	for i := range patterns {
+		switch matchesPattern(patterns[i], parts[i]) {
+		case No:
+			return No
+		case Depends:
+			answer = Depends
+		}
+	}
+	return answer
+}
+
+// partsOf returns the parts of an ARN, or nil if the text isn't an ARN.
+func partsOf(arn string) []string {
+	const parts = 6
+	all := strings.SplitN(arn, ":", parts)
+	if len(all) != parts || all[0] != "arn" {
+		return nil
+	}
+	return all
 }
 
 // covers reports whether a pattern matches every text that another one matches. If it reports false, it could
@@ -139,28 +172,15 @@ func covers(pattern, other string) bool {
 	return pattern == other || !strings.Contains(pattern, "?") && Match(pattern, other)
 }
 
-// overlaps reports whether two patterns match a common text. The parts of ARNs are compared separately, so that a star
-// doesn't cross their colons.
-func overlaps(a, b string) bool {
-	const parts = 6
-	as, bs := strings.SplitN(a, ":", parts), strings.SplitN(b, ":", parts)
-	if len(as) != parts || len(bs) != parts || as[0] != "arn" || bs[0] != "arn" {
-		return overlap(a, b)
-	}
-	for i := range parts {
-		if !overlap(as[i], bs[i]) {
-			return false
-		}
-	}
-	return true
-}
-
+// overlap reports whether two patterns match a common text. If the second is the pattern of an ARN, its wildcards
+// don't match the colons between the parts, but those of the first do.
 func overlap(a, b string) bool {
-	switch {
-	case !strings.ContainsAny(a, "*?"):
-		return Match(b, a)
-	case a == b || !strings.ContainsAny(b, "*?"):
+	if !isPattern(b) {
 		return Match(a, b)
+	}
+	last := 0 // the index in b of the last part of an ARN
+	if parts := partsOf(b); parts != nil {
+		last = len(b) - len(parts[len(parts)-1])
 	}
 	// reached[j] is whether the rest of a overlaps with b[j:].
 	reached := make([]bool, len(b)+1)
@@ -172,10 +192,13 @@ func overlap(a, b string) bool {
 		reached = make([]bool, len(b)+1)
 		reached[len(b)] = strings.Trim(a[i:], "*") == ""
 		for j := len(b) - 1; j >= 0; j-- {
+			isColon := a[i] == ':' && j < last
 			switch {
-			case a[i] == '*' || b[j] == '*': // the star is empty, or matches what comes next in the other pattern
+			case a[i] == '*': // the star is empty, or matches what comes next in the other pattern
 				reached[j] = next[j] || reached[j+1]
-			case a[i] == b[j] || a[i] == '?' || b[j] == '?':
+			case b[j] == '*':
+				reached[j] = next[j] && !isColon || reached[j+1]
+			case a[i] == b[j] || a[i] == '?' || b[j] == '?' && !isColon:
 				reached[j] = next[j+1]
 			}
 		}

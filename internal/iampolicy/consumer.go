@@ -305,7 +305,7 @@ func requiresMatch(text string) bool {
 // value then limits nothing.
 func limitedTo(key, value string) (Consumer, bool) {
 	organization, _, _ := strings.Cut(value, "/")
-	isOrganization := (strings.HasPrefix(organization, "o-") || organization == OwnOrganization) && !strings.ContainsAny(organization, "*?")
+	isOrganization := (strings.HasPrefix(organization, "o-") || organization == OwnOrganization) && !isPattern(organization)
 	switch key {
 	case "aws:PrincipalArn":
 		c := Principal{AWS, value}.consumer()

@@ -112,7 +112,7 @@ func (known context) expand(value string) string {
 			return expanded.String()
 		}
 		f := known.of(name)
-		if f.presence == Yes && !strings.ContainsAny(f.value, "*?") {
+		if f.presence == Yes && !isPattern(f.value) {
 			expanded.WriteString(f.value)
 		} else {
 			expanded.WriteString("${" + name + "}")

@@ -259,7 +259,7 @@ func includesNamed(named, consumer string) Answer {
 		return Yes
 	case ofRole && ofOther && role == other:
 		return Depends // a session of the role
-	case strings.ContainsAny(consumer, "*?") && overlaps(named, consumer):
+	case isPattern(consumer) && matchesARN(named, consumer) != No:
 		return Depends
 	}
 	return No
@@ -269,7 +269,7 @@ func includesNamed(named, consumer string) Answer {
 // account, whatever their paths. The ARN of a session has no path.
 func roleOf(arn string) (role string, ok bool) {
 	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 || strings.ContainsAny(arn, "*?") {
+	if len(parts) < 6 || isPattern(arn) {
 		return "", false
 	}
 	segments := strings.Split(parts[5], "/")

@@ -79,6 +79,8 @@ func TestApplies(t *testing.T) {
 		{account, everyone, `"StringLike":{"aws:PrincipalArn":"*"}`, iampolicy.Yes},
 		{account, everyone, `"StringLike":{"aws:PrincipalArn":"arn:*deploy"}`, iampolicy.Depends},
 
+		{account, everyone, `"StringLike":{"aws:PrincipalArn":"arn:aws:iam::222222222222:role/*"}`, iampolicy.No},
+
 		{account, everyone, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.Depends},
 		{member, everyone, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.Yes},
 		{member, everyone, `"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.No},
@@ -92,6 +94,10 @@ func TestApplies(t *testing.T) {
 
 		{lambda, everyone, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:111111111111:function:*"}`, iampolicy.Yes},
 		{lambda, everyone, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:111111111111:function:f"}`, iampolicy.Depends},
+		{lambda, everyone, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:*:function:*"}`, iampolicy.No}, // the account is "function"
+		{lambda, everyone, `"ArnNotEquals":{"aws:SourceArn":"arn:aws:lambda:*:function:*"}`, iampolicy.Yes},
+		{lambda, everyone, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:*:function:*"}`, iampolicy.Yes},
+		{lambda, everyone, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:*:function:prod-*"}`, iampolicy.Depends},
 		{lambda, everyone, `"StringEquals":{"aws:SourceAccount":"222222222222"}`, iampolicy.No},
 		{lambda, everyone, `"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`, iampolicy.Depends},
 		{lambda, everyone, `"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.Yes},

@@ -41,7 +41,7 @@ func (s Statement) CoversResource(arn string) bool {
 
 // MatchARN reports whether a pattern matches an ARN, as in the operators ArnEquals and ArnLike: a star doesn't cross the
 // colons between the parts of the ARN.
-func MatchARN(pattern, arn string) bool { return overlaps(pattern, arn) }
+func MatchARN(pattern, arn string) bool { return matchesARN(pattern, arn) != No }
 
 // Match reports whether a pattern matches a text, as in the operator StringLike: * matches any number of characters,
 // and ? matches one. It backtracks to the last star only, so it takes quadratic time at most.
