@@ -266,6 +266,20 @@ func TestUnreadableRegistryPolicy(t *testing.T) {
 	}
 }
 
+// A statement of the registry policy whose Resource has a policy variable applies to the repositories, too.
+func TestRegistryPolicyWithVariableInResource(t *testing.T) {
+	for _, variable := range []string{"${aws:ResourceAccount}:repository/*", "*:repository/${aws:PrincipalTag/team}"} {
+		registryPolicy := audit.Document{Text: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:*:` + variable + `"}]}`}
+		report, err := audit.Run(standard(), registryPolicy, []audit.Document{{Repository: "r", Lists: lists(accounts()), OutOfScope: true}}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(report.Repositories[0].Consumers) == 0 {
+			t.Errorf("%s: the repository is open to all principals, but has no consumers", variable)
+		}
+	}
+}
+
 // The to-do fits the statement: what the next run corrects isn't for the operator to remove.
 func TestRemedies(t *testing.T) {
 	managed := sid("EcrPullPolicyAccounts", `{"AWS":"555555555555"}`)

@@ -403,8 +403,11 @@ func TestFindings(t *testing.T) {
 			p.registry = allow(`"*"`, `"ecr:Batch*"`, all, `,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`)
 		}, "warning registry policy: the registry policy allows o-a1b2c3d4e5 to pull"},
 		"all principals": {func(p *installation) { p.registry = allow(`"*"`, `"*"`, all, "") }, "problem registry policy: the registry policy allows principals in any account to pull"},
-		"other account":  {func(p *installation) { p.registry = allow(`{"AWS":"333333333333"}`, `"ecr:*"`, all, "") }, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull"},
-		"replication":    {func(p *installation) { p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:ReplicateImage"`, all, "") }, "ok registry policy"},
+		"repositories of each account": {func(p *installation) {
+			p.registry = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:*:*:repository/${aws:PrincipalAccount}/*"}}`
+		}, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull from all repositories"},
+		"other account": {func(p *installation) { p.registry = allow(`{"AWS":"333333333333"}`, `"ecr:*"`, all, "") }, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull"},
+		"replication":   {func(p *installation) { p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:ReplicateImage"`, all, "") }, "ok registry policy"},
 		"all principals, not limited by the condition": {func(p *installation) {
 			p.registry = allow(`"*"`, `"ecr:*"`, all, `,"Condition":{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`)
 		}, "problem registry policy"},

@@ -90,7 +90,7 @@ func (d *Doctor) pullers(text string) ([]iampolicy.Consumer, error) {
 		if s.Err != nil {
 			return nil, s.Err
 		}
-		if s.Effect != iampolicy.Allow || !s.CoversAction("ecr:BatchGetImage") || !s.CoversResource(allRepositories) {
+		if s.Effect != iampolicy.Allow || !s.CoversAction("ecr:BatchGetImage") || s.MatchResource(allRepositories) != iampolicy.Yes {
 			continue
 		}
 		for _, c := range s.Expand(allRepositories).AppliesTo() {

@@ -150,14 +150,22 @@ func (s Statement) match(r Request, known context) match {
 	if s.Err != nil {
 		return match{Depends, []string{"what the statement says, which can't be read"}}
 	}
-	if !s.CoversResource(r.Resource) {
-		return match{answer: No}
-	}
 	m := s.matchPrincipal(r.Consumer)
-	for _, c := range s.Conditions {
-		if m.answer == No {
-			return match{answer: No}
+	if m.answer == No {
+		return m
+	}
+	switch s.matchResource(r.Resource, known) {
+	case No:
+		return match{answer: No}
+	case Depends:
+		m.answer = Depends
+		matching := "the repository matching "
+		if s.NotResource {
+			matching = "the repository not matching "
 		}
+		m.undecided = append(m.undecided, matching+strings.Join(s.Resources, ", "))
+	}
+	for _, c := range s.Conditions {
 		switch s.evaluate(c, known) {
 		case No:
 			return match{answer: No}

@@ -221,6 +221,30 @@ func TestVariablesNeedVersion(t *testing.T) {
 	}
 }
 
+// Policy variables can be in Resource, too:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+func TestVariablesInResource(t *testing.T) {
+	const open = `{"Effect":"Allow","Principal":"*","Action":"ecr:*"}`
+	for element, want := range map[string]iampolicy.Answer{
+		`"Resource":"arn:aws:ecr:*:${aws:ResourceAccount}:repository/*"`:                  iampolicy.No,
+		`"Resource":"arn:aws:ecr:*:*:repository/${aws:PrincipalTag/team}/*"`:              iampolicy.Depends,
+		`"Resource":"arn:aws:ecr:*:999999999999:repository/${aws:PrincipalTag/team}-*/*"`: iampolicy.Depends,
+		`"Resource":"arn:aws:ecr:*:*:repository/${aws:PrincipalTag/team}/web"`:            iampolicy.Yes,
+		`"Resource":"arn:aws:ecr:*:*:repository/${aws:PrincipalAccount}/*"`:               iampolicy.Yes,
+		`"Resource":["arn:aws:ecr:*:*:repository/${aws:PrincipalTag/team}/*","*"]`:        iampolicy.No,
+		`"NotResource":"arn:aws:ecr:*:${aws:ResourceAccount}:repository/*"`:               iampolicy.Yes,
+		`"NotResource":"arn:aws:ecr:*:*:repository/${aws:PrincipalTag/team}/*"`:           iampolicy.Depends,
+	} {
+		deny := `{"Effect":"Deny","Principal":"*","Action":"ecr:*",` + element + `}`
+		if got := decide(t, account, `{"Version":"2012-10-17","Statement":[`+open+`,`+deny+`]}`); got != want {
+			t.Errorf("Deny for %s: got %s, want %s", element, got, want)
+		}
+	}
+	if got := decide(t, account, `{"Version":"2008-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:*:${aws:ResourceAccount}:repository/*"}}`); got != iampolicy.No {
+		t.Errorf("a variable in a document of Version 2008-10-17: got %s, want no", got)
+	}
+}
+
 func statements(t *testing.T, text string) []iampolicy.Statement {
 	t.Helper()
 	all, err := iampolicy.Read(`{"Statement":[` + text + `]}`)

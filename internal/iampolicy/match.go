@@ -30,13 +30,50 @@ func lowerASCII(s string) string {
 	return string(lower)
 }
 
-// CoversResource reports whether the Resource or NotResource element of the statement covers a resource. A statement
-// that has neither covers the resource that its policy is attached to.
-func (s Statement) CoversResource(arn string) bool {
+// CoversResource reports whether the Resource or NotResource element of the statement covers a resource, or can cover it,
+// depending on policy variables.
+func (s Statement) CoversResource(arn string) bool { return s.MatchResource(arn) != No }
+
+// MatchResource returns whether the Resource or NotResource element of the statement covers a resource in the requests of
+// all consumers.
+func (s Statement) MatchResource(arn string) Answer { return s.matchResource(arn, ofResource(arn)) }
+
+// matchResource returns whether the Resource or NotResource element of the statement covers a resource. A statement that
+// has neither covers the resource that its policy is attached to.
+func (s Statement) matchResource(arn string, known context) Answer {
 	if len(s.Resources) == 0 && !s.NotResource {
-		return true
+		return Yes
 	}
-	return slices.ContainsFunc(s.Resources, func(pattern string) bool { return Match(pattern, arn) }) != s.NotResource
+	answer := No
+	for _, pattern := range s.Resources {
+		if s.Variables {
+			pattern = known.expand(pattern)
+		}
+		switch {
+		case Match(pattern, arn):
+			answer = Yes
+		case s.Variables && answer == No && Match(withoutVariables(pattern), arn):
+			answer = Depends
+		}
+	}
+	if s.NotResource {
+		return negate(answer)
+	}
+	return answer
+}
+
+// withoutVariables returns a pattern that matches whatever the policy variables in another one stand for.
+func withoutVariables(pattern string) string {
+	var wide strings.Builder
+	for {
+		before, rest, found := strings.Cut(pattern, "${")
+		wide.WriteString(before)
+		if !found {
+			return wide.String()
+		}
+		wide.WriteByte('*')
+		_, pattern, _ = strings.Cut(rest, "}")
+	}
 }
 
 // MatchARN reports whether a pattern matches an ARN, as in the operators ArnEquals and ArnLike: a star doesn't cross the
