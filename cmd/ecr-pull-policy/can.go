@@ -220,7 +220,8 @@ func (q *question) answer(out io.Writer, r policy.Registry, documents []iampolic
 	for i, action := range q.actions {
 		decisions[i] = evaluation.Decide(action)
 		if isOwn && decisions[i].Answer == iampolicy.No && len(decisions[i].Reasons) == 0 {
-			decisions[i].Answer = iampolicy.Depends // in the account that owns the registry, IAM policies alone are enough
+			// In the account that owns the registry, IAM policies alone are enough, unless a statement denies the action.
+			decisions[i] = iampolicy.Decision{Answer: iampolicy.Depends, Reasons: evaluation.Denies(action).Reasons}
 		}
 	}
 	overall := slices.MinFunc(decisions, func(a, b iampolicy.Decision) int { return cmp.Compare(rank(a.Answer), rank(b.Answer)) }).Answer

@@ -10,13 +10,14 @@ import (
 
 func TestCan(t *testing.T) {
 	cloud := newCloud(t)
-	cloud.CreateRepository("a/api", "a/none", "a/broken")
+	cloud.CreateRepository("a/api", "a/none", "a/broken", "a/office")
 	cloud.SetPolicy("a/api", `{"Statement":[
 		{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":["111111111111","arn:aws:iam::222222222222:role/team/ci"]},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]},
 		{"Sid":"EcrPullPolicyLambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-central-1:111111111111:function:*"}}},
 		{"Sid":"Organization","Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/*"}}}
 	]}`)
 	cloud.SetPolicy("a/broken", `[]`)
+	cloud.SetPolicy("a/office", `{"Statement":{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}}`)
 	cloud.SetRegistryPolicy(`{"Statement":{"Sid":"NoWebPush","Effect":"Deny","Principal":"*","Action":"ecr:PutImage","Resource":"arn:aws:ecr:eu-central-1:123456789012:repository/a/*"}}`)
 	for name, c := range map[string]struct {
 		args   string
@@ -45,8 +46,12 @@ func TestCan(t *testing.T) {
 		"Lambda of another account": {"222222222222 pull a/api --lambda --org o-a1b2c3d4e5", exitNo, nil},
 		"no policy":                 {"111111111111 pull a/none", exitNo, []string{"no statement allows it"}},
 		"own account":               {"123456789012 pull a/none", exitDepends, []string{"no statement allows or denies it, so the consumer's IAM policies decide", "The account owns the registry"}},
-		"own account, denied":       {"123456789012 push a/none", exitNo, []string{"denied by statement 1"}},
-		"unreadable":                {"111111111111 pull a/broken", exitDepends, []string{"warning: the policy of a/broken can't be read: ", "depends on what the repository policy says, which can't be read"}},
+		"own account, denied elsewhere": {"123456789012 pull a/office", exitDepends, []string{
+			"ecr:BatchGetImage: depends\n  denied by statement 1 (Office) of the repository policy if NotIpAddress aws:SourceIp: 203.0.113.0/24\necr:GetDownloadUrlForLayer: depends\n",
+			"IAM policies in it can allow these actions",
+		}},
+		"own account, denied": {"123456789012 push a/none", exitNo, []string{"denied by statement 1"}},
+		"unreadable":          {"111111111111 pull a/broken", exitDepends, []string{"warning: the policy of a/broken can't be read: ", "depends on what the repository policy says, which can't be read"}},
 
 		"no such repository":    {"111111111111 pull a/missing", exitCanFailed, []string{"repository a/missing doesn't exist in registry 123456789012 in eu-central-1"}},
 		"invalid repository":    {"111111111111 pull A", exitCanFailed, []string{"invalid repository name"}},
