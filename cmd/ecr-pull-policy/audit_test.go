@@ -38,7 +38,7 @@ func TestAuditExitStatus(t *testing.T) {
 	cloud.PutList(accountList, "111111111111")
 	file := filepath.Join(t.TempDir(), "accepted.json")
 	entry := func(until string) string {
-		return `[{"kind":"cross-account-write","repository":"a/push","consumers":["111111111111"],"access":["push"],"reason":"SEC-123","until":"` + until + `"}]`
+		return `[{"kind":"cross-account-write","repository":"a/push","consumers":["111111111111"],"access":["push"],"severity":"high","reason":"SEC-123","until":"` + until + `"}]`
 	}
 	for name, c := range map[string]struct {
 		args     string

@@ -16,14 +16,16 @@ import (
 )
 
 // Acceptance is an entry of a file of accepted findings. Until its end date, it accepts the findings of a kind in the
-// statements that give no access and apply to no consumer that the entry doesn't list. A statement that is extended
-// later is reported again.
+// statements that give no access and apply to no consumer that the entry doesn't list, and that have exactly its
+// conditions. The severity can't be higher. A statement that is extended later is reported again.
 type Acceptance struct {
 	Kind       Kind     `json:"kind"`
 	Repository string   `json:"repository"` // a name, a pattern, or "registry policy"
 	Statement  string   `json:"statement"`  // a Sid, or "" for any statement
 	Consumers  []string `json:"consumers"`  // as in the report, or * for any
 	Access     []Access `json:"access"`
+	Conditions []string `json:"conditions"` // as in the report, or * for any
+	Severity   Severity `json:"severity"`   // the highest
 	Reason     string   `json:"reason"`
 	Until      string   `json:"until"` // the last day
 
@@ -87,7 +89,7 @@ func parseAcceptance(entry json.RawMessage) (Acceptance, error) {
 	decoder := json.NewDecoder(bytes.NewReader(entry))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&a); err != nil {
-		return a, fmt.Errorf("%s; an entry has kind, repository, statement, consumers, access, reason, and until", strings.TrimPrefix(err.Error(), "json: "))
+		return a, fmt.Errorf("%s; an entry has kind, repository, statement, consumers, access, conditions, severity, reason, and until", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if !slices.Contains(Kinds(), a.Kind) {
 		return a, fmt.Errorf("kind %q doesn't exist; use one of %s", a.Kind, all(asStrings(Kinds())))
@@ -104,6 +106,9 @@ func parseAcceptance(entry json.RawMessage) (Acceptance, error) {
 			return a, fmt.Errorf("access %q doesn't exist; use %s", access, all(asStrings(Accesses())))
 		}
 	}
+	if a.Severity == 0 {
+		return a, errors.New("severity is missing; add the severity of the finding: critical, high, medium, or low")
+	}
 	if strings.TrimSpace(a.Reason) == "" {
 		return a, errors.New("reason is missing; add why the finding is accepted")
 	}
@@ -113,8 +118,8 @@ func parseAcceptance(entry json.RawMessage) (Acceptance, error) {
 	return a, nil
 }
 
-// Accept moves the accepted findings of the report to Accepted, and returns the problems of the entries: those that have
-// expired and those that accept nothing. Of an entry whose repositories aren't in the report, it doesn't know this
+// Accept moves the accepted findings of the report to Accepted, and returns the problems of the entries: those that
+// have expired and those that accept nothing. Of an entry whose repositories aren't in the report, it doesn't know this
 // unless the report is of the whole registry.
 func (r *Report) Accept(accepted []Acceptance, whole bool) (problems []string) {
 	today := r.Generated.Format(time.DateOnly)
@@ -128,7 +133,7 @@ func (r *Report) Accept(accepted []Acceptance, whole bool) (problems []string) {
 		switch {
 		case used || !audited && !whole:
 		case reason != "":
-			problems = append(problems, fmt.Sprintf("%s: accepts no finding, because %s; correct the policy, or extend the entry", a.place, reason))
+			problems = append(problems, fmt.Sprintf("%s: accepts no finding, because %s; correct the policy, or update the entry", a.place, reason))
 		default:
 			problems = append(problems, a.place+": accepts no finding; remove the entry, or correct its kind, repository, and statement")
 		}
@@ -144,8 +149,8 @@ func (r *Report) accept(a Acceptance) (used bool, reason string) {
 		if f.Kind != a.Kind || !a.repositories.Contains(f.Place()) || a.Statement != "" && f.Sid != a.Statement {
 			return false
 		}
-		if excess := a.excess(r.statement(f), r.Account); excess != "" {
-			reason = fmt.Sprintf("%s in %s also %s", statementName(f.Statement, f.Sid), f.Place(), excess)
+		if excess := a.excess(f, r.statement(f), r.Account); excess != "" {
+			reason = fmt.Sprintf("%s in %s %s", statementName(f.Statement, f.Sid), f.Place(), excess)
 			return false
 		}
 		r.Accepted = append(r.Accepted, AcceptedFinding{f, a.Reason, a.Until})
@@ -170,20 +175,30 @@ func (r *Report) statement(f Finding) Statement {
 	return Statement{}
 }
 
-// excess returns what a statement does beyond what the entry accepts, as the end of a sentence. The access of the
-// registry's own account is no excess.
-func (a Acceptance) excess(s Statement, own string) string {
+// excess returns what a finding or its statement has beyond what the entry accepts, as the end of a sentence. The
+// access of the registry's own account is no excess.
+func (a Acceptance) excess(f Finding, s Statement, own string) string {
 	listed := func(c iampolicy.Consumer) bool {
 		return c.Account == own || slices.Contains(a.Consumers, "*") || slices.Contains(a.Consumers, labels([]iampolicy.Consumer{c}, all)[0])
 	}
 	if consumers := slices.DeleteFunc(slices.Clone(s.Consumers), listed); len(consumers) > 0 {
-		return "applies to " + all(labels(consumers, all))
+		return "also applies to " + all(labels(consumers, all))
 	}
 	access := slices.DeleteFunc(slices.Clone(s.Access), func(kind Access) bool {
 		return slices.Contains(a.Access, kind) || kind == Read && slices.Contains(a.Access, Pull)
 	})
 	if len(access) > 0 {
-		return "covers the access " + join(asStrings(access))
+		return "also covers the access " + join(asStrings(access))
+	}
+	conditions := s.conditionTexts()
+	if !slices.Contains(a.Conditions, "*") && !slices.Equal(slices.Sorted(slices.Values(conditions)), slices.Sorted(slices.Values(a.Conditions))) {
+		if len(conditions) == 0 {
+			return "has no conditions"
+		}
+		return "has the conditions " + s.conditionText()
+	}
+	if f.Severity > a.Severity {
+		return "has the severity " + f.Severity.String()
 	}
 	return ""
 }

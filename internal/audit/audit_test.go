@@ -442,6 +442,12 @@ func run(t *testing.T, documents ...audit.Document) audit.Report {
 	return report
 }
 
+// outOfScope returns the report of a repository out of scope with some statements.
+func outOfScope(t *testing.T, statements ...string) audit.Report {
+	t.Helper()
+	return run(t, audit.Document{Repository: "r", Text: `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`, Lists: lists(accounts()), OutOfScope: true})
+}
+
 // summary returns the severity and kind of each finding.
 func summary(report audit.Report) []string {
 	var all []string

@@ -64,6 +64,12 @@ func (s Severity) String() string {
 // MarshalText returns the name for JSON.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads the name.
+func (s *Severity) UnmarshalText(name []byte) (err error) {
+	*s, err = ParseSeverity(string(name))
+	return err
+}
+
 // Kind is the kind of a finding.
 type Kind string
 

@@ -14,7 +14,7 @@ import (
 
 func TestSARIF(t *testing.T) {
 	report := sampleReport(t)
-	accepted, err := audit.ParseAccepted("accepted.json", []byte(`[{"kind":"no-policy","repository":"team/none","reason":"SEC-123","until":"2026-12-31"}]`))
+	accepted, err := audit.ParseAccepted("accepted.json", []byte(`[{"kind":"no-policy","repository":"team/none","severity":"medium","reason":"SEC-123","until":"2026-12-31"}]`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,12 +106,14 @@ func (s Statement) actionText() string {
 }
 
 // conditionText returns the conditions of a statement on one line.
-func (s Statement) conditionText() string {
+func (s Statement) conditionText() string { return strings.Join(s.conditionTexts(), " and ") }
+
+func (s Statement) conditionTexts() []string {
 	var texts []string
 	for _, c := range s.Conditions {
 		texts = append(texts, c.String())
 	}
-	return strings.Join(texts, " and ")
+	return texts
 }
 
 // consumerText returns the consumers that a statement applies to, joined by the given function.
