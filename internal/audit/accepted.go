@@ -129,7 +129,7 @@ func (r *Report) Accept(accepted []Acceptance, whole bool) (problems []string) {
 			continue
 		}
 		used, reason := r.accept(a)
-		audited := a.repositories.Contains(registryPolicy) || slices.ContainsFunc(r.Repositories, func(one Repository) bool { return a.repositories.Contains(one.Name) })
+		audited := a.covers("") || slices.ContainsFunc(r.Repositories, func(one Repository) bool { return a.covers(one.Name) })
 		switch {
 		case used || !audited && !whole:
 		case reason != "":
@@ -146,7 +146,7 @@ func (r *Report) Accept(accepted []Acceptance, whole bool) (problems []string) {
 // accept a finding of its kind.
 func (r *Report) accept(a Acceptance) (used bool, reason string) {
 	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
-		if f.Kind != a.Kind || !a.repositories.Contains(f.Place()) || a.Statement != "" && f.Sid != a.Statement {
+		if f.Kind != a.Kind || !a.covers(f.Repository) || a.Statement != "" && f.Sid != a.Statement {
 			return false
 		}
 		if excess := a.excess(f, r.statement(f), r.Account); excess != "" {
@@ -158,6 +158,15 @@ func (r *Report) accept(a Acceptance) (used bool, reason string) {
 		return true
 	})
 	return used, reason
+}
+
+// covers reports whether an entry is for a repository, or for the registry policy if the name is empty. A pattern is
+// never for the registry policy, whose findings are about all repositories.
+func (a Acceptance) covers(repository string) bool {
+	if repository == "" {
+		return a.Repository == registryPolicy
+	}
+	return a.repositories.Contains(repository)
 }
 
 // statement returns the statement of a finding, or the zero statement if it is about the policy as a whole.

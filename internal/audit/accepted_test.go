@@ -120,12 +120,15 @@ func TestAcceptedInRegistryPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted, err := audit.ParseAccepted("accepted.json", []byte(entry("team/**", "registry policy")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if problems := report.Accept(accepted, false); problems != nil || len(report.Accepted) != 1 {
-		t.Errorf("findings %+v, problems %q", report.Findings, problems)
+	for _, repository := range []string{"*", "**", "registry*", "registry policy"} {
+		accepted, err := audit.ParseAccepted("accepted.json", []byte(entry("team/**", repository)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := report.Accept(accepted, false)
+		if is, want := len(report.Accepted) == 1, repository == "registry policy"; is != want || want && problems != nil {
+			t.Errorf("%s: accepted %t, problems %q", repository, is, problems)
+		}
 	}
 }
 
