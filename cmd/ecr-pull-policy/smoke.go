@@ -145,7 +145,8 @@ func (s *session) confirmSmoke(command *cobra.Command, repository, logGroup stri
   ecr:SetRepositoryPolicy  two to four times, with access to the empty repository for
                            the registry's own account, a role in it that doesn't exist,
                            and Lambda functions of organizations and OUs in the lists
-  ecr:DeleteRepository     once, without force
+  ecr:DeleteRepository     without force; again for up to 15 seconds if ECR doesn't
+                           know the repository yet
   logs:FilterLogEvents     twice a second while it waits for lines in %s
 
 `, s.Stack, s.Standard.Registry.AccountID, s.Standard.Registry.Region, repository, logGroup)

@@ -47,6 +47,8 @@ const (
 	pollInterval = 500 * time.Millisecond
 	// readTimeout is how long a read can return the policy before the last write.
 	readTimeout = 10 * time.Second
+	// unknownTimeout is how long ECR may not know a new repository.
+	unknownTimeout = 15 * time.Second
 )
 
 var errTimeout = errors.New("timeout")
@@ -61,8 +63,8 @@ func (t *Test) Run(ctx context.Context) *Report {
 	return r
 }
 
-// create creates the repository, and reports whether the test can use it. The call isn't interrupted, so that its result
-// is known.
+// create creates the repository, and reports whether the test can use it. The call isn't interrupted, so that its
+// result is known.
 func (t *Test) create(ctx context.Context, r *Report) bool {
 	t.Progress("creating repository " + t.Repository)
 	err := t.Registry.Create(context.WithoutCancel(ctx), t.Repository)
@@ -87,9 +89,15 @@ func (t *Test) use(ctx context.Context, r *Report) {
 	}
 }
 
-// delete deletes the repository. The call isn't interrupted.
+// delete deletes the repository, and tries again while ECR may not know it yet. It isn't interrupted.
 func (t *Test) delete(ctx context.Context, r *Report) {
-	err := t.Registry.Delete(context.WithoutCancel(ctx), t.Repository)
+	ctx = context.WithoutCancel(ctx)
+	end := time.Now().Add(unknownTimeout)
+	err := t.Registry.Delete(ctx, t.Repository)
+	for errors.Is(err, registry.ErrNotFound) && time.Now().Before(end) {
+		time.Sleep(pollInterval)
+		err = t.Registry.Delete(ctx, t.Repository)
+	}
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		r.Leftover = err
 	}
@@ -141,8 +149,8 @@ func (t *Test) wait(ctx context.Context, w *Wait, met func(document string) bool
 	return err
 }
 
-// await reads the policy until it meets the condition, and returns the last one that it read. The error is errTimeout if
-// the time is over.
+// await reads the policy until it meets the condition, and returns the last one that it read. The error is errTimeout
+// if the time is over.
 func (t *Test) await(ctx context.Context, timeout time.Duration, met func(document string) bool) (last string, err error) {
 	for end := time.Now().Add(timeout); ; {
 		document, err := t.Registry.Policy(ctx, t.Repository)
@@ -176,8 +184,8 @@ func (t *Test) isStandard(document string) bool {
 	return err == nil && !change.Changed
 }
 
-// ReadLog adds the log of onrepo to the report of a run, unless the run was interrupted. It reads until it has a line for
-// each write that was seen, because CloudWatch Logs returns lines with a delay.
+// ReadLog adds the log of onrepo to the report of a run, unless the run was interrupted. It reads until it has a line
+// for each write that was seen, because CloudWatch Logs returns lines with a delay.
 func (t *Test) ReadLog(ctx context.Context, r *Report) {
 	if r.Interrupted || r.Created.IsZero() {
 		return

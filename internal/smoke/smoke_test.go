@@ -39,6 +39,9 @@ type cloud struct {
 	trail  bool             // events about calls reach the stack
 	silent bool             // the log has no lines
 	repair func(document string) string
+
+	unknownFor time.Duration // after the creation
+	knownFrom  time.Time
 }
 
 func newCloud(t *testing.T) *cloud {
@@ -73,7 +76,7 @@ func (c *cloud) call(name, called string) error {
 	if err := c.errors[name]; err != nil {
 		return err
 	}
-	if !c.exists {
+	if !c.exists || time.Now().Before(c.knownFrom) {
 		return registry.ErrNotFound
 	}
 	return nil
@@ -102,7 +105,7 @@ func (c *cloud) Create(_ context.Context, name string) error {
 	if err := c.call("create", name); !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
-	c.exists = true
+	c.exists, c.knownFrom = true, time.Now().Add(c.unknownFor)
 	c.triggers("CreateRepository")
 	return nil
 }
@@ -275,12 +278,14 @@ func TestCreation(t *testing.T) {
 		"lost, can't be deleted": {lost, true, coded("AccessDeniedException"), "create delete", false, "failed|deletion|the repository may exist: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cloud := newCloud(t)
-			cloud.exists, cloud.errors["create"], cloud.errors["delete"] = c.exists, c.err, c.errDelete
-			_, rows := cloud.run(t.Context())
-			if got := strings.Join(cloud.calls, " "); got != c.wantCalls || cloud.exists == c.wantDeleted || !strings.Contains(rows, c.row) {
-				t.Errorf("calls: %s, exists: %t, rows:\n%s", got, cloud.exists, rows)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				cloud := newCloud(t)
+				cloud.exists, cloud.errors["create"], cloud.errors["delete"] = c.exists, c.err, c.errDelete
+				_, rows := cloud.run(t.Context())
+				if got := strings.Join(cloud.calls, " "); got != c.wantCalls || cloud.exists == c.wantDeleted || !strings.Contains(rows, c.row) {
+					t.Errorf("calls: %s, exists: %t, rows:\n%s", got, cloud.exists, rows)
+				}
+			})
 		})
 	}
 }
@@ -299,11 +304,13 @@ func TestInterruptedLog(t *testing.T) {
 	})
 }
 
-// Whenever the test is interrupted, it deletes the repository, and makes no other calls.
+// Whenever the test is interrupted, it deletes the repository, even if ECR doesn't know it yet, and makes no other
+// calls.
 func TestInterrupted(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Second, 5 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCloud(t)
+			c.unknownFor = time.Second
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			defer cancel()
 			report, rows := c.run(ctx)
