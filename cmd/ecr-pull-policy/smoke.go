@@ -171,13 +171,13 @@ func (s *session) smoke(command *cobra.Command, f *flags, test *smoke.Test, cons
 	isDeleted()
 	test.ReadLog(command.Context(), report)
 	fmt.Fprintln(f.notes()) // between the progress and the report
-	if err := s.writeSmoke(command.OutOrStdout(), report, consumers); err != nil {
-		return err
-	}
+	err := s.writeSmoke(command.OutOrStdout(), report, consumers)
 	if report.Leftover != nil {
 		fmt.Fprintf(command.ErrOrStderr(), "Repository %s may still exist. To delete it, run:\n  %s\n", test.Repository, remove)
 	}
 	switch {
+	case err != nil:
+		return err
 	case report.Interrupted:
 		return exit(exitInterrupted)
 	case !report.Passed():

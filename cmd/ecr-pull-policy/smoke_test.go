@@ -146,6 +146,13 @@ func TestSmokeLeavesRepository(t *testing.T) {
 	name := smokeName.FindString(out)
 	contains(t, out, "failed  deletion              the repository still exists: delete repository",
 		"To delete it, run:\n  aws ecr delete-repository --region eu-central-1 --repository-name "+name+"\n")
+
+	var errOut output // if the report can't be written
+	p := program{in: strings.NewReader(""), out: fullDisk{}, errOut: &errOut, timeout: callTimeout}
+	if status := p.run(t.Context(), []string{"smoke", "--yes", "--stack", "checking"}); status != exitFailed {
+		t.Errorf("without a report: exit status %d", status)
+	}
+	contains(t, errOut.String(), "aws ecr delete-repository --region eu-central-1 --repository-name "+smokeName.FindString(errOut.String())+"\n")
 }
 
 func TestConfirmSmoke(t *testing.T) {
