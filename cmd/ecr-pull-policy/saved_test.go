@@ -69,6 +69,22 @@ func TestSavedPlan(t *testing.T) {
 	}
 }
 
+// A plan that only trims the statements of a list that can't be used can be applied again, too.
+func TestSavedPlanWithoutList(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api", "b/api")
+	cloud.PutList(accountList+"/a", "111111111111") // the account list doesn't exist
+	cloud.SetPolicy("b/api", `{"Version":"2012-10-17","Statement":[{"Sid":"EcrPullPolicyOpen","Effect":"Allow","Principal":"*","Action":"ecr:*"}]}`)
+	file := filepath.Join(t.TempDir(), "plan.json")
+	_, out := call(t.Context(), "plan", "--stack", "", "--out", file)
+	contains(t, out, "Saved the plan")
+	_, out = call(t.Context(), "apply", file)
+	contains(t, out, "1 updated, 1 deleted")
+	cloud.SetPolicy("a/api", "") // as if apply had been interrupted before this repository
+	_, out = call(t.Context(), "apply", file)
+	contains(t, out, "1 updated")
+}
+
 // A plan has the flags and the lists that it was made with.
 func TestFlagsOfASavedPlan(t *testing.T) {
 	cloud, file := savePlan(t, "--accounts", "222222222222", "--grant-style", "condition", "--lambda-statement", "off", "--extra-actions", "ecr:ListImages,ecr:DescribeImages", "a/api")

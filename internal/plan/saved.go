@@ -19,9 +19,9 @@ import (
 // would apply it in another way.
 const fileFormat = "ecr-pull-policy plan 1"
 
-// Saved is a plan in a file, to be applied later. The file has digests instead of policies. To apply it, the plan is made
-// again from the lists and the policies, and must be the same. Therefore a file can't grant anything that its settings
-// and its own lists don't.
+// Saved is a plan in a file, to be applied later. The file has digests instead of policies. To apply it, the plan is
+// made again from the lists and the policies, and must be the same. Therefore a file can't grant anything that its
+// settings and its own lists don't.
 type Saved struct {
 	Registry     policy.Registry
 	Flags        map[string]string // of the command line that made the plan, by name
@@ -141,8 +141,8 @@ func (s Saved) Names() []string {
 	return names
 }
 
-// Check returns why a repository can't be changed as the saved plan says, given how it would be changed now. The error is
-// nil if the change is still the same, and if the repository has been changed already.
+// Check returns why a repository can't be changed as the saved plan says, given how it would be changed now. The error
+// is nil if the change is still the same, and if the repository has been changed already.
 func (s SavedRepository) Check(now Repository) error {
 	switch {
 	case now.Outcome == Gone:
@@ -151,7 +151,7 @@ func (s SavedRepository) Check(now Repository) error {
 		return now.Err
 	case now.ListVersion != s.ListVersion:
 		return fmt.Errorf("the account lists changed: planned with version %s, now %s", s.ListVersion, cmp.Or(now.ListVersion, "none"))
-	case now.Outcome == Unchanged:
+	case now.Outcome == Unchanged, now.Outcome == NoList: // nothing is left to change, with and without a usable list
 		return nil
 	case Digest(now.Before) != s.Before:
 		return errors.New("the policy was changed")
