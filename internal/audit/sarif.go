@@ -53,7 +53,7 @@ func newSARIFResult(report Report, f Finding, suppressions []sarifSuppression) s
 	return sarifResult{
 		RuleID:  string(f.Kind),
 		Level:   sarifLevel(f.Severity),
-		Message: sarifText{visible(f.where() + ": " + f.Explanation + " " + f.Remedy)},
+		Message: sarifText{sarifLiteral(visible(f.where() + ": " + f.Explanation + " " + f.Remedy))},
 		Locations: []sarifLocation{{
 			PhysicalLocation: sarifPhysicalLocation{
 				ArtifactLocation: sarifArtifactLocation{URI: file.EscapedPath()},
@@ -65,6 +65,12 @@ func newSARIFResult(report Report, f Finding, suppressions []sarifSuppression) s
 		Suppressions:        suppressions,
 		Properties:          sarifProperties{Severity: f.Severity},
 	}
+}
+
+// sarifLiteral escapes what SARIF reads as a link or a placeholder in the text of a message, so that a policy can't add
+// any: sections 3.11.5 and 3.11.6 of the specification.
+func sarifLiteral(text string) string {
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "{", "{{", "}", "}}").Replace(text)
 }
 
 // sarifLevel returns the level of a severity. The property severity tells critical from high.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -61,6 +62,26 @@ func TestSARIF(t *testing.T) {
 	if last := results[len(results)-1]; last.RuleID != "no-policy" || last.Level != "warning" || len(last.Suppressions) != 1 ||
 		last.Suppressions[0].Status != "accepted" || last.Suppressions[0].Justification != "SEC-123 (until 2026-12-31)" {
 		t.Errorf("the accepted result is %+v", last)
+	}
+}
+
+// A policy adds neither links nor placeholders to the messages.
+func TestSARIFMessage(t *testing.T) {
+	report := outOfScope(t, allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::555555555555:role/[\\[a](https://example.com){0}"}`))
+	var out bytes.Buffer
+	if err := audit.WriteSARIF(&out, report); err != nil {
+		t.Fatal(err)
+	}
+	var log struct {
+		Runs []struct {
+			Results []struct{ Message struct{ Text string } }
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &log); err != nil {
+		t.Fatal(err)
+	}
+	if got := log.Runs[0].Results[0].Message.Text; !strings.Contains(got, `role/\[\\\[a\](https://example.com){{0}}`) {
+		t.Errorf("the message is %s", got)
 	}
 }
 
