@@ -165,22 +165,26 @@ func merge(standard policy.Standard, d Document) (existing policy.Document, chan
 func (j *judge) evaluate(statements []iampolicy.Statement) []Statement {
 	evaluated := []Statement{}
 	for i, read := range statements {
-		s := Statement{
-			Position:  i + 1,
-			Statement: read,
-			Managed:   strings.HasPrefix(read.Sid, policy.SidPrefix),
-			Access:    []Access{},
-			Consumers: []iampolicy.Consumer{},
-		}
-		if read.Err == nil {
-			s.actions = actionsOf(read)
-			s.Access = ordered(s.actions)
-			s.Consumers = j.narrow(s, read.Expand(j.resource).AppliesTo())
-			s.grants = j.grants(s)
-		}
-		evaluated = append(evaluated, s)
+		evaluated = append(evaluated, j.statement(i+1, read))
 	}
 	return evaluated
+}
+
+func (j *judge) statement(position int, read iampolicy.Statement) Statement {
+	s := Statement{
+		Position:  position,
+		Statement: read,
+		Managed:   strings.HasPrefix(read.Sid, policy.SidPrefix),
+		Access:    []Access{},
+		Consumers: []iampolicy.Consumer{},
+	}
+	if read.Err == nil {
+		s.actions = actionsOf(read)
+		s.Access = ordered(s.actions)
+		s.Consumers = j.narrow(s, read.Expand(j.resource).AppliesTo())
+		s.grants = j.grants(s)
+	}
+	return s
 }
 
 // narrow replaces all principals with those that a Deny statement leaves out, if it denies everyone else.

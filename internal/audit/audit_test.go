@@ -255,6 +255,34 @@ func TestDeny(t *testing.T) {
 	}
 }
 
+// A statement of the registry policy that covers only some repositories has the same findings as one that covers all.
+func TestRegistryPolicyForSomeRepositories(t *testing.T) {
+	const deny = `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"%s"}`
+	for name, c := range map[string]struct{ statement, resource, other, want string }{
+		"all principals":     {`"Principal":"*","Action":"ecr:*"`, "arn:aws:ecr:eu-west-1:999999999999:repository/team-a/*", "", "critical open-to-all-principals"},
+		"account outside":    {`"Principal":{"AWS":"555555555555"},` + pullActions, "arn:aws:ecr:*:999999999999:repository/team-?/api", "", "high outside-list"},
+		"push":               {`"Principal":{"AWS":"111111111111"},"Action":"ecr:PutImage"`, "*/team-a/api", "", "high cross-account-write"},
+		"service":            {`"Principal":{"Service":"lambda.amazonaws.com"},` + pullActions, "arn:aws:ecr:eu-west-1:999999999999:*team-a*", "", "high service-without-source"},
+		"another Region":     {`"Principal":"*","Action":"ecr:*"`, "arn:aws:ecr:us-east-1:999999999999:repository/team-a/*", "", ""},
+		"all of them denied": {`"Principal":"*","Action":"ecr:*"`, "arn:aws:ecr:eu-west-1:999999999999:repository/team-a/*", "arn:aws:ecr:*:*:repository/team-*", ""},
+		"one of them denied": {`"Principal":"*","Action":"ecr:*"`, "arn:aws:ecr:eu-west-1:999999999999:repository/team-a/*", "arn:aws:ecr:*:*:repository/team-a/api", "critical open-to-all-principals"},
+	} {
+		statements := `{"Effect":"Allow",` + c.statement + `,"Resource":["arn:aws:ecr:eu-west-1:999999999999:repository/x/y","` + c.resource + `"]}`
+		statements += "," + fmt.Sprintf(deny, "arn:aws:ecr:eu-west-1:999999999999:repository/x/y")
+		if c.other != "" {
+			statements += "," + fmt.Sprintf(deny, c.other)
+		}
+		report, err := audit.Run(standard(), audit.Document{Text: `{"Version":"2012-10-17","Statement":[` + statements + `]}`},
+			[]audit.Document{{Repository: "team-a/api", Lists: lists(accounts()), OutOfScope: true}}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(summary(report), ", "); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestUnreadableRegistryPolicy(t *testing.T) {
 	report, err := audit.Run(standard(), audit.Document{Err: errors.New("access denied")}, nil, time.Time{})
 	if err != nil {

@@ -3,6 +3,7 @@ package audit
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/obstacle"
@@ -49,14 +50,12 @@ func (r *registryReview) covering(resource string) []iampolicy.Statement {
 // repositories' reviews.
 func (a *auditor) reviewRegistry(documents []Document) (RegistryPolicy, []Finding) {
 	r := a.registry
-	j := newJudge(a.standard.Registry.RepositoryARN("*"), r.document)
-	reviewed := RegistryPolicy{Policy: r.state, Statements: j.evaluate(r.document.Statements)}
+	reviewed := RegistryPolicy{Policy: r.state, Statements: []Statement{}}
 	if r.state == Unreadable {
 		return reviewed, []Finding{unreadable("registry policy", r.err).at("", Statement{})}
 	}
 	rules := rules{
 		registry:   a.standard.Registry,
-		judge:      j,
 		obstacles:  slices.Collect(maps.Values(r.obstacles)),
 		outcome:    func(string) outcome { return unknown },
 		isRegistry: true,
@@ -65,10 +64,40 @@ func (a *auditor) reviewRegistry(documents []Document) (RegistryPolicy, []Findin
 		rules.lists = documents[0].Lists[:min(1, len(documents[0].Lists))] // only the account list applies to all repositories
 	}
 	var findings []Finding
-	for _, s := range reviewed.Statements {
-		if m, ok := rules.finding(s); ok {
-			findings = append(findings, m.at("", s))
+	for i, read := range r.document.Statements {
+		var shown Statement // as it is for the repositories with the most severe finding
+		var found mark
+		for n, resource := range reviewedResources(read, a.standard.Registry) {
+			rules.judge = newJudge(resource, r.document)
+			s := rules.judge.statement(i+1, read)
+			if m, ok := rules.finding(s); n == 0 || ok && m.severity > found.severity {
+				shown, found = s, m
+			}
+		}
+		reviewed.Statements = append(reviewed.Statements, shown)
+		if found.severity > 0 {
+			findings = append(findings, found.at("", shown))
 		}
 	}
 	return reviewed, findings
+}
+
+// reviewedResources returns the ARNs for which a statement is reviewed: all repositories or, if it covers only some,
+// those that its patterns match. Their wildcards stay, so that a Deny statement must cover all of them.
+func reviewedResources(s iampolicy.Statement, registry policy.Registry) []string {
+	all := registry.RepositoryARN("*")
+	if s.CoversResource(all) {
+		return []string{all}
+	}
+	var some []string
+	for _, pattern := range s.Resources {
+		name := strings.TrimPrefix(pattern[strings.LastIndex(pattern, ":")+1:], "repository/")
+		if arn := registry.RepositoryARN(name); s.CoversResource(arn) {
+			some = append(some, arn)
+		}
+	}
+	if len(some) == 0 { // the statement covers nothing in this registry
+		return []string{all}
+	}
+	return some
 }
