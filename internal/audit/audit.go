@@ -187,7 +187,8 @@ func (j *judge) statement(position int, read iampolicy.Statement) Statement {
 	return s
 }
 
-// narrow replaces all principals with those that a Deny statement leaves out, if it denies everyone else.
+// narrow replaces all principals with those that a Deny statement leaves out, if it denies everyone else, and with the
+// AWS services, if only these meet all conditions.
 func (j *judge) narrow(s Statement, all []iampolicy.Consumer) []iampolicy.Consumer {
 	if s.Effect != iampolicy.Allow || len(s.Access) == 0 || !slices.ContainsFunc(all, isAllPrincipals) {
 		return all
@@ -195,11 +196,14 @@ func (j *judge) narrow(s Statement, all []iampolicy.Consumer) []iampolicy.Consum
 	if open, _ := j.openTo(s, s.Access); open != iampolicy.No {
 		return all
 	}
-	exempted := j.exempted(s)
-	if len(exempted) == 0 {
+	remaining := j.exempted(s)
+	if j.isOpenToServices(s) {
+		remaining = append(remaining, iampolicy.Consumer{Kind: iampolicy.ServicePrincipal, ID: iampolicy.AnyService, Principal: "*"})
+	}
+	if len(remaining) == 0 {
 		return all // nobody is left out, so the consumer is shown as denied
 	}
-	return append(slices.DeleteFunc(slices.Clone(all), isAllPrincipals), exempted...)
+	return append(slices.DeleteFunc(slices.Clone(all), isAllPrincipals), remaining...)
 }
 
 // consumers returns what each consumer of some statements can do, in the order of ConsumerKinds.

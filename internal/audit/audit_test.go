@@ -255,6 +255,36 @@ func TestDeny(t *testing.T) {
 	}
 }
 
+// A condition that some strangers or services meet leaves the statement open to them.
+func TestOpenToSome(t *testing.T) {
+	const open = "high open-to-all-principals"
+	const service = "high service-without-source"
+	all := allow(`"*"`, `"Action":"ecr:*"`)
+	deny := func(conditions string) []string {
+		return []string{all, `{"Effect":"Deny","Principal":"*","Action":"*","Condition":{` + conditions + `}}`}
+	}
+	for name, c := range map[string]struct {
+		statements []string
+		want       string // the first finding
+	}{
+		"accounts":              {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:PrincipalAccount":"1*"}`)}, open},
+		"roles":                 {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::1*:role/*"}`)}, open},
+		"organizations":         {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:PrincipalOrgID":"o-a*"}`)}, open},
+		"OUs":                   {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a*/*"}`)}, open},
+		"Lambda":                {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringEquals":{"aws:PrincipalServiceName":"lambda.amazonaws.com"}`)}, service},
+		"functions":             {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:*:*:function:*"}`)}, service},
+		"services":              {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:SourceAccount":"*"}`)}, service},
+		"accounts left out":     {deny(`"StringNotLike":{"aws:PrincipalAccount":"1*"}`), open},
+		"organizations, too":    {deny(`"StringNotLike":{"aws:PrincipalOrgID":"o-a*"}`), open},
+		"services left out":     {deny(`"Bool":{"aws:PrincipalIsAWSService":"false"}`), service},
+		"own account and these": {deny(`"StringNotEqualsIfExists":{"aws:PrincipalAccount":"999999999999"},"BoolIfExists":{"aws:PrincipalIsAWSService":"false"}`), service},
+	} {
+		if got := summary(outOfScope(t, c.statements...)); len(got) == 0 || got[0] != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // A statement of the registry policy that covers only some repositories has the same findings as one that covers all.
 func TestRegistryPolicyForSomeRepositories(t *testing.T) {
 	const deny = `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"%s"}`

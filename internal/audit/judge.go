@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
@@ -84,18 +85,53 @@ func combine(access Access, answers []iampolicy.Answer) iampolicy.Answer {
 	return iampolicy.No
 }
 
-// openTo returns whether a stranger can perform any of the actions that a statement allows, and the Deny statements
-// that this depends on.
+// openTo returns whether strangers can perform any of the actions that a statement allows, and the Deny statements that
+// this depends on. If one stranger can't, others can, unless the conditions name those who can: an account can match a
+// pattern such as 1*.
 func (j *judge) openTo(s Statement, kinds []Access) (open iampolicy.Answer, because []iampolicy.Statement) {
-	stranger := iampolicy.Stranger()
-	applies, _ := s.Applies(j.request(stranger))
+	open, because = j.open(s, kinds, iampolicy.Stranger())
+	if open != iampolicy.No || namesCallers(s.Statement) || len(j.exempted(s)) > 0 {
+		return open, because
+	}
+	return j.open(s, kinds, iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: "*"})
+}
+
+// namesCallers reports whether the callers that meet the conditions of a statement are named, even if other requests
+// meet them too because they don't have the key.
+func namesCallers(s iampolicy.Statement) bool {
+	s.Conditions = slices.Clone(s.Conditions)
+	for i, c := range s.Conditions {
+		s.Conditions[i].Operator = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(c.Operator), "ifexists"), "forallvalues:")
+	}
+	return slices.ContainsFunc([]string{"aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgPaths", "aws:PrincipalOrgID"}, s.Limits)
+}
+
+// isOpenToServices reports whether AWS services, on behalf of any account, can perform any of the actions that a
+// statement allows.
+func (j *judge) isOpenToServices(s Statement) bool {
+	services := iampolicy.Consumer{Kind: iampolicy.ServicePrincipal, ID: iampolicy.AnyService}
+	if applies, _ := s.Applies(j.request(services)); applies == iampolicy.No {
+		return false
+	}
+	for _, actions := range s.actions {
+		if slices.ContainsFunc(actions, func(a string) bool { return j.of(services).Denies(a).Answer == iampolicy.No }) {
+			return true
+		}
+	}
+	return false
+}
+
+// open returns whether a consumer can perform any of the actions that a statement allows, and the Deny statements that
+// this depends on.
+func (j *judge) open(s Statement, kinds []Access, c iampolicy.Consumer) (open iampolicy.Answer, because []iampolicy.Statement) {
+	applies, _ := s.Applies(j.request(c))
 	open = iampolicy.No
 	if applies == iampolicy.No {
 		return open, nil
 	}
 	for _, kind := range kinds {
 		for _, action := range s.actions[kind] {
-			denies := j.of(stranger).Denies(action)
+			denies := j.of(c).Denies(action)
 			switch {
 			case denies.Answer == iampolicy.No && applies == iampolicy.Yes:
 				return iampolicy.Yes, nil
