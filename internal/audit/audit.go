@@ -193,7 +193,7 @@ func (j *judge) narrow(s Statement, all []iampolicy.Consumer) []iampolicy.Consum
 	if s.Effect != iampolicy.Allow || len(s.Access) == 0 || !slices.ContainsFunc(all, isAllPrincipals) {
 		return all
 	}
-	if open, _ := j.openTo(s, s.Access); open != iampolicy.No {
+	if j.openTo(s, s.Access).open != iampolicy.No {
 		return all
 	}
 	remaining := j.exempted(s)

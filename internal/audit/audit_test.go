@@ -255,7 +255,8 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// A condition that some strangers or services meet leaves the statement open to them.
+// A condition that some strangers or services meet leaves the statement open to them. It is limited to a network only
+// if that is so for all requests.
 func TestOpenToSome(t *testing.T) {
 	const open = "high open-to-all-principals"
 	const service = "high service-without-source"
@@ -267,15 +268,22 @@ func TestOpenToSome(t *testing.T) {
 		statements []string
 		want       string // the first finding
 	}{
-		"accounts":              {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:PrincipalAccount":"1*"}`)}, open},
-		"roles":                 {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::1*:role/*"}`)}, open},
-		"organizations":         {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:PrincipalOrgID":"o-a*"}`)}, open},
-		"OUs":                   {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a*/*"}`)}, open},
-		"Lambda":                {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringEquals":{"aws:PrincipalServiceName":"lambda.amazonaws.com"}`)}, service},
-		"functions":             {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:*:*:function:*"}`)}, service},
-		"services":              {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:SourceAccount":"*"}`)}, service},
-		"accounts left out":     {deny(`"StringNotLike":{"aws:PrincipalAccount":"1*"}`), open},
-		"organizations, too":    {deny(`"StringNotLike":{"aws:PrincipalOrgID":"o-a*"}`), open},
+		"accounts":                  {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:PrincipalAccount":"1*"}`)}, open},
+		"roles":                     {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::1*:role/*"}`)}, open},
+		"organizations":             {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:PrincipalOrgID":"o-a*"}`)}, open},
+		"OUs":                       {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a*/*"}`)}, open},
+		"Lambda":                    {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringEquals":{"aws:PrincipalServiceName":"lambda.amazonaws.com"}`)}, service},
+		"functions":                 {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:*:*:function:*"}`)}, service},
+		"services":                  {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:SourceAccount":"*"}`)}, service},
+		"accounts left out":         {deny(`"StringNotLike":{"aws:PrincipalAccount":"1*"}`), open},
+		"organizations, too":        {deny(`"StringNotLike":{"aws:PrincipalOrgID":"o-a*"}`), open},
+		"outside all VPC endpoints": {[]string{allow(`"*"`, pullActions, `"Null":{"aws:SourceVpce":"true"}`)}, open},
+		"from any VPC":              {[]string{allow(`"*"`, pullActions, `"Null":{"aws:SourceVpc":"false"}`)}, open},
+		"other networks left out under another condition": {deny(`"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"},"StringLike":{"aws:UserAgent":"docker*"}`), open},
+		"requests without the key left out":               {deny(`"ForAnyValue:StringNotEquals":{"aws:SourceVpce":"vpce-1a2b3c4d"}`), open},
+		"other networks denied one action": {[]string{allow(`"*"`, `"Action":["ecr:BatchGetImage","ecr:DescribeImages"]`, `"StringEquals":{"aws:PrincipalTag/team":"a"}`),
+			`{"Effect":"Deny","Principal":"*","Action":"ecr:DescribeImages","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}`}, open},
+		"other networks denied": {deny(`"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"},"StringNotEquals":{"aws:SourceVpce":"vpce-1a2b3c4d"},"Bool":{"aws:PrincipalIsAWSService":"false"}`), "high network-only"},
 		"services left out":     {deny(`"Bool":{"aws:PrincipalIsAWSService":"false"}`), service},
 		"own account and these": {deny(`"StringNotEqualsIfExists":{"aws:PrincipalAccount":"999999999999"},"BoolIfExists":{"aws:PrincipalIsAWSService":"false"}`), service},
 	} {

@@ -85,15 +85,21 @@ func combine(access Access, answers []iampolicy.Answer) iampolicy.Answer {
 	return iampolicy.No
 }
 
-// openTo returns whether strangers can perform any of the actions that a statement allows, and the Deny statements that
-// this depends on. If one stranger can't, others can, unless the conditions name those who can: an account can match a
-// pattern such as 1*.
-func (j *judge) openTo(s Statement, kinds []Access) (open iampolicy.Answer, because []iampolicy.Statement) {
-	open, because = j.open(s, kinds, iampolicy.Stranger())
-	if open != iampolicy.No || namesCallers(s.Statement) || len(j.exempted(s)) > 0 {
-		return open, because
+// exposure is whether strangers can perform any of the actions that a statement allows.
+type exposure struct {
+	open    iampolicy.Answer
+	denies  bool // it depends on Deny statements
+	network bool // all requests must come from certain networks
+}
+
+// openTo returns the exposure of a statement. If one stranger can't perform the actions, others can, unless the
+// conditions name those who can: an account can match a pattern such as 1*.
+func (j *judge) openTo(s Statement, kinds []Access) exposure {
+	e := j.exposure(s, kinds, iampolicy.Stranger())
+	if e.open != iampolicy.No || namesCallers(s.Statement) || len(j.exempted(s)) > 0 {
+		return e
 	}
-	return j.open(s, kinds, iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: "*"})
+	return j.exposure(s, kinds, iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: "*"})
 }
 
 // namesCallers reports whether the callers that meet the conditions of a statement are named, even if other requests
@@ -121,30 +127,56 @@ func (j *judge) isOpenToServices(s Statement) bool {
 	return false
 }
 
-// open returns whether a consumer can perform any of the actions that a statement allows, and the Deny statements that
-// this depends on.
-func (j *judge) open(s Statement, kinds []Access, c iampolicy.Consumer) (open iampolicy.Answer, because []iampolicy.Statement) {
-	applies, _ := s.Applies(j.request(c))
-	open = iampolicy.No
+// exposure returns the exposure of a statement to strangers that a consumer stands for.
+func (j *judge) exposure(s Statement, kinds []Access, strangers iampolicy.Consumer) exposure {
+	applies, _ := s.Applies(j.request(strangers))
 	if applies == iampolicy.No {
-		return open, nil
+		return exposure{open: iampolicy.No}
 	}
+	e := exposure{open: iampolicy.No, network: true}
 	for _, kind := range kinds {
 		for _, action := range s.actions[kind] {
-			denies := j.of(c).Denies(action)
+			denies := j.of(strangers).Denies(action)
 			switch {
 			case denies.Answer == iampolicy.No && applies == iampolicy.Yes:
-				return iampolicy.Yes, nil
+				return exposure{open: iampolicy.Yes}
 			case denies.Answer == iampolicy.Yes:
 				continue
 			}
-			open = iampolicy.Depends
-			for _, r := range denies.Reasons {
-				because = append(because, r.Statement)
-			}
+			e.open = iampolicy.Depends
+			e.denies = e.denies || len(denies.Reasons) > 0
+			e.network = e.network && (allowsNetwork(s.Statement) || slices.ContainsFunc(denies.Reasons, func(r iampolicy.Reason) bool {
+				return j.deniesOtherNetworks(r.Statement, strangers)
+			}))
 		}
 	}
-	return open, because
+	return e
+}
+
+// allowsNetwork reports whether a statement allows only requests from certain networks. That a request comes from any
+// VPC or from none, which Null requires, is no limit.
+func allowsNetwork(s iampolicy.Statement) bool {
+	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c iampolicy.Condition) bool { return strings.EqualFold(c.Operator, "Null") })
+	return s.LimitsNetwork()
+}
+
+// deniesOtherNetworks reports whether a statement denies strangers all requests except those from certain networks: the
+// strangers meet its other conditions, whatever they do. Requests without the key don't meet ForAnyValue:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func (j *judge) deniesOtherNetworks(s iampolicy.Statement, strangers iampolicy.Consumer) bool {
+	all := s.Conditions
+	limits := false
+	for i, c := range all {
+		s.Conditions = all[i : i+1]
+		if applies, _ := s.Applies(j.request(strangers)); applies == iampolicy.Yes {
+			continue
+		}
+		if !s.LimitsNetwork() || strings.HasPrefix(strings.ToLower(c.Operator), "foranyvalue:") {
+			return false
+		}
+		limits = true
+	}
+	return limits
 }
 
 // exempted returns the consumers that remain of all principals if a Deny statement leaves out only some.

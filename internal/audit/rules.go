@@ -68,16 +68,16 @@ func (r rules) openToAll(s Statement) (mark, bool) {
 		return mark{}, false
 	}
 	access := s.reached(isAllPrincipals)
-	open, because := r.judge.openTo(s, access)
+	exposed := r.judge.openTo(s, access)
 	kind, severity, reason := OpenToAll, Critical, "."
 	switch {
-	case open == iampolicy.No:
+	case exposed.open == iampolicy.No:
 		return mark{}, false
-	case s.LimitsNetwork() || slices.ContainsFunc(because, iampolicy.Statement.LimitsNetwork):
+	case exposed.network:
 		kind, severity, reason = NetworkOnly, Medium, ". Only the network that requests come from is limited."
-	case open == iampolicy.Depends && len(because) > 0:
+	case exposed.open == iampolicy.Depends && exposed.denies:
 		severity, reason = High, ", unless a Deny statement applies. Its conditions don't limit access to an organization, OU or account."
-	case open == iampolicy.Depends:
+	case exposed.open == iampolicy.Depends:
 		severity, reason = High, ". Its conditions don't limit it to an organization, OU or account."
 	case len(common(access, contents())) == 0:
 		severity = High
@@ -97,7 +97,7 @@ func (r rules) invertedPrincipal(s Statement) (mark, bool) {
 		return mark{}, false
 	}
 	sentence := "The statement allows all principals except " + names(s.Named()) + " to " + phrase(s.reached(anyone))
-	if open, _ := r.judge.openTo(s, Accesses()); open == iampolicy.Yes {
+	if r.judge.openTo(s, Accesses()).open == iampolicy.Yes {
 		return mark{severity: Critical, kind: InvertedPrincipal, explanation: sentence + "."}, true
 	}
 	return mark{severity: High, kind: InvertedPrincipal, explanation: sentence + " if they meet its conditions."}, true
