@@ -30,8 +30,8 @@ func newDoctor(f *flags) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation and suggest fixes",
-		Long: `Check the stack, its scope, rules and queues, other stacks in the registry, the
-CloudTrail trail, the account lists, and the registry policy, and suggest fixes for
+		Long: `Check the stack with its scope, rules, and queues, other stacks in the registry, the
+CloudTrail trail, the account lists, and the registry policy. Suggest fixes for
 problems. In up to 2,000 repositories, doctor also reports statements that deny consumers
 what the lists grant, and statements that cause ECR to reject changes. doctor writes
 nothing. If a check isn't possible, it shows a warning.

@@ -52,7 +52,7 @@ func newFlags(timeout time.Duration, errOut io.Writer) *flags {
 	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")
 	f.all.BoolVar(&f.removeDead, removeDead, false,
 		"remove the IDs of deleted roles and users (AROA…, AIDA…) from unmanaged statements, because ECR rejects policies with them")
-	f.all.StringVar(&p.Mode, "mode", p.Mode, "mode to use instead of the Mode of the stack: enforce or observe; apply fails if the mode is observe")
+	f.all.StringVar(&p.Mode, "mode", p.Mode, "mode to use instead of the Mode of the stack: enforce or observe; apply fails if the mode is observe; the default applies only without a stack")
 	return f
 }
 

@@ -35,8 +35,8 @@ func newSmoke(f *flags) *cobra.Command {
 		Use:   "smoke",
 		Short: "Test a deployed stack on a new, empty repository",
 		Long: `Create an empty repository in scope, wait until it has the policy that the lists specify,
-replace the policy, and wait until the stack restores it. Then write policies that show
-what ECR accepts to the repository, and delete the repository. smoke lists its calls and
+replace the policy, and wait until the stack restores it. Then write test policies to the
+repository to show which ones ECR accepts, and delete the repository. smoke lists its calls and
 asks for confirmation first. It writes to no other repository. It deletes the new repository
 even if a step fails or you press Ctrl-C. If it can't delete the repository, it shows the
 command that does.
@@ -50,8 +50,8 @@ ecr:DeleteRepository. To show which events started onrepo, smoke needs
 logs:FilterLogEvents on the log group of onrepo.
 
 Exit status:
-    0  the stack wrote and restored the policy, or you didn't confirm; ECR's answers
-       don't change the status
+    0  the stack wrote and restored the policy, or you didn't confirm; which test
+       policies ECR accepts doesn't change the status
     1  the stack didn't write or restore the policy, an error occurred, or the repository
        couldn't be deleted
   130  smoke was interrupted`,
@@ -60,7 +60,7 @@ Exit status:
 		Args: exactly(),
 	}
 	f.register(command.Flags(), "profile", "region", "stack")
-	command.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "how long to wait until the stack writes the policy, and then until it restores the policy")
+	command.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "time limit for each of two waits: until the stack writes the policy, and until it restores the policy")
 	command.Flags().DurationVar(&logTimeout, "log-timeout", 30*time.Second, "how long to wait for the log lines")
 	command.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask for confirmation")
 	command.RunE = func(command *cobra.Command, _ []string) error {
