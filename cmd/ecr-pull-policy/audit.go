@@ -163,6 +163,7 @@ func (s *session) documents(command *cobra.Command) (registryPolicy audit.Docume
 	if awsclient.Unanswered(registryPolicy.Err) {
 		return audit.Document{}, nil, registryPolicy.Err
 	}
+	registryPolicy.Err = shortened(registryPolicy.Err)
 	names, err := s.selected(ctx)
 	if err != nil {
 		return audit.Document{}, nil, err
@@ -189,7 +190,7 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 			case awsclient.Unanswered(err):
 				return err
 			}
-			read[i] = &audit.Document{Repository: name, Text: text, Err: err, Lists: lists.Listed(name), OutOfScope: !s.Scope.Contains(name)}
+			read[i] = &audit.Document{Repository: name, Text: text, Err: shortened(err), Lists: lists.Listed(name), OutOfScope: !s.Scope.Contains(name)}
 			return ctx.Err()
 		})
 	}
@@ -202,4 +203,12 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 		}
 	}
 	return documents, err
+}
+
+// shortened returns an error for a report, which has the same text as on the terminal.
+func shortened(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(awsclient.ErrorText(err))
 }

@@ -320,7 +320,7 @@ func because(d iampolicy.Decision, isOwn bool) []string {
 			line = "denied by " + statement
 		}
 		if len(r.Undecided) > 0 {
-			line += " if " + strings.Join(r.Undecided, " and ")
+			line += ", depending on " + strings.Join(r.Undecided, " and ")
 		}
 		lines = append(lines, iampolicy.Visible(line))
 	}

@@ -32,10 +32,10 @@ func TestCan(t *testing.T) {
 		}},
 		"root ARN":    {"arn:aws:iam::111111111111:root pull a/api", 0, []string{"yes: account 111111111111 can pull"}},
 		"role":        {"arn:aws:iam::222222222222:role/team/ci pull a/api", 0, []string{"IAM policies of arn:aws:iam::222222222222:role/team/ci"}},
-		"its account": {"222222222222 pull a/api", exitDepends, []string{"depends: account 222222222222 can pull from a/api only under the conditions below", "allowed by statement 1 (EcrPullPolicyAccounts) of the repository policy if the principal being"}},
+		"its account": {"222222222222 pull a/api", exitDepends, []string{"depends: account 222222222222 can pull from a/api only under the conditions below", "allowed by statement 1 (EcrPullPolicyAccounts) of the repository policy, depending on the principal being"}},
 		"another account": {"333333333333 ecr:DescribeImages a/api", exitDepends, []string{
 			"account 333333333333 can perform ecr:DescribeImages on a/api only under",
-			"allowed by statement 3 (Organization) of the repository policy if ForAnyValue:StringLike aws:PrincipalOrgPaths: o-a1b2c3d4e5/r-ab12/*",
+			"allowed by statement 3 (Organization) of the repository policy, depending on ForAnyValue:StringLike aws:PrincipalOrgPaths: o-a1b2c3d4e5/r-ab12/*",
 			"pass it with --org",
 		}},
 		"of the organization":       {"333333333333 ecr:describeimages a/api --org o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*", 0, []string{"yes: "}},
@@ -47,7 +47,7 @@ func TestCan(t *testing.T) {
 		"no policy":                 {"111111111111 pull a/none", exitNo, []string{"no statement allows it"}},
 		"own account":               {"123456789012 pull a/none", exitDepends, []string{"no statement allows or denies it, so the consumer's IAM policies decide", "The account owns the registry"}},
 		"own account, denied elsewhere": {"123456789012 pull a/office", exitDepends, []string{
-			"ecr:BatchGetImage: depends\n  denied by statement 1 (Office) of the repository policy if NotIpAddress aws:SourceIp: 203.0.113.0/24\necr:GetDownloadUrlForLayer: depends\n",
+			"ecr:BatchGetImage: depends\n  denied by statement 1 (Office) of the repository policy, depending on NotIpAddress aws:SourceIp: 203.0.113.0/24\necr:GetDownloadUrlForLayer: depends\n",
 			"IAM policies in it can allow these actions",
 		}},
 		"own account, denied": {"123456789012 push a/none", exitNo, []string{"denied by statement 1"}},
