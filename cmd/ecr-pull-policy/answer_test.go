@@ -90,7 +90,7 @@ func TestClosedPort(t *testing.T) {
 // A server that never responds or breaks connections is reported in time: with the timeout of the command line instead
 // of that of the test, within 15 seconds.
 func TestSilence(t *testing.T) {
-	const timeout = 400 * time.Millisecond
+	const brief = 400 * time.Millisecond // for servers that never respond
 	var calls atomic.Int64
 	breaking := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		calls.Add(1)
@@ -106,15 +106,16 @@ func TestSilence(t *testing.T) {
 		services string
 		endpoint string
 		want     string
+		timeout  time.Duration
 		status   int
 	}{
-		{"plan", "STS", "http://" + listen(t), "headers", exitFailed},
-		{"plan", "ECR", "https://" + listen(t), "TLS handshake timeout", exitFailed},
-		{"plan", "ECR", untrusted.URL, "certificate signed by unknown authority", exitFailed},
-		{"plan", "SSM", "http://ssm.invalid", "lookup ssm.invalid", exitFailed},
-		{"plan", "STS", breaking.URL, "EOF", exitFailed},
-		{"doctor", "SSM ECR CLOUDTRAIL", "http://" + listen(t), "headers", 0},
-		{"doctor", "CLOUDFORMATION SSM ECR CLOUDTRAIL", "http://" + listen(t), "headers", exitFailed},
+		{"plan", "STS", "http://" + listen(t), "headers", brief, exitFailed},
+		{"plan", "ECR", "https://" + listen(t), "TLS handshake timeout", brief, exitFailed},
+		{"plan", "ECR", untrusted.URL, "certificate signed by unknown authority", callTimeout, exitFailed},
+		{"plan", "SSM", "http://ssm.invalid", "lookup ssm.invalid", callTimeout, exitFailed},
+		{"plan", "STS", breaking.URL, "EOF", callTimeout, exitFailed},
+		{"doctor", "SSM ECR CLOUDTRAIL", "http://" + listen(t), "headers", brief, 0},
+		{"doctor", "CLOUDFORMATION SSM ECR CLOUDTRAIL", "http://" + listen(t), "headers", brief, exitFailed},
 	} {
 		t.Run(c.command+" without "+c.services+": "+c.want, func(t *testing.T) {
 			newRegistry(t)
@@ -122,12 +123,12 @@ func TestSilence(t *testing.T) {
 				t.Setenv("AWS_ENDPOINT_URL_"+service, c.endpoint)
 			}
 			var out output
-			p := program{in: strings.NewReader(""), out: &out, errOut: &out, timeout: timeout}
+			p := program{in: strings.NewReader(""), out: &out, errOut: &out, timeout: c.timeout}
 			calls.Store(0)
 			began := time.Now()
 			status := p.run(t.Context(), []string{c.command, "--stack", "checking"})
-			if took := time.Since(began); took*callTimeout/timeout > 15*time.Second {
-				t.Errorf("it took %v with a timeout of %v", took, timeout)
+			if took := time.Since(began); took*callTimeout/c.timeout > 15*time.Second {
+				t.Errorf("it took %v with a timeout of %v", took, c.timeout)
 			}
 			if status != c.status || calls.Load() > 2 {
 				t.Errorf("exit status %d after %d calls", status, calls.Load())
