@@ -51,8 +51,8 @@ func TestText(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	config := stubaws.New("123456789012", "eu-central-1").Config()
-	config.HTTPClient = awshttp.NewBuildableClient().WithTimeout(200 * time.Millisecond).
-		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = 100 * time.Millisecond })
+	config.HTTPClient = awshttp.NewBuildableClient().WithTimeout(3 * time.Second).
+		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = time.Second })
 	config.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	get := func(endpoint, repository string) error {
 		config.BaseEndpoint = &endpoint
