@@ -68,8 +68,8 @@ Exit status:
 			return applySaved(command, f, args[0], saved, all)
 		}
 		f.repositories = args
-		if !yes && !isTerminal(command.InOrStdin()) {
-			return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
+		if err := canConfirm(command, yes); err != nil {
+			return err
 		}
 		s, store, err := l.connect(command, f, stackRequired)
 		if err != nil {
@@ -122,16 +122,20 @@ func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store,
 		return err
 	}
 	newReport(command.OutOrStdout()).plan(p, all)
+	question := fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?",
+		repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region)
+	return s.applyConfirmed(command, store, p, question, "Apply canceled. Nothing was written.", func(a *application) {
+		newReport(command.OutOrStdout()).applied(a.results, 0, all)
+	})
+}
+
+// applyConfirmed asks for confirmation of a plan that has changes, and applies the lists to the repositories that would
+// change.
+func (s *session) applyConfirmed(command *cobra.Command, lists reconcile.Lists, p planned, question, canceled string, report func(*application)) error {
 	if names := changing(p.repositories); len(names) > 0 {
-		agreed, err := confirm(command, fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?",
-			repositories(len(names)), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
-		switch {
-		case err != nil:
-			return err
-		case agreed:
-			err = s.apply(command, store, s.policies(), names, func(a *application) { newReport(command.OutOrStdout()).applied(a.results, 0, all) })
-		default:
-			fmt.Fprintln(command.ErrOrStderr(), "Apply canceled. Nothing was written.")
+		agreed, err := confirm(command, question, canceled)
+		if agreed {
+			err = s.apply(command, lists, s.policies(), names, report)
 		}
 		if err != nil {
 			return err

@@ -103,23 +103,12 @@ func (q *question) readAction() error {
 		q.actions = pushActions()
 	case !isECR || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "":
 		return fmt.Errorf("%q: unknown action; use pull, push, or an ECR action such as ecr:DescribeImages", q.actionText)
-	case !isKnown(q.actionText):
+	case !audit.IsKnown(q.actionText): // such as ecr:GetAuthorizationToken, which can't be in a repository policy, or a typo
 		return fmt.Errorf("%q: not an action on a repository; see the list of actions in docs/audit.md", q.actionText)
 	default:
 		q.actions = []string{q.actionText}
 	}
 	return nil
-}
-
-// isKnown reports whether an action is one on a repository. Others, such as ecr:GetAuthorizationToken, can't be in a
-// repository policy, and a misspelled one would never be allowed.
-func isKnown(action string) bool {
-	for _, known := range audit.ActionsOf() {
-		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, action) }) {
-			return true
-		}
-	}
-	return false
 }
 
 // readConsumer reads the consumer and its organization, which are written as in an account list.

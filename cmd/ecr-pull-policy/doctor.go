@@ -118,8 +118,7 @@ func (s *session) planFirst(ctx context.Context, lists accountlist.Snapshot, mos
 		return nil, 0, err
 	}
 	registryPolicy, _ := s.registryPolicy(ctx) // another check reports the error
-	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard, RegistryPolicy: registryPolicy.Statements}
-	planned, err = planner.Plan(ctx, lists, names[:min(most, len(names))], func() {})
+	planned, err = s.planner(registryPolicy).Plan(ctx, lists, names[:min(most, len(names))], func() {})
 	return planned, len(names), err
 }
 

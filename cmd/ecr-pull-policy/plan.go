@@ -134,10 +134,13 @@ func (s *session) planOf(command *cobra.Command, lists accountlist.Snapshot, nam
 		fmt.Fprintf(s.notes, "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
 	}
 	progress := newProgress(s.progress, len(names), "reading policies")
-	planner := &plan.Planner{Policies: s.policies(), Standard: s.Standard, RemoveDeletedPrincipals: s.removeDead, RegistryPolicy: registryPolicy.Statements}
-	repositories, err := planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
+	repositories, err := s.planner(registryPolicy).Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
 	return planned{lists: lists, repositories: repositories}, err
+}
+
+func (s *session) planner(registryPolicy iampolicy.Document) *plan.Planner {
+	return &plan.Planner{Policies: s.policies(), Standard: s.Standard, RemoveDeletedPrincipals: s.removeDead, RegistryPolicy: registryPolicy.Statements}
 }
 
 // registryPolicy reads the policy of the registry. It returns the error of a document that can't be read with the

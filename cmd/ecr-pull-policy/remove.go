@@ -56,8 +56,9 @@ Exit status:
 			return errors.New("no repositories are selected; pass names or patterns, --out-of-scope, or --all")
 		case outOfScope && f.stack == "":
 			return errors.New("--out-of-scope requires a stack, because its parameters Include and Exclude specify the scope; specify the stack with --stack")
-		case !yes && !isTerminal(command.InOrStdin()):
-			return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
+		}
+		if err := canConfirm(command, yes); err != nil {
+			return err
 		}
 		s, err := connect(command, f, stackRequired)
 		if err != nil {
@@ -119,25 +120,9 @@ func (s *session) remove(command *cobra.Command, names []string, yes bool) error
 		return err
 	}
 	r.plan(p, false)
-	if changed := changing(p.repositories); len(changed) > 0 {
-		agreed, err := confirm(command, fmt.Sprintf("Do you want to remove the managed statements from %s in %s, %s? Consumers can then no longer pull from them.",
-			repositories(len(changed)), s.Standard.Registry.AccountID, s.Standard.Registry.Region))
-		switch {
-		case err != nil:
-			return err
-		case agreed:
-			err = s.apply(command, lists, s.policies(), changed, func(a *application) { r.applied(a.results, 0, false) })
-		default:
-			fmt.Fprintln(command.ErrOrStderr(), "Remove canceled. Nothing was written.")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if p.incomplete() {
-		return exit(exitFailed)
-	}
-	return nil
+	question := fmt.Sprintf("Do you want to remove the managed statements from %s in %s, %s? Consumers can then no longer pull from them.",
+		repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region)
+	return s.applyConfirmed(command, lists, p, question, "Remove canceled. Nothing was written.", func(a *application) { r.applied(a.results, 0, false) })
 }
 
 // revokingLists are account lists that grant nothing and never change.

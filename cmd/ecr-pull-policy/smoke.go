@@ -69,8 +69,9 @@ Exit status:
 			return errors.New("smoke requires a stack; specify it with --stack")
 		case timeout <= 0 || logTimeout < 0:
 			return errors.New("--timeout must be more than 0s, and --log-timeout can't be negative")
-		case !yes && !isTerminal(command.InOrStdin()):
-			return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
+		}
+		if err := canConfirm(command, yes); err != nil {
+			return err
 		}
 		s, err := connect(command, f, stackRequired)
 		if err != nil {
@@ -107,7 +108,7 @@ func (s *session) smokeTest(command *cobra.Command, f *flags) (*smoke.Test, poli
 	standard, err := s.Standard.Merge(policy.Document{}, lists.Listed(repository))
 	switch {
 	case err != nil:
-		return nil, policy.Consumers{}, fmt.Errorf("make policy of %s: %w", repository, err)
+		return nil, policy.Consumers{}, fmt.Errorf("build policy of %s: %w", repository, err)
 	case standard.Document == "":
 		return nil, policy.Consumers{}, fmt.Errorf("the account lists grant nothing on %s, so the stack writes no policy; write consumers to list %s first", repository, s.ListName)
 	}
@@ -153,11 +154,7 @@ func (s *session) confirmSmoke(command *cobra.Command, repository, logGroup stri
 	if yes {
 		return true, nil
 	}
-	agreed, err := confirm(command, "Do you want to make these calls?")
-	if err == nil && !agreed {
-		fmt.Fprintln(command.ErrOrStderr(), "Test canceled. Nothing was created.")
-	}
-	return agreed, err
+	return confirm(command, "Do you want to make these calls?", "Test canceled. Nothing was created.")
 }
 
 // smoke runs the test, and writes the report.
@@ -190,7 +187,7 @@ func (s *session) smoke(command *cobra.Command, f *flags, test *smoke.Test, cons
 func (s *session) deleteCommand(profile, repository string) string {
 	command := "aws ecr delete-repository --region " + s.Standard.Registry.Region + " --repository-name " + repository
 	if profile != "" {
-		command += " --profile '" + profile + "'"
+		command += " --profile " + doctor.Quote(profile)
 	}
 	return command
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,8 +80,8 @@ func newProgress(out io.Writer, total int, what string) *progressbar.ProgressBar
 	)
 }
 
-// confirm asks a question, and reports whether the answer is yes.
-func confirm(command *cobra.Command, question string) (bool, error) {
+// confirm asks a question, and reports whether the answer is yes. If not, it says what was canceled.
+func confirm(command *cobra.Command, question, canceled string) (bool, error) {
 	fmt.Fprintf(command.ErrOrStderr(), "%s\nOnly 'yes' is accepted: ", question)
 	answers := make(chan string, 1)
 	go func() { // because Ctrl-C can't interrupt a read
@@ -89,10 +90,22 @@ func confirm(command *cobra.Command, question string) (bool, error) {
 	}()
 	select {
 	case answer := <-answers:
-		return strings.TrimSpace(answer) == "yes", nil
+		if strings.TrimSpace(answer) == "yes" {
+			return true, nil
+		}
+		fmt.Fprintln(command.ErrOrStderr(), canceled)
+		return false, nil
 	case <-command.Context().Done():
 		return false, command.Context().Err()
 	}
+}
+
+// canConfirm returns an error if a command must ask for confirmation and can't.
+func canConfirm(command *cobra.Command, yes bool) error {
+	if yes || isTerminal(command.InOrStdin()) {
+		return nil
+	}
+	return errors.New("can't ask for confirmation because standard input isn't a terminal; pass --yes to skip it")
 }
 
 // surviveClosedPipe lets the process continue if a reader of its output ends, as tee does at Ctrl-C, until the returned

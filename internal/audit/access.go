@@ -88,10 +88,8 @@ func accessOfUnknown(action string) Access {
 	if !ok || strings.ContainsAny(name, "*?") {
 		return ""
 	}
-	for _, known := range ActionsOf() {
-		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, action) }) {
-			return ""
-		}
+	if IsKnown(action) {
+		return ""
 	}
 	for _, verb := range []string{"get", "list", "describe", "batchget", "batchcheck"} {
 		if strings.HasPrefix(name, verb) {
@@ -99,6 +97,16 @@ func accessOfUnknown(action string) Access {
 		}
 	}
 	return Configure
+}
+
+// IsKnown reports whether an action is in ActionsOf, regardless of case.
+func IsKnown(action string) bool {
+	for _, known := range ActionsOf() {
+		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, action) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // ordered returns the kinds of access that a set contains, in the order of the output.

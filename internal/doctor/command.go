@@ -6,14 +6,14 @@ import "strings"
 func (d *Doctor) command(base string) string {
 	command := base + " --region " + d.Registry.Region
 	if d.Profile != "" {
-		command += " --profile " + quote(d.Profile)
+		command += " --profile " + Quote(d.Profile)
 	}
 	return command
 }
 
 // deployCommand returns the command that deploys the stack.
 func (d *Doctor) deployCommand() string {
-	return "sam build && " + d.command("sam deploy --stack-name "+quote(d.Stack))
+	return "sam build && " + d.command("sam deploy --stack-name "+Quote(d.Stack))
 }
 
 // listCommands returns the commands that check a file with a list and write the list. The operator writes the file
@@ -22,12 +22,12 @@ func (d *Doctor) listCommands(option, name string) []string {
 	const file = "accounts.txt"
 	return []string{
 		"ecr-pull-policy validate " + file + " --account-id " + d.Registry.AccountID + " --region " + d.Registry.Region,
-		d.command("aws ssm put-parameter " + option + " --name " + quote(name) + " --value file://" + file),
+		d.command("aws ssm put-parameter " + option + " --name " + Quote(name) + " --value file://" + file),
 	}
 }
 
-// quote quotes a word for a shell, if necessary.
-func quote(word string) string {
+// Quote quotes a word for a shell, if necessary.
+func Quote(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@"
 	if word != "" && strings.Trim(word, plain) == "" {
 		return word

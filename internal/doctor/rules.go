@@ -39,7 +39,7 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 		case rule.State == types.RuleStateDisabled && !p.pushEvents && isPushRule(logicalID):
 		case rule.State == types.RuleStateDisabled:
 			findings = append(findings, problem(subject, "enable the rule:", "the rule %s is disabled", logicalID).
-				with(d.command("aws events enable-rule --name "+quote(name))))
+				with(d.command("aws events enable-rule --name "+Quote(name))))
 		default:
 			enabled++
 		}
