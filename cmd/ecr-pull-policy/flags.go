@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,7 +101,7 @@ func (f *flags) given(name string) bool { return f.all.Lookup(name).Changed }
 func (f *flags) useStack(parameters map[string]string) error {
 	patterns := func(target *[]string) func(string) error {
 		return func(value string) error {
-			*target = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+			*target = settings.Items(value)
 			return nil
 		}
 	}

@@ -200,12 +200,9 @@ func (s *session) policies() *registry.Policies {
 // selected returns the sorted names of the repositories that the command is for, including those out of scope, but not
 // the stack's own repository.
 func (s *session) selected(ctx context.Context) ([]string, error) {
-	var names []string
-	for page, err := range registry.Names(ctx, ecr.NewFromConfig(s.config)) {
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, page...)
+	names, err := registry.AllNames(ctx, ecr.NewFromConfig(s.config))
+	if err != nil {
+		return nil, err
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == s.PrincipalCheckRepository })
 	slices.Sort(names)

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
@@ -96,20 +95,10 @@ type exposure struct {
 // conditions name those who can: an account can match a pattern such as 1*.
 func (j *judge) openTo(s Statement, kinds []Access) exposure {
 	e := j.exposure(s, kinds, iampolicy.Stranger())
-	if e.open != iampolicy.No || namesCallers(s.Statement) || len(j.exempted(s)) > 0 {
+	if e.open != iampolicy.No || s.NamesCallers() || len(j.exempted(s)) > 0 {
 		return e
 	}
 	return j.exposure(s, kinds, iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: "*"})
-}
-
-// namesCallers reports whether the callers that meet the conditions of a statement are named, even if other requests
-// meet them too because they don't have the key.
-func namesCallers(s iampolicy.Statement) bool {
-	s.Conditions = slices.Clone(s.Conditions)
-	for i, c := range s.Conditions {
-		s.Conditions[i].Operator = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(c.Operator), "ifexists"), "forallvalues:")
-	}
-	return slices.ContainsFunc([]string{"aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgPaths", "aws:PrincipalOrgID"}, s.Limits)
 }
 
 // isOpenToServices reports whether AWS services, on behalf of any account, can perform any of the actions that a
@@ -145,7 +134,7 @@ func (j *judge) exposure(s Statement, kinds []Access, strangers iampolicy.Consum
 			}
 			e.open = iampolicy.Depends
 			e.denies = e.denies || len(denies.Reasons) > 0
-			e.network = e.network && (allowsNetwork(s.Statement) || slices.ContainsFunc(denies.Reasons, func(r iampolicy.Reason) bool {
+			e.network = e.network && (s.LimitsNetwork() || slices.ContainsFunc(denies.Reasons, func(r iampolicy.Reason) bool {
 				return j.deniesOtherNetworks(r.Statement, strangers)
 			}))
 		}
@@ -153,25 +142,17 @@ func (j *judge) exposure(s Statement, kinds []Access, strangers iampolicy.Consum
 	return e
 }
 
-// allowsNetwork reports whether a statement allows only requests from certain networks. That a request comes from any
-// VPC or from none, which Null requires, is no limit.
-func allowsNetwork(s iampolicy.Statement) bool {
-	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c iampolicy.Condition) bool { return strings.EqualFold(c.Operator, "Null") })
-	return s.LimitsNetwork()
-}
-
 // deniesOtherNetworks reports whether a statement denies strangers all requests except those from certain networks: the
-// strangers meet its other conditions, whatever they do. Requests without the key don't meet ForAnyValue:
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+// strangers meet its other conditions, whatever they do.
 func (j *judge) deniesOtherNetworks(s iampolicy.Statement, strangers iampolicy.Consumer) bool {
 	all := s.Conditions
 	limits := false
-	for i, c := range all {
+	for i := range all {
 		s.Conditions = all[i : i+1]
 		if applies, _ := s.Applies(j.request(strangers)); applies == iampolicy.Yes {
 			continue
 		}
-		if !s.LimitsNetwork() || strings.HasPrefix(strings.ToLower(c.Operator), "foranyvalue:") {
+		if !s.LimitsNetwork() {
 			return false
 		}
 		limits = true

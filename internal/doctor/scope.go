@@ -13,6 +13,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 )
 
 // installed is a stack of ecr-pull-policy and its scope.
@@ -30,9 +31,7 @@ func readInstalled(stack types.Stack) (installed, bool) {
 			return installed{}, false
 		}
 	}
-	patterns := func(name string) []string {
-		return strings.FieldsFunc(parameter(stack, name), func(r rune) bool { return r == ',' })
-	}
+	patterns := func(name string) []string { return settings.Items(parameter(stack, name)) }
 	i := installed{
 		id:       aws.ToString(stack.StackId),
 		name:     aws.ToString(stack.StackName),
@@ -80,14 +79,8 @@ func (d *Doctor) scopes(ctx context.Context, p parts) []Finding {
 
 // repositories returns the names of all repositories except for the stack's own one.
 func (d *Doctor) repositories(ctx context.Context, p parts) ([]string, error) {
-	var names []string
-	for page, err := range registry.Names(ctx, d.ECR) {
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, page...)
-	}
-	return slices.DeleteFunc(names, func(name string) bool { return name == p.ids[principalCheckRepository] }), nil
+	names, err := registry.AllNames(ctx, d.ECR)
+	return slices.DeleteFunc(names, func(name string) bool { return name == p.ids[principalCheckRepository] }), err
 }
 
 // otherStacks returns the stacks of ecr-pull-policy in the Region that have resources, except for one.
@@ -123,7 +116,7 @@ func checkScope(own installed, names []string) []Finding {
 		name     string
 		patterns []string
 	}{{"Include", own.include}, {"Exclude", own.exclude}} {
-		if unmatched := unmatched(parameter.patterns, names); len(unmatched) > 0 {
+		if unmatched := scope.Unmatched(parameter.patterns, names); len(unmatched) > 0 {
 			findings = append(findings, warning(subject, "check the spelling; to match several path segments, use ** instead of *; if the repositories don't exist yet, there is nothing to do",
 				"no repository matches the parameter %s: %s", parameter.name, strings.Join(unmatched, ", ")))
 		}
@@ -138,14 +131,6 @@ func checkScope(own installed, names []string) []Finding {
 		return append(findings, warning(subject, "check the parameters Include and Exclude of the stack", "none of the %d repositories is in scope", len(names)))
 	}
 	return append(findings, ok(subject, "%d of %d repositories are in scope", inScope, len(names)))
-}
-
-// unmatched returns the patterns that match no repository.
-func unmatched(patterns, names []string) []string {
-	return slices.DeleteFunc(slices.Clone(patterns), func(pattern string) bool {
-		single, err := scope.New([]string{pattern}, nil)
-		return err != nil || slices.ContainsFunc(names, single.Contains)
-	})
 }
 
 // checkOther returns the finding for another stack in the same registry. Both stacks write the same statements, so each

@@ -137,6 +137,16 @@ func (s Statement) Limits(key string) bool {
 	return ok
 }
 
+// NamesCallers reports whether the callers that meet the conditions are named, even if other requests meet them too
+// because they don't have the key.
+func (s Statement) NamesCallers() bool {
+	s.Conditions = slices.Clone(s.Conditions)
+	for i, c := range s.Conditions {
+		s.Conditions[i].Operator = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(c.Operator), "ifexists"), "forallvalues:")
+	}
+	return slices.ContainsFunc(principalKeys(), s.Limits)
+}
+
 func (p Principal) consumer() Consumer {
 	c := Consumer{Kind: OtherPrincipal, ID: p.Value, Principal: p.Value}
 	switch p.Type {

@@ -266,6 +266,7 @@ func TestLimitsNetwork(t *testing.T) {
 		`"IpAddress":{"aws:SourceIp":"::/0"}`:                                         false,
 		`"IpAddress":{"aws:SourceIp":"everywhere"}`:                                   false,
 		`"StringEquals":{"aws:PrincipalTag/team":"a"}`:                                false,
+		`"Null":{"aws:SourceVpce":"true"}`:                                            false,
 	} {
 		s := read(t, `{"Effect":"Allow","Principal":"*","Action":"*","Condition":{`+condition+`}}`)
 		if got := s.LimitsNetwork(); got != want {
@@ -274,6 +275,9 @@ func TestLimitsNetwork(t *testing.T) {
 	}
 	if s := read(t, `{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringNotEqualsIfExists":{"aws:SourceVpce":"vpce-1a2b3c4d"}}}`); !s.LimitsNetwork() {
 		t.Error("a Deny for all other endpoints doesn't limit the network")
+	}
+	if s := read(t, `{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"ForAnyValue:StringNotEquals":{"aws:SourceVpce":"vpce-1a2b3c4d"}}}`); s.LimitsNetwork() {
+		t.Error("a Deny that requests without the key don't meet limits the network")
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 
 // LimitsNetwork reports whether a condition limits a statement to requests from certain VPCs, VPC endpoints or addresses.
 // The statement then isn't open to everyone, but it doesn't limit whose principals send requests from there. A Deny
-// statement limits a network if it denies the requests from elsewhere.
+// statement limits a network if it denies the requests from elsewhere, also those without the key, which don't meet
+// ForAnyValue. That a request comes from any VPC or from none, which Null requires, is no limit:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 func (s Statement) LimitsNetwork() bool {
 	return slices.ContainsFunc(s.Conditions, func(c Condition) bool {
 		o := parseOperator(c.Operator)
-		if o.negated != (s.Effect == Deny) || s.Effect == Allow && (o.ifExists || o.all) || len(c.Values) == 0 {
+		if o.negated != (s.Effect == Deny) || s.Effect == Allow && (o.ifExists || o.all) || s.Effect == Deny && o.any || o.name == "null" || len(c.Values) == 0 {
 			return false
 		}
 		isFixed := func(value string) bool { return value != "" && !strings.ContainsAny(value, "*?$") }

@@ -138,6 +138,18 @@ func Names(ctx context.Context, api ecr.DescribeRepositoriesAPIClient) iter.Seq2
 	}
 }
 
+// AllNames returns the names of all repositories of the registry.
+func AllNames(ctx context.Context, api ecr.DescribeRepositoriesAPIClient) ([]string, error) {
+	var all []string
+	for names, err := range Names(ctx, api) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, names...)
+	}
+	return all, nil
+}
+
 // LifecycleAPI is the part of the ECR API that creates and deletes repositories.
 type LifecycleAPI interface {
 	CreateRepository(context.Context, *ecr.CreateRepositoryInput, ...func(*ecr.Options)) (*ecr.CreateRepositoryOutput, error)

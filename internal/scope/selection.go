@@ -29,7 +29,7 @@ func (s Selection) positive() []string { return slices.Concat(s.arguments, s.inc
 // doesn't go unnoticed.
 func (s Selection) From(repositories []string) ([]string, error) {
 	var errs []error
-	for _, pattern := range unmatched(slices.Concat(s.positive(), s.exclude), repositories) {
+	for _, pattern := range Unmatched(slices.Concat(s.positive(), s.exclude), repositories) {
 		errs = append(errs, fmt.Errorf("%q: no repository matches; check the spelling, the Region, and the account", pattern))
 	}
 	if len(errs) > 0 {
@@ -49,7 +49,7 @@ func (s Selection) From(repositories []string) ([]string, error) {
 
 // Unmatched returns the arguments and include patterns that match none of the repositories.
 func (s Selection) Unmatched(repositories []string) []string {
-	return unmatched(s.positive(), repositories)
+	return Unmatched(s.positive(), repositories)
 }
 
 func (s Selection) contains(repository string) bool {
@@ -57,7 +57,8 @@ func (s Selection) contains(repository string) bool {
 		(len(s.include) == 0 || matchesAny(s.include, repository)) && !matchesAny(s.exclude, repository)
 }
 
-func unmatched(patterns, repositories []string) []string {
+// Unmatched returns the patterns that match none of the repositories.
+func Unmatched(patterns, repositories []string) []string {
 	return slices.DeleteFunc(slices.Clone(patterns), func(pattern string) bool {
 		return slices.ContainsFunc(repositories, func(repository string) bool { return matchesAny([]string{pattern}, repository) })
 	})

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -20,6 +21,11 @@ type Parameters struct {
 
 	// PrincipalCheckRepository is the output of the stack with the name of its own repository, or "" without a stack.
 	PrincipalCheckRepository string
+}
+
+// Items returns the items of a parameter that is a list. In the template, commas separate them.
+func Items(parameter string) []string {
+	return strings.FieldsFunc(parameter, func(r rune) bool { return r == ',' })
 }
 
 // Defaults returns the defaults of template.yaml.
