@@ -15,6 +15,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/audit"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/obstacle"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -154,20 +155,7 @@ func readEntry(text string, r policy.Registry) (iampolicy.Consumer, error) {
 	if err != nil {
 		return iampolicy.Consumer{}, err
 	}
-	var all []iampolicy.Consumer
-	for _, kind := range []struct {
-		ids []string
-		of  func(string) iampolicy.Consumer
-	}{
-		{list.Consumers.Accounts, iampolicy.OfAccount},
-		{list.Consumers.Principals, iampolicy.OfARN},
-		{list.Consumers.Organizations, iampolicy.OfOrganization},
-		{list.Consumers.OrganizationalUnits, iampolicy.OfOrganizationalUnit},
-	} {
-		for _, id := range kind.ids {
-			all = append(all, kind.of(id))
-		}
-	}
+	all := obstacle.Consumers(list.Consumers)
 	if len(all) != 1 {
 		return iampolicy.Consumer{}, fmt.Errorf("%q must be one account, role, user, organization, or OU", text)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
@@ -178,20 +179,12 @@ func (r *report) failures(failed []problem, all bool) {
 
 // problems writes problems of repositories. It groups repositories that have the same one, unless all is set.
 func (r *report) problems(label string, found []problem, all bool) {
-	var causes []string // in the order of their first repositories
-	byCause := map[string][]problem{}
-	for _, p := range found {
-		cause := p.cause()
-		if all {
-			cause = p.repository
-		}
-		if byCause[cause] == nil {
-			causes = append(causes, cause)
-		}
-		byCause[cause] = append(byCause[cause], p)
+	cause := problem.cause
+	if all {
+		cause = func(p problem) string { return p.repository }
 	}
-	for _, cause := range causes {
-		first, others := byCause[cause][0], byCause[cause][1:]
+	for _, same := range group.By(found, cause) {
+		first, others := same[0], same[1:]
 		fmt.Fprintf(r.out, "%s: %s: %s\n", label, first.repository, awsclient.ErrorText(first.err))
 		if len(others) == 0 {
 			continue

@@ -2,7 +2,7 @@
 // allow this, and the security findings of each policy.
 //
 // It makes no AWS calls: Run evaluates policy texts and account lists, and the writers turn its Report into a table,
-// JSON, CSV or a self-contained HTML page. To see a page with every kind of finding, run:
+// JSON, CSV, SARIF, or a self-contained HTML page. To see a page with every kind of finding, run:
 //
 //	go run ./internal/audit/sample > report.html
 package audit
@@ -201,7 +201,7 @@ func (j *judge) narrow(s Statement, all []iampolicy.Consumer) []iampolicy.Consum
 		remaining = append(remaining, iampolicy.Consumer{Kind: iampolicy.ServicePrincipal, ID: iampolicy.AnyService, Principal: "*"})
 	}
 	if len(remaining) == 0 {
-		return all // nobody is left out, so the consumer is shown as denied
+		return all // no principal is left out, so the consumer is shown as denied
 	}
 	return append(slices.DeleteFunc(slices.Clone(all), isAllPrincipals), remaining...)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 )
 
 // task has the findings of one severity and kind that have the same remedy.
@@ -31,7 +33,7 @@ func tasks(findings []Finding) []task {
 		remedy   string
 	}
 	var all []task
-	for _, same := range groupBy(findings, func(f Finding) work { return work{f.Severity, f.Kind, f.Remedy} }) {
+	for _, same := range group.By(findings, func(f Finding) work { return work{f.Severity, f.Kind, f.Remedy} }) {
 		first := same[0]
 		all = append(all, task{first.Severity, first.Kind, first.Remedy, len(same), problems(same)})
 	}
@@ -54,7 +56,7 @@ func decisions(accepted []AcceptedFinding) []decision {
 		reason, until string
 	}
 	var all []decision
-	for _, same := range groupBy(accepted, func(f AcceptedFinding) entry { return entry{f.Kind, f.Reason, f.Until} }) {
+	for _, same := range group.By(accepted, func(f AcceptedFinding) entry { return entry{f.Kind, f.Reason, f.Until} }) {
 		var findings []Finding
 		for _, f := range same {
 			findings = append(findings, f.Finding)
@@ -67,7 +69,7 @@ func decisions(accepted []AcceptedFinding) []decision {
 func problems(findings []Finding) []problem {
 	type cause struct{ statement, explanation string }
 	var all []problem
-	for _, same := range groupBy(findings, func(f Finding) cause { return cause{statementName(f.Statement, f.Sid), f.Explanation} }) {
+	for _, same := range group.By(findings, func(f Finding) cause { return cause{statementName(f.Statement, f.Sid), f.Explanation} }) {
 		p := problem{Statement: statementName(same[0].Statement, same[0].Sid), Explanation: same[0].Explanation}
 		for _, f := range same {
 			p.Repositories = append(p.Repositories, f.Place())
@@ -96,7 +98,7 @@ func (f Finding) where() string {
 
 // twins returns repositories that have the same policy and findings, in descending order of their number.
 func twins(repositories []Repository, findings map[string][]Finding) [][]Repository {
-	all := groupBy(repositories, func(r Repository) string { return withoutName(r, findings[r.Name]) })
+	all := group.By(repositories, func(r Repository) string { return withoutName(r, findings[r.Name]) })
 	slices.SortStableFunc(all, func(a, b []Repository) int { return cmp.Compare(len(b), len(a)) })
 	return all
 }
@@ -114,21 +116,4 @@ func withoutName(r Repository, findings []Finding) string {
 		return name // which is unique
 	}
 	return string(text)
-}
-
-// groupBy divides values into groups with the same key, in the order of the first values.
-func groupBy[T any, K comparable](values []T, key func(T) K) [][]T {
-	index := map[K]int{}
-	var groups [][]T
-	for _, value := range values {
-		k := key(value)
-		i, ok := index[k]
-		if !ok {
-			i = len(groups)
-			index[k] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], value)
-	}
-	return groups
 }

@@ -277,8 +277,8 @@ func newPageStatement(s Statement) pageStatement {
 		ConsumerText: visible(s.consumerText(all)),
 		ActionText:   visible(s.actionText()),
 	}
-	for _, c := range s.Conditions {
-		shown.ConditionTexts = append(shown.ConditionTexts, visible(c.String()))
+	for _, condition := range s.conditionTexts() {
+		shown.ConditionTexts = append(shown.ConditionTexts, visible(condition))
 	}
 	return shown
 }

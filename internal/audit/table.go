@@ -14,6 +14,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
@@ -148,7 +149,7 @@ func (t *terminal) grants(report Report) [][]tableRow {
 	if t.options.All {
 		return slices.Collect(slices.Chunk(grants, 1))
 	}
-	together := groupBy(grants, func(g tableRow) string { return g.key })
+	together := group.By(grants, func(g tableRow) string { return g.key })
 	slices.SortStableFunc(together, func(a, b []tableRow) int { return cmp.Compare(len(b), len(a)) })
 	return together
 }

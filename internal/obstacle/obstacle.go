@@ -74,20 +74,30 @@ func consumers(standard policy.Standard, lists []policy.Listed) []iampolicy.Cons
 		if list.Consumers == nil {
 			continue
 		}
-		for _, account := range list.Consumers.Accounts {
-			all = append(all, iampolicy.OfAccount(account))
-			if standard.Lambda {
-				all = append(all, iampolicy.OfLambda(standard.Registry.FunctionPattern(account)))
+		for _, c := range Consumers(*list.Consumers) {
+			all = append(all, c)
+			if standard.Lambda && c.Kind == iampolicy.Account {
+				all = append(all, iampolicy.OfLambda(standard.Registry.FunctionPattern(c.Account)))
 			}
 		}
-		for _, arn := range list.Consumers.Principals {
-			all = append(all, iampolicy.OfARN(arn))
-		}
-		for _, id := range list.Consumers.Organizations {
-			all = append(all, iampolicy.OfOrganization(id))
-		}
-		for _, path := range list.Consumers.OrganizationalUnits {
-			all = append(all, iampolicy.OfOrganizationalUnit(path))
+	}
+	return all
+}
+
+// Consumers returns the consumers of a list as policies are evaluated for them.
+func Consumers(c policy.Consumers) []iampolicy.Consumer {
+	var all []iampolicy.Consumer
+	for _, kind := range []struct {
+		ids []string
+		of  func(string) iampolicy.Consumer
+	}{
+		{c.Accounts, iampolicy.OfAccount},
+		{c.Principals, iampolicy.OfARN},
+		{c.Organizations, iampolicy.OfOrganization},
+		{c.OrganizationalUnits, iampolicy.OfOrganizationalUnit},
+	} {
+		for _, id := range kind.ids {
+			all = append(all, kind.of(id))
 		}
 	}
 	return all

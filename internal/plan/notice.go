@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/obstacle"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -71,18 +72,23 @@ type NoticeGroup struct {
 
 // NoticeGroups returns the notices of a plan, in descending order of the number of repositories.
 func NoticeGroups(planned []Repository) []NoticeGroup {
-	index := map[Notice]int{}
-	var groups []NoticeGroup
+	type about struct {
+		notice     Notice
+		repository string
+	}
+	var all []about
 	for _, r := range planned {
 		for _, n := range r.Notices {
-			i, ok := index[n]
-			if !ok {
-				i = len(groups)
-				index[n] = i
-				groups = append(groups, NoticeGroup{Notice: n})
-			}
-			groups[i].Repositories = append(groups[i].Repositories, r.Name)
+			all = append(all, about{n, r.Name})
 		}
+	}
+	var groups []NoticeGroup
+	for _, same := range group.By(all, func(a about) Notice { return a.notice }) {
+		g := NoticeGroup{Notice: same[0].notice}
+		for _, a := range same {
+			g.Repositories = append(g.Repositories, a.repository)
+		}
+		groups = append(groups, g)
 	}
 	slices.SortStableFunc(groups, func(a, b NoticeGroup) int { return cmp.Compare(len(b.Repositories), len(a.Repositories)) })
 	return groups

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -85,10 +86,10 @@ type Planner struct {
 // can't be planned, its outcome is Failed. Plan fails if a call gets no response or the context ends.
 func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, repositories []string, done func()) ([]Repository, error) {
 	planned := make([]Repository, len(repositories))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
+	calls, ctx := errgroup.WithContext(ctx)
+	calls.SetLimit(concurrency)
 	for i, name := range repositories {
-		group.Go(func() error {
+		calls.Go(func() error {
 			planned[i] = p.repository(ctx, lists, name)
 			planned[i].ListVersion = lists.Version(name)
 			done()
@@ -98,7 +99,7 @@ func (p *Planner) Plan(ctx context.Context, lists accountlist.Snapshot, reposito
 			return context.Cause(ctx)
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := calls.Wait(); err != nil {
 		return nil, err
 	}
 	return planned, nil
@@ -166,20 +167,14 @@ func Groups(planned []Repository) []Group {
 		diff    string
 		deletes bool
 	}
-	index := map[change]int{}
+	changes := slices.DeleteFunc(slices.Clone(planned), func(r Repository) bool { return r.Outcome != Change })
 	var groups []Group
-	for _, r := range planned {
-		if r.Outcome != Change {
-			continue
+	for _, same := range group.By(changes, func(r Repository) change { return change{r.Diff.String(), r.Deletes()} }) {
+		g := Group{Diff: same[0].Diff, Deletes: same[0].Deletes()}
+		for _, r := range same {
+			g.Repositories = append(g.Repositories, r.Name)
 		}
-		key := change{r.Diff.String(), r.Deletes()}
-		i, ok := index[key]
-		if !ok {
-			i = len(groups)
-			index[key] = i
-			groups = append(groups, Group{Diff: r.Diff, Deletes: r.Deletes()})
-		}
-		groups[i].Repositories = append(groups[i].Repositories, r.Name)
+		groups = append(groups, g)
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(len(b.Repositories), len(a.Repositories)) })
 	return groups
