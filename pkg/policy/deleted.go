@@ -26,9 +26,9 @@ type Removal struct {
 // name, so that neither an Allow nor a Deny changes what it means:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 //
-// A statement with NotPrincipal doesn't change, because it applies to everybody
-// if nobody is left in it. Neither does a statement that isn't clear, such as
-// one with two Principal elements. Everything else in a statement stays as it
+// A statement with NotPrincipal doesn't change, because it applies to all
+// principals if it names none. Neither does a statement that isn't clear, such
+// as one with two Principal elements. Everything else in a statement stays as it
 // is, byte for byte.
 //
 // [Standard.Merge] counts what was removed as a change. String still returns

@@ -20,7 +20,7 @@ func TestWithoutDeletedPrincipals(t *testing.T) {
 		"the only one":                {`{"Sid":"Team","Principal":{"AWS":"` + role + `"},"Action":"ecr:*"}`, ""},
 		"all of several":              {`{"Sid":"Team","Principal":{"AWS":["` + role + `","` + user + `"]}}`, ""},
 		"Deny":                        {`{"Effect":"Deny","Principal":{"AWS":["` + role + `","111111111111"]}}`, `{"Effect":"Deny","Principal":{"AWS":["111111111111"]}}`},
-		"Deny of nobody else":         {`{"Effect":"Deny","Principal":{"AWS":["` + role + `"]}}`, ""},
+		"Deny of no other principal":  {`{"Effect":"Deny","Principal":{"AWS":["` + role + `"]}}`, ""},
 		"a service before it":         {`{"Principal":{"Service":"x","AWS":["` + role + `"]}}`, `{"Principal":{"Service":"x"}}`},
 		"a service after it":          {`{"Principal":{"AWS":["` + role + `"],"Service":"x"}}`, `{"Principal":{"Service":"x"}}`},
 		"NotPrincipal":                {`{"Effect":"Deny","NotPrincipal":{"AWS":["` + role + `","111111111111"]}}`, `{"Effect":"Deny","NotPrincipal":{"AWS":["` + role + `","111111111111"]}}`},

@@ -47,7 +47,7 @@ func (c *cloudWatch) flush(ctx context.Context) error {
 	return nil
 }
 
-// write writes lines to a stream of their own, as from an instance of the function that nobody has seen before.
+// write writes lines to a stream of their own, as from an instance of the function that is new.
 func (c *cloudWatch) write(ctx context.Context, group string, lines []LogLine) error {
 	stream := time.Now().UTC().Format("2006/01/02/") + "[$LATEST]" + strings.ReplaceAll(newID(), "-", "")
 	if _, err := c.api.CreateLogStream(ctx, &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream}); err != nil {

@@ -44,11 +44,11 @@ type Watcher interface {
 	Failed(error)                         // an error of the simulation, not of a function
 }
 
-type nobody struct{}
+type noWatcher struct{}
 
-func (nobody) Delivered(Delivery)     {}
-func (nobody) Logged(string, LogLine) {}
-func (nobody) Failed(error)           {}
+func (noWatcher) Delivered(Delivery)     {}
+func (noWatcher) Logged(string, LogLine) {}
+func (noWatcher) Failed(error)           {}
 
 // AWS is running simulated AWS services.
 type AWS struct {
@@ -101,7 +101,7 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 		return nil, err
 	}
 	if options.Watcher == nil {
-		options.Watcher = nobody{}
+		options.Watcher = noWatcher{}
 	}
 	a := &AWS{Region: options.Region, options: options, venv: venv, emulators: map[string]*emulator{}, started: make(chan struct{})}
 	if a.dir, err = makeWorkDir(ctx, options.Root, options.KeepLogs); err != nil {

@@ -51,7 +51,7 @@ func TestInstructions(t *testing.T) {
 	if _, err := local.Settle(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := local.Close(); err != nil { // nobody writes to followed any more
+	if err := local.Close(); err != nil { // after this, nothing writes to followed
 		t.Error(err)
 	}
 	for _, line := range []string{
