@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/npm"
 )
 
 var (
@@ -35,7 +33,7 @@ type installation struct {
 // which it installs below the root of the repository first, unless it is there and up to date.
 //
 // That package is made for AWS Lambda: it has the libraries and fonts that a small system lacks, so that neither root
-// nor a package manager is necessary. npm comes from PyPI.
+// nor a package manager is necessary.
 func install(ctx context.Context, root string, progress io.Writer) (installation, error) {
 	if program := os.Getenv("CHROMIUM"); program != "" {
 		return installation{program, os.Environ()}, nil
@@ -53,36 +51,21 @@ func install(ctx context.Context, root string, progress io.Writer) (installation
 		return i, nil
 	}
 	fmt.Fprintln(progress, "installing Chromium (once, about a minute)")
-	venv, err := localaws.SetupVenv(ctx, root, ".local/browser-venv", "test/browser/requirements.txt", progress)
+	files := map[string][]byte{"package.json": packages, "package-lock.json": lockFile, "inflate.mjs": inflate}
+	project, err := npm.Install(ctx, root, "browser", files, progress)
 	if err != nil {
-		return i, err
-	}
-	if err := os.RemoveAll(dir); err != nil {
 		return i, err
 	}
 	if err := os.MkdirAll(lib, 0o755); err != nil {
 		return i, err
 	}
-	for name, content := range map[string][]byte{"package.json": packages, "package-lock.json": lockFile, "inflate.mjs": inflate} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-			return i, err
-		}
+	command := project.Node(ctx, "inflate.mjs", lib)
+	command.Env = append(command.Env, "TMPDIR="+lib) // where the package inflates the libraries
+	if output, err := command.CombinedOutput(); err != nil {
+		return i, fmt.Errorf("inflate Chromium: %w\n%s", err, output)
 	}
-	for _, args := range [][]string{
-		{venv.Tool("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"},
-		{venv.Tool("node"), "inflate.mjs", lib},
-	} {
-		command := exec.CommandContext(ctx, args[0], args[1:]...)
-		command.Dir = dir
-		command.Env = append(os.Environ(), "TMPDIR="+lib, "PATH="+filepath.Join(venv.Dir, "bin")+":"+os.Getenv("PATH"))
-		if output, err := command.CombinedOutput(); err != nil {
-			return i, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, output)
-		}
-	}
-	for _, unneeded := range []string{venv.Dir, filepath.Join(dir, "node_modules")} {
-		if err := os.RemoveAll(unneeded); err != nil {
-			return i, err
-		}
+	if err := project.RemoveNode(); err != nil {
+		return i, err
 	}
 	return i, os.WriteFile(stampFile, stamp, 0o644)
 }
