@@ -17,6 +17,7 @@ const (
 	listed      = `{"AWS":"arn:aws:iam::111111111111:root"}`
 	own         = `{"AWS":"arn:aws:iam::999999999999:root"}`
 	lambda      = `{"Service":"lambda.amazonaws.com"}`
+	functions   = `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:*:function:*"}`
 )
 
 func standard() policy.Standard {
@@ -117,6 +118,13 @@ func TestStatements(t *testing.T) {
 		"service for an account":                 {statement: allow(lambda, pullActions, `"StringEquals":{"aws:SourceAccount":"999999999999"}`), want: []string{"medium service-without-source"}},
 		"service for any account ID":             {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceAccount":"*"}`), want: []string{"high service-without-source"}},
 		"service for an organization":            {statement: allow(lambda, pullActions, `"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`), list: organizations(), want: []string{"medium service-without-source"}},
+		"functions of a listed org":              {statement: allow(lambda, pullActions, functions+`,"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`), list: organizations()},
+		"functions of a listed unit":             {statement: allow(lambda, pullActions, functions+`,"ForAnyValue:StringLike":{"aws:SourceOrgPaths":"o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}`), list: organizations()},
+		"functions of an org outside":            {statement: allow(lambda, pullActions, functions+`,"StringEquals":{"aws:SourceOrgID":"o-x1x2x3x4x5"}`), list: organizations(), want: []string{"high outside-list"}},
+		"functions of a sibling unit":            {statement: allow(lambda, pullActions, functions+`,"ForAnyValue:StringLike":{"aws:SourceOrgPaths":"o-b1b2c3d4e5/r-ab12/ou-ab12-22222222/*"}`), list: organizations(), want: []string{"high outside-list"}},
+		"functions of any org":                   {statement: allow(lambda, pullActions, functions), list: organizations(), want: []string{"high service-without-source"}},
+		"any source in a listed org":             {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceArn":"arn:aws:*:eu-west-1:*:function:*"},"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`), list: organizations(), want: []string{"medium service-without-source"}},
+		"any Lambda resource in a listed org":    {statement: allow(lambda, pullActions, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:*:*"},"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`), list: organizations(), want: []string{"medium service-without-source"}},
 		"service for a function":                 {statement: allow(lambda, pullActions, `"ArnLike":{"AWS:sourcearn":"arn:aws:lambda:eu-west-1:999999999999:function:f"}`)},
 		"service, to pull and change the policy": {statement: allow(lambda, `"Action":["ecr:BatchGetImage","ecr:SetRepositoryPolicy"]`), want: []string{"high service-without-source"}},
 

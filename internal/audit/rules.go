@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -187,7 +188,11 @@ func (r rules) unlimitedService(s Statement) (mark, bool) {
 		return mark{}, false
 	}
 	sentence := allowance(services, s.reached(isService))
-	if slices.ContainsFunc(services, iampolicy.Consumer.IsUnlimitedService) {
+	isUnlimited := slices.ContainsFunc(services, iampolicy.Consumer.IsUnlimitedService)
+	if !isUnlimited && s.LimitsSourceType() {
+		return mark{}, false
+	}
+	if isUnlimited {
 		return mark{severity: High, kind: UnlimitedService, explanation: sentence + " No condition limits the accounts that the service can act on behalf of."}, true
 	}
 	return mark{severity: Medium, kind: UnlimitedService, explanation: sentence + " Its conditions limit the account or organization, but not the resources in it."}, true
@@ -285,7 +290,7 @@ func (r rules) isListed(c iampolicy.Consumer) bool {
 		return list != nil && (slices.Contains(list.Accounts, c.Account) || slices.Contains(list.Principals, c.ID) ||
 			slices.Contains(list.Organizations, c.Organization) ||
 			slices.ContainsFunc(list.OrganizationalUnits, func(path string) bool {
-				return strings.HasPrefix(c.ID, strings.TrimSuffix(path, "*"))
+				return strings.HasPrefix(cmp.Or(c.OrganizationPath, c.ID), strings.TrimSuffix(path, "*"))
 			}))
 	})
 }

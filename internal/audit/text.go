@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ func labels(consumers []iampolicy.Consumer, joinAll func([]string) string) []str
 		label := c.String()
 		if c.Kind == iampolicy.ServicePrincipal && !c.IsUnlimitedService() {
 			label = c.ID + " for "
-			onBehalf[label] = append(onBehalf[label], c.Account+c.Organization)
+			onBehalf[label] = append(onBehalf[label], cmp.Or(c.OrganizationPath, c.Account+c.Organization))
 		}
 		if !slices.Contains(labels, label) {
 			labels = append(labels, label)

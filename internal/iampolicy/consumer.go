@@ -229,13 +229,16 @@ func (s Statement) limit(c Consumer) []Consumer {
 	case ServicePrincipal:
 		keys, organization = sourceKeys(), "aws:SourceOrgID"
 	}
+	if c.Kind == ServicePrincipal {
+		c.Source = s.source()
+	}
 	consumers := []Consumer{c}
 	for _, key := range keys {
 		if values, ok := s.limits(key); ok {
 			for i := range values {
 				values[i].Principal = c.Principal
 				if c.Kind == ServicePrincipal {
-					values[i].ID = c.ID
+					values[i].ID, values[i].Source = c.ID, cmp.Or(values[i].Source, c.Source)
 				}
 			}
 			consumers = values
@@ -248,6 +251,29 @@ func (s Statement) limit(c Consumer) []Consumer {
 		}
 	}
 	return consumers
+}
+
+// source returns the pattern of the ARNs of the resources that a service must act on behalf of. It is "" if a condition
+// doesn't require one, or requires one of several.
+func (s Statement) source() string {
+	for _, c := range s.Conditions {
+		if strings.EqualFold(c.Key, "aws:SourceArn") && requiresMatch(c.Operator) && len(c.Values) == 1 && !s.isText(c.Values[0]) {
+			return c.Values[0]
+		}
+	}
+	return ""
+}
+
+// LimitsSourceType reports whether a condition limits a service to resources of one type, such as Lambda functions, in
+// whatever account.
+func (s Statement) LimitsSourceType() bool {
+	parts := partsOf(s.source())
+	if parts == nil {
+		return false
+	}
+	service, resource := parts[2], parts[5]
+	end := strings.IndexAny(resource, ":/")
+	return !isPattern(service) && end > 0 && !isPattern(resource[:end])
 }
 
 // requires reports whether a condition requires a key to have a value.

@@ -100,6 +100,8 @@ func TestApplies(t *testing.T) {
 		{lambda, everyone, `"StringLike":{"aws:SourceArn":"arn:aws:lambda:*:function:prod-*"}`, iampolicy.Depends},
 		{lambda, everyone, `"StringEquals":{"aws:SourceAccount":"222222222222"}`, iampolicy.No},
 		{lambda, everyone, `"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}`, iampolicy.Depends},
+		{lambda, everyone, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:eu-west-1:*:function:*"}`, iampolicy.Yes},
+		{lambda, everyone, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:us-east-1:*:function:*"}`, iampolicy.No},
 		{lambda, everyone, `"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.Yes},
 		{lambda, everyone, `"Bool":{"aws:PrincipalIsAWSService":"true"}`, iampolicy.Yes},
 		{lambda, everyone, `"StringEquals":{"aws:PrincipalServiceName":"lambda.amazonaws.com"}`, iampolicy.Yes},
