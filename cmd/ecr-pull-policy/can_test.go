@@ -10,11 +10,15 @@ import (
 
 func TestCan(t *testing.T) {
 	cloud := newCloud(t)
-	cloud.CreateRepository("a/api", "a/none", "a/broken", "a/office")
+	cloud.CreateRepository("a/api", "a/none", "a/broken", "a/office", "a/functions")
 	cloud.SetPolicy("a/api", `{"Statement":[
 		{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":["111111111111","arn:aws:iam::222222222222:role/team/ci"]},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]},
 		{"Sid":"EcrPullPolicyLambda","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"StringLike":{"aws:SourceArn":"arn:aws:lambda:eu-central-1:111111111111:function:*"}}},
 		{"Sid":"Organization","Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/*"}}}
+	]}`)
+	cloud.SetPolicy("a/functions", `{"Statement":[
+		{"Sid":"EcrPullPolicyLambdaOrganizations","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:lambda:eu-central-1:*:function:*"},"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}}},
+		{"Sid":"EcrPullPolicyLambdaOrganizationalUnits","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:lambda:eu-central-1:*:function:*"},"ForAnyValue:StringLike":{"aws:SourceOrgPaths":"o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}}}
 	]}`)
 	cloud.SetPolicy("a/broken", `[]`)
 	cloud.SetPolicy("a/office", `{"Statement":{"Sid":"Office","Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}}`)
@@ -44,6 +48,10 @@ func TestCan(t *testing.T) {
 		"push":                      {"333333333333 push a/api --org o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*", exitNo, []string{"can't push to a/api", "ecr:PutImage: no\n  denied by statement 1 (NoWebPush) of the registry policy\n", "ecr:UploadLayerPart: yes"}},
 		"Lambda":                    {"111111111111 pull a/api --lambda", 0, []string{"yes: Lambda, for functions in account 111111111111, can pull from a/api", "statement 2 (EcrPullPolicyLambda)", "The user or role that creates"}},
 		"Lambda of another account": {"222222222222 pull a/api --lambda --org o-a1b2c3d4e5", exitNo, nil},
+		"Lambda of an organization": {"222222222222 pull a/functions --lambda --org o-a1b2c3d4e5/r-ab12/ou-ab12-22222222/*", 0, []string{"statement 1 (EcrPullPolicyLambdaOrganizations)"}},
+		"Lambda of a unit":          {"222222222222 pull a/functions --lambda --org o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*", 0, []string{"statement 2 (EcrPullPolicyLambdaOrganizationalUnits)"}},
+		"Lambda of a sibling unit":  {"222222222222 pull a/functions --lambda --org o-b1b2c3d4e5/r-ab12/ou-ab12-22222222/*", exitNo, nil},
+		"Lambda of unknown unit":    {"222222222222 pull a/functions --lambda --org o-b1b2c3d4e5", exitDepends, []string{"depending on ForAnyValue:StringLike aws:SourceOrgPaths"}},
 		"no policy":                 {"111111111111 pull a/none", exitNo, []string{"no statement allows it"}},
 		"own account":               {"123456789012 pull a/none", exitDepends, []string{"no statement allows or denies it, so the consumer's IAM policies decide", "The account owns the registry"}},
 		"own account, denied elsewhere": {"123456789012 pull a/office", exitDepends, []string{

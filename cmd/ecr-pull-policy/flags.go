@@ -45,7 +45,7 @@ func newFlags(timeout time.Duration, errOut io.Writer) *flags {
 	p := &f.parameters
 	f.all.StringVar(&p.AccountListName, "list-name", p.AccountListName, "SSM parameter that contains the account list")
 	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "how the policy grants access: principal (names accounts, roles, and users) or condition (shorter for many accounts)")
-	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "whether Lambda functions in the listed accounts can use the images: on or off")
+	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "whether Lambda functions in the listed accounts, organizations, and OUs can use the images: on or off")
 	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
 	f.all.StringSliceVar(&f.include, "include", nil, "name patterns of repositories to select; all others are left out")
 	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")

@@ -80,6 +80,9 @@ func withoutVariables(pattern string) string {
 // colons between the parts of the ARN.
 func MatchARN(pattern, arn string) bool { return matchesARN(pattern, arn) != No }
 
+// CoversARN reports whether a pattern matches, as in MatchARN, all ARNs that another pattern matches.
+func CoversARN(pattern, other string) bool { return matchesARN(pattern, other) == Yes }
+
 // Match reports whether a pattern matches a text, as in the operator StringLike: * matches any number of characters,
 // and ? matches one. It backtracks to the last star only, so it takes quadratic time at most.
 func Match(pattern, text string) bool {

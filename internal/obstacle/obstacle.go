@@ -2,6 +2,7 @@
 package obstacle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func (o *Obstacle) add(s iampolicy.Statement, r iampolicy.Request) {
 
 func name(c iampolicy.Consumer) string {
 	if c.Kind == iampolicy.ServicePrincipal {
-		return "Lambda functions of " + c.Account
+		return "Lambda functions of " + cmp.Or(c.Account, c.OrganizationPath, c.Organization)
 	}
 	return c.ID
 }
@@ -76,12 +77,22 @@ func consumers(standard policy.Standard, lists []policy.Listed) []iampolicy.Cons
 		}
 		for _, c := range Consumers(*list.Consumers) {
 			all = append(all, c)
-			if standard.Lambda && c.Kind == iampolicy.Account {
-				all = append(all, iampolicy.OfLambda(standard.Registry.FunctionPattern(c.Account)))
+			if standard.Lambda && c.Kind != iampolicy.NamedPrincipal {
+				all = append(all, functionsOf(standard.Registry, c))
 			}
 		}
 	}
 	return all
+}
+
+// functionsOf returns the consumer that stands for Lambda on behalf of the functions of an account, organization, or OU.
+func functionsOf(registry policy.Registry, c iampolicy.Consumer) iampolicy.Consumer {
+	functions := iampolicy.OfLambda(registry.FunctionPattern(cmp.Or(c.Account, "*")))
+	functions.Organization = c.Organization
+	if c.Kind == iampolicy.OrganizationalUnit {
+		functions.OrganizationPath = c.ID
+	}
+	return functions
 }
 
 // Consumers returns the consumers of a list as policies are evaluated for them.

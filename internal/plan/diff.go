@@ -139,11 +139,13 @@ func (s *Statement) modify(before, after []policy.Grant) {
 
 func title(kind string) string {
 	titles := map[string]string{
-		"Accounts":            "accounts, roles and users",
-		"Principals":          "roles and users",
-		"Organizations":       "organizations",
-		"OrganizationalUnits": "organizational units",
-		"Lambda":              "Lambda functions",
+		"Accounts":                  "accounts, roles and users",
+		"Principals":                "roles and users",
+		"Organizations":             "organizations",
+		"OrganizationalUnits":       "organizational units",
+		"Lambda":                    "Lambda functions",
+		"LambdaOrganizations":       "Lambda functions of organizations",
+		"LambdaOrganizationalUnits": "Lambda functions of organizational units",
 	}
 	if title, ok := titles[kind]; ok {
 		return title
@@ -156,8 +158,8 @@ func describe(kind, consumer string) string {
 	switch {
 	case consumer == "*":
 		return "all principals"
-	case kind == "Lambda" && !strings.Contains(consumer, "."):
-		return "functions of account " + consumer
+	case strings.HasPrefix(kind, "Lambda") && !strings.Contains(consumer, ".") && !strings.HasPrefix(consumer, "arn:"):
+		return "functions of " + describe("", consumer)
 	case iampolicy.IsAccountID(consumer):
 		return "account " + consumer
 	case strings.Contains(consumer, ":role/"):

@@ -53,6 +53,7 @@ func written(t *testing.T, s policy.Standard, consumers policy.Consumers) string
 
 func TestDiff(t *testing.T) {
 	two := policy.Consumers{Accounts: []string{"111111111111", "222222222222"}}
+	organizations := policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}, OrganizationalUnits: []string{"o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}}
 	byName := written(t, standard(policy.GrantPrincipal), two)
 	withLambda := standard(policy.GrantPrincipal)
 	withLambda.Lambda = true
@@ -86,6 +87,12 @@ func TestDiff(t *testing.T) {
 		"Lambda statement off": {standard(policy.GrantPrincipal), written(t, withLambda, two), "111111111111,222222222222", []string{
 			"Lambda functions (EcrPullPolicyLambda)", "- functions of account 111111111111", "- functions of account 222222222222",
 			"- action ecr:BatchGetImage", "- action ecr:GetDownloadUrlForLayer",
+		}},
+		"functions of organizations": {withLambda, written(t, standard(policy.GrantPrincipal), organizations), "o-a1b2c3d4e5 o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*", []string{
+			"Lambda functions of organizational units (EcrPullPolicyLambdaOrganizationalUnits)",
+			"+ functions of organizational unit o-b1b2c3d4e5/r-ab12/ou-ab12-11111111/*", "+ action ecr:BatchGetImage", "+ action ecr:GetDownloadUrlForLayer",
+			"Lambda functions of organizations (EcrPullPolicyLambdaOrganizations)",
+			"+ functions of organization o-a1b2c3d4e5", "+ action ecr:BatchGetImage", "+ action ecr:GetDownloadUrlForLayer",
 		}},
 		"widened": {standard(policy.GrantPrincipal),
 			`{"Statement":[{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":"*","Action":["ecr:PutImage","ecr:BatchGetImage"]}]}`,

@@ -126,7 +126,7 @@ func (t *Test) ask(ctx context.Context, r *Report) error {
 		Action    []string
 		Condition map[string]map[string][]string `json:",omitempty"`
 	}
-	functions := "arn:" + t.Standard.Registry.Partition + ":lambda:" + t.Standard.Registry.Region + ":*:function:*"
+	functions := t.Standard.Registry.FunctionPattern("*")
 	lambda := func(operator, key string, values []string) statement {
 		conditions := map[string]map[string][]string{"ArnLike": {"aws:SourceArn": {functions}}, operator: {key: values}}
 		return statement{"SmokeLambda", "Allow", map[string]string{"Service": "lambda.amazonaws.com"}, []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, conditions}

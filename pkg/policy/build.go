@@ -21,6 +21,14 @@ func (s Standard) build(k kind, style GrantStyle, c Consumers) (statement, bool)
 		if s.Lambda {
 			return s.toFunctionsOf(c.Accounts)
 		}
+	case lambdaOrganizationsKind:
+		if s.Lambda {
+			return s.toFunctionsWith(k, c.Organizations)
+		}
+	case lambdaOrganizationalUnitsKind:
+		if s.Lambda {
+			return s.toFunctionsWith(k, c.OrganizationalUnits)
+		}
 	}
 	return statement{}, false
 }
@@ -59,6 +67,16 @@ func (s Standard) toFunctionsOf(accounts []string) (statement, bool) {
 		actions:    s.actions(lambdaKind),
 		conditions: []condition{{test: functionTest(), values: sortedUnique(patterns)}},
 	}, len(patterns) > 0
+}
+
+// toFunctionsWith returns the statement that lets the Lambda service pull for
+// the functions for which the test of a kind holds. It also pins the service and
+// the Region of the functions, as the statement for the functions of accounts
+// does.
+func (s Standard) toFunctionsWith(k kind, values []string) (statement, bool) {
+	st := statement{effect: allow, principals: lambda(), actions: s.actions(k)}
+	st = st.replace(k.test(), values).replace(anyFunctionTest(), []string{s.Registry.anyFunctionPattern()})
+	return st, len(values) > 0
 }
 
 func (s Standard) rootARNs(accounts []string) []string {

@@ -140,8 +140,8 @@ func decodeConditions(value json.RawMessage) ([]condition, bool) {
 		return nil, false
 	}
 	var operators, keys []string
-	for _, k := range kinds() {
-		operators, keys = append(operators, k.test().operator), append(keys, k.test().key)
+	for _, known := range knownTests() {
+		operators, keys = append(operators, known.operator), append(keys, known.key)
 	}
 	var conditions []condition
 	for _, operator := range byOperator {
@@ -155,7 +155,7 @@ func decodeConditions(value json.RawMessage) ([]condition, bool) {
 			var ok bool
 			if c.values, ok = readStrings(key.Value); !ok {
 				// IAM takes numbers and booleans, too, but for no test of a managed statement.
-				if slices.ContainsFunc(kinds(), func(k kind) bool { return k.test() == t }) {
+				if slices.Contains(knownTests(), t) {
 					return nil, false
 				}
 				c.raw = key.Value

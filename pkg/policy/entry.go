@@ -64,7 +64,7 @@ func unprintable(entry string) error {
 func unknownEntry(entry string) error {
 	switch {
 	case entry == lambdaService:
-		return errors.New("AWS services can't be listed; to let Lambda pull images for functions in the listed accounts, turn on the Lambda statement")
+		return errors.New("AWS services can't be listed; to let Lambda pull images for functions in the listed accounts and organizations, turn on the Lambda statement")
 	case strings.HasSuffix(entry, ".amazonaws.com"), strings.HasSuffix(entry, ".amazonaws.com.cn"):
 		return errors.New("AWS services can't be listed; list the account or the role that pulls")
 	case strings.HasPrefix(entry, "ou-"):

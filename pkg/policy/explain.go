@@ -11,13 +11,14 @@ type Grant struct {
 	Sid string
 
 	// Kind is the part of the Sid that says which consumers the statement is for:
-	// Accounts, Principals, Organizations, OrganizationalUnits, or Lambda. It is
-	// empty if the standard has no statement with such a Sid.
+	// Accounts, Principals, Organizations, OrganizationalUnits, Lambda,
+	// LambdaOrganizations, or LambdaOrganizationalUnits. It is empty if the standard
+	// has no statement with such a Sid.
 	Kind string
 
 	// Consumers are named as in an account list, sorted. Those of a statement for
-	// Lambda are the accounts of the functions. A value that a list can't name,
-	// such as "*", is as in the statement.
+	// Lambda are the accounts, organizations, or organizational units of the
+	// functions. A value that a list can't name, such as "*", is as in the statement.
 	Consumers []string
 
 	Actions []string // sorted
@@ -65,7 +66,9 @@ func (r Registry) grant(m managedStatement) Grant {
 		}
 	}
 	for _, c := range st.conditions {
-		values = append(values, c.values...)
+		if _, isTested := st.values(k.test()); !isTested || !k.isForLambdaOfOrganizations() || c.test != anyFunctionTest() {
+			values = append(values, c.values...)
+		}
 	}
 	for i, value := range values {
 		values[i] = r.asListed(value)
@@ -79,8 +82,11 @@ func (r Registry) grant(m managedStatement) Grant {
 func (r Registry) isStandard(k kind, st statement) bool {
 	trimmed, ok := r.trim(k, st, func(consumer) bool { return true })
 	conditions := 1
-	if len(st.named()) > 0 {
+	switch {
+	case len(st.named()) > 0:
 		conditions = 0
+	case k.isForLambdaOfOrganizations():
+		conditions = 2
 	}
 	return ok && trimmed.equal(st) && len(st.conditions) == conditions && len(st.rest) == 0
 }

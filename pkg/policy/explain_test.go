@@ -3,6 +3,7 @@ package policy_test
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -36,6 +37,18 @@ func TestGrants(t *testing.T) {
 		"functions of all accounts": {
 			document(statement("Lambda", `{"Service":["lambda.amazonaws.com"]}`, lambda, "")),
 			[]policy.Grant{{Sid: "EcrPullPolicyLambda", Kind: "Lambda", Consumers: []string{"lambda.amazonaws.com"}, Actions: lambdaActions, Unclear: true}},
+		},
+		"functions of an organization": {
+			document(statement("LambdaOrganizations1", service, lambda, sourceOrganizations)),
+			[]policy.Grant{{Sid: "EcrPullPolicyLambdaOrganizations1", Kind: "LambdaOrganizations", Consumers: []string{"o-a1b2c3d4e5"}, Actions: lambdaActions, List: 1}},
+		},
+		"functions of an organization in all Regions": {
+			document(statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, "eu-west-1", "*", 1))),
+			[]policy.Grant{{Sid: "EcrPullPolicyLambdaOrganizations", Kind: "LambdaOrganizations", Consumers: []string{"o-a1b2c3d4e5"}, Actions: lambdaActions, Unclear: true}},
+		},
+		"functions of all organizations": {
+			document(statement("LambdaOrganizations", service, lambda, "{"+inRegion+"}")),
+			[]policy.Grant{{Sid: "EcrPullPolicyLambdaOrganizations", Kind: "LambdaOrganizations", Consumers: []string{"arn:aws:lambda:eu-west-1:*:function:*"}, Actions: lambdaActions, Unclear: true}},
 		},
 		"more than pull, to all principals": {
 			document(`{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":"*","Action":"ecr:PutImage"}`),

@@ -58,6 +58,9 @@ func addDocuments(add func(existing string)) {
 	add(document(statement("Organizations", `"*"`, pull, `{"stringequals":{"AWS:PRINCIPALORGID":"o-a1b2c3d4e5"}}`)))
 	add(document(statement("OrganizationalUnits", `"*"`, pull, units)))
 	add(document(statement("Lambda", service, lambda, sources)))
+	add(document(statement("LambdaOrganizations", service, lambda, sourceOrganizations)))
+	add(document(statement("LambdaOrganizationalUnits", service, `"ecr:*"`, strings.Replace(sourceUnits, "eu-west-1", "*", 1))))
+	add(document(statement("LambdaOrganizations", service, lambda, `{"StringEquals":{"aws:SourceOrgID":["o-a1b2c3d4e5"]}}`)))
 	add(document(`{"Sid":"` + strings.Repeat("x", 9900) + `"}`))
 	add("{ } x")
 }
@@ -189,6 +192,7 @@ var (
 	listedOrg     = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 	listedUnit    = regexp.MustCompile(`^o-[a-z0-9]{10,32}/r-[a-z0-9]{4,32}(/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32})+/\*$`)
 	functionsOf   = regexp.MustCompile(`^arn:aws:lambda:eu-west-1:\d{12}:function:\*$`)
+	functions     = regexp.MustCompile(`^arn:aws:lambda:eu-west-1:[^:]+:function:.+$`)
 )
 
 // checkForm checks rule 2 on a managed statement, whatever list it is of.
@@ -212,7 +216,7 @@ func checkForm(t *testing.T, raw json.RawMessage, byCondition bool) {
 	}
 	all := func(values []string, form *regexp.Regexp) bool {
 		return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool {
-			return !form.MatchString(v) || form != listedUnit && form != functionsOf && strings.ContainsAny(v, "*?") || strings.Contains(v, "${")
+			return !form.MatchString(v) || form != listedUnit && form != functionsOf && form != functions && strings.ContainsAny(v, "*?") || strings.Contains(v, "${")
 		})
 	}
 	tested := func(operator, key string, form *regexp.Regexp) bool {
@@ -229,7 +233,8 @@ func checkForm(t *testing.T, raw json.RawMessage, byCondition bool) {
 	aws, service := principals(st["Principal"])
 	switch {
 	case len(service) > 0:
-		if len(aws) > 0 || !slices.Equal(service, []string{"lambda.amazonaws.com"}) || !tested("StringLike", "aws:SourceArn", functionsOf) {
+		if len(aws) > 0 || !slices.Equal(service, []string{"lambda.amazonaws.com"}) || !tested("StringLike", "aws:SourceArn", functionsOf) &&
+			!(tested("ArnLike", "aws:SourceArn", functions) && (tested("StringEquals", "aws:SourceOrgID", listedOrg) || tested("ForAnyValue:StringLike", "aws:SourceOrgPaths", listedUnit))) {
 			t.Errorf("%s grants to services", raw)
 		}
 	case slices.Equal(aws, []string{"*"}):
@@ -403,7 +408,16 @@ func checkGrant(t *testing.T, raw json.RawMessage, l []*policy.Consumers) {
 		if len(aws) > 0 || !slices.Equal(service, []string{"lambda.amazonaws.com"}) {
 			t.Errorf("%s names %q and %q", raw, service, aws)
 		}
-		checkPinned(t, raw, st["Condition"], map[string][]string{"stringlike aws:sourcearn": functions})
+		conditions, _ := st["Condition"].(map[string]any)
+		if ofAll, ok := conditions["ArnLike"].(map[string]any); ok && len(conditions) == 2 &&
+			slices.Equal(listOf(ofAll["aws:SourceArn"]), []string{"arn:aws:lambda:eu-west-1:*:function:*"}) {
+			delete(conditions, "ArnLike") // never alone
+		}
+		checkPinned(t, raw, conditions, map[string][]string{
+			"stringlike aws:sourcearn":                  functions,
+			"stringequals aws:sourceorgid":              organizations,
+			"foranyvalue:stringlike aws:sourceorgpaths": units,
+		})
 	case slices.Contains(aws, "*"):
 		checkPinned(t, raw, st["Condition"], map[string][]string{
 			"stringequals aws:principalaccount":            ids,

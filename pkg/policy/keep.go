@@ -58,9 +58,9 @@ func (r Registry) trim(k kind, st statement, within func(consumer) bool) (statem
 		return !ok || !within(one)
 	})
 	switch {
-	case k == lambdaKind && isTested && st.includes(servicePrincipal, lambdaService):
+	case k.isForLambda() && isTested && st.includes(servicePrincipal, lambdaService):
 		st.principals = lambda()
-	case k != lambdaKind && isTested && st.includes(awsPrincipal, "*"):
+	case !k.isForLambda() && isTested && st.includes(awsPrincipal, "*"):
 		st.principals = everyone()
 	case len(names) > 0:
 		st.principals = []principal{{awsPrincipal, names}}
@@ -68,7 +68,24 @@ func (r Registry) trim(k kind, st statement, within func(consumer) bool) (statem
 	default:
 		return st, false
 	}
-	return st.where(k.test(), values), len(values) > 0
+	st = st.where(k.test(), values)
+	if !k.isForLambdaOfOrganizations() {
+		return st, len(values) > 0
+	}
+	functions := r.functionsAmong(st)
+	return st.replace(anyFunctionTest(), functions), len(values) > 0 && len(functions) > 0
+}
+
+// functionsAmong returns the patterns of the functions in the registry's Region
+// to which a statement is limited: that of all functions if it has no such
+// limit, or a wider one.
+func (r Registry) functionsAmong(st statement) []string {
+	patterns, isTested := st.values(anyFunctionTest())
+	all := r.anyFunctionPattern()
+	if !isTested || slices.ContainsFunc(patterns, func(p string) bool { return iampolicy.CoversARN(p, all) }) {
+		return []string{all}
+	}
+	return slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return !iampolicy.CoversARN(all, p) })
 }
 
 // denies reports whether a statement that can't be read is a Deny. It grants
@@ -108,7 +125,7 @@ func (s statement) includes(kind, value string) bool {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func allowedAmong(k kind, patterns []string) []string {
 	allowed := allowedActions()
-	if k == lambdaKind {
+	if k.isForLambda() {
 		allowed = lambdaActions()
 	}
 	return slices.DeleteFunc(sortedUnique(allowed), func(action string) bool {
@@ -133,8 +150,7 @@ func (r Registry) tested(k kind, value string) (consumer, bool) {
 		return consumer{anAccount, account}, ok
 	}
 	one, err := readEntry(value, r.Partition)
-	tests := map[consumerKind]kind{anAccount: accountsKind, aPrincipal: principalsKind, anOrganization: organizationsKind, anOrganizationalUnit: organizationalUnitsKind}
-	return one, err == nil && tests[one.kind] == k && one.id == value
+	return one, err == nil && one.kind == k.tests() && one.id == value
 }
 
 // accountOfFunctions returns the account from the pattern that matches its

@@ -15,16 +15,48 @@ const SidPrefix = "EcrPullPolicy"
 type kind string
 
 const (
-	accountsKind            kind = "Accounts"
-	principalsKind          kind = "Principals" // roles and users, using a condition
-	organizationsKind       kind = "Organizations"
-	organizationalUnitsKind kind = "OrganizationalUnits"
-	lambdaKind              kind = "Lambda"
+	accountsKind                  kind = "Accounts"
+	principalsKind                kind = "Principals" // roles and users, using a condition
+	organizationsKind             kind = "Organizations"
+	organizationalUnitsKind       kind = "OrganizationalUnits"
+	lambdaKind                    kind = "Lambda" // functions of accounts
+	lambdaOrganizationsKind       kind = "LambdaOrganizations"
+	lambdaOrganizationalUnitsKind kind = "LambdaOrganizationalUnits"
 )
 
 // kinds returns the kinds in the order of a document.
 func kinds() []kind {
-	return []kind{accountsKind, principalsKind, organizationsKind, organizationalUnitsKind, lambdaKind}
+	return []kind{
+		accountsKind, principalsKind, organizationsKind, organizationalUnitsKind,
+		lambdaKind, lambdaOrganizationsKind, lambdaOrganizationalUnitsKind,
+	}
+}
+
+// isForLambda reports whether statements of the kind grant to the Lambda
+// service, on behalf of the functions of consumers.
+func (k kind) isForLambda() bool {
+	return k == lambdaKind || k.isForLambdaOfOrganizations()
+}
+
+// isForLambdaOfOrganizations reports whether statements of the kind have two
+// tests: one for the organization, and one for the functions.
+func (k kind) isForLambdaOfOrganizations() bool {
+	return k == lambdaOrganizationsKind || k == lambdaOrganizationalUnitsKind
+}
+
+// tests returns the kind of the consumers that the values of the kind's test
+// are.
+func (k kind) tests() consumerKind {
+	switch k {
+	case principalsKind:
+		return aPrincipal
+	case organizationsKind, lambdaOrganizationsKind:
+		return anOrganization
+	case organizationalUnitsKind, lambdaOrganizationalUnitsKind:
+		return anOrganizationalUnit
+	default: // accountsKind, lambdaKind
+		return anAccount
+	}
 }
 
 // sid returns the Sid of a statement of the list at a depth of a repository's

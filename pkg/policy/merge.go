@@ -179,7 +179,7 @@ func (s Standard) kept(existing []managedStatement, depth int, style GrantStyle,
 func (s Standard) grantsMore(existing []managedStatement, list Listed) bool {
 	for _, m := range s.Registry.keep(existing, list.Oversized.has) {
 		k, _, _ := parseSid(m.sid)
-		if k == lambdaKind || m.meaning.effect == deny {
+		if k.isForLambda() || m.meaning.effect == deny {
 			continue
 		}
 		for _, one := range s.Registry.consumers(k, m.meaning) {

@@ -13,6 +13,10 @@ const (
 	units         = `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"]}}`
 	sources       = `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:111111111111:function:*","arn:aws:lambda:eu-west-1:222222222222:function:*"]}}`
 	service       = `{"Service":["lambda.amazonaws.com"]}`
+
+	inRegion            = `"ArnLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}`
+	sourceOrganizations = `{` + inRegion + `,"StringEquals":{"aws:SourceOrgID":["o-a1b2c3d4e5"]}}`
+	sourceUnits         = `{` + inRegion + `,"ForAnyValue:StringLike":{"aws:SourceOrgPaths":["o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"]}}`
 )
 
 func TestMergeBuilds(t *testing.T) {
@@ -31,6 +35,8 @@ func TestMergeBuilds(t *testing.T) {
 			statement("Organizations", `"*"`, pull, organizations),
 			statement("OrganizationalUnits", `"*"`, pull, units),
 			statement("Lambda", service, lambda, sources),
+			statement("LambdaOrganizations", service, lambda, sourceOrganizations),
+			statement("LambdaOrganizationalUnits", service, lambda, sourceUnits),
 		)},
 		{"condition", conditionStyle, document(
 			statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111","222222222222"]}}`),
@@ -38,6 +44,8 @@ func TestMergeBuilds(t *testing.T) {
 			statement("Organizations", `"*"`, pull, organizations),
 			statement("OrganizationalUnits", `"*"`, pull, units),
 			statement("Lambda", service, lambda, sources),
+			statement("LambdaOrganizations", service, lambda, sourceOrganizations),
+			statement("LambdaOrganizationalUnits", service, lambda, sourceUnits),
 		)},
 	}
 	for _, test := range tests {
@@ -65,9 +73,29 @@ func TestMergeBuildsOnlyWhatIsNeeded(t *testing.T) {
 			t.Errorf("%s: %s", style, change.Document)
 		}
 		change = mustMerge(t, s, "", lists(&policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}}))
-		if want := document(statement("Organizations", `"*"`, pull, organizations)); change.Document != want {
+		want := document(statement("Organizations", `"*"`, pull, organizations), statement("LambdaOrganizations", service, lambda, sourceOrganizations))
+		if change.Document != want {
 			t.Errorf("%s: %s", style, change.Document)
 		}
+	}
+}
+
+// A document from a version without the statement for the functions of
+// organizations gets only that statement, and only if an organization is listed.
+func TestMergeAddsFunctionsOfOrganizations(t *testing.T) {
+	s := standard(policy.GrantPrincipal)
+	c := accounts("111111111111", "222222222222")
+	before := mustMerge(t, s, "", lists(c)).Document
+	s.Lambda = true
+	withFunctions := mustMerge(t, s, before, lists(c)).Document
+	if change := mustMerge(t, s, withFunctions, lists(c)); change.Changed {
+		t.Errorf("without organizations: %+v", change)
+	}
+	c.Organizations = []string{"o-a1b2c3d4e5"}
+	old := mustMerge(t, standard(policy.GrantPrincipal), before, lists(c)).Document
+	old = strings.TrimSuffix(old, "]}") + "," + statement("Lambda", service, lambda, sources) + "]}"
+	if change := mustMerge(t, s, old, lists(c)); !reflect.DeepEqual(change.Added, []string{"EcrPullPolicyLambdaOrganizations"}) || change.Removed != nil {
+		t.Errorf("with an organization: %+v", change)
 	}
 }
 
@@ -261,11 +289,15 @@ func TestMergeNamespacedLists(t *testing.T) {
 func TestMergeOrdersByDepthThenKind(t *testing.T) {
 	deep := make([]policy.Listed, 12)
 	for i := range deep {
-		deep[i] = policy.Listed{Consumers: &policy.Consumers{Accounts: []string{"111111111111"}, Organizations: []string{"o-a1b2c3d4e5"}}}
+		deep[i] = policy.Listed{Consumers: &policy.Consumers{Organizations: []string{"o-a1b2c3d4e5"}}}
 	}
-	document := mustMerge(t, standard(policy.GrantPrincipal), "", deep).Document
+	s := standard(policy.GrantPrincipal)
+	s.Lambda = true
+	document := mustMerge(t, s, "", deep).Document
 	last := -1
-	for _, sid := range []string{"Accounts", "Organizations", "Accounts1", "Organizations1", "Accounts2", "Accounts10", "Organizations10", "Accounts11"} {
+	for _, sid := range []string{
+		"Organizations", "LambdaOrganizations", "Organizations1", "LambdaOrganizations1", "Organizations2", "Organizations10", "LambdaOrganizations10", "Organizations11",
+	} {
 		at := strings.Index(document, `"EcrPullPolicy`+sid+`"`)
 		if at <= last {
 			t.Errorf("%s is at %d, after %d", sid, at, last)
@@ -284,6 +316,8 @@ func TestMergeUnusableListKeepsStatements(t *testing.T) {
 		statement("Organizations", `{"AWS":"*"}`, pull, `{"stringequals":{"AWS:principalorgid":"o-a1b2c3d4e5"}}`),
 		statement("OrganizationalUnits", `{"AWS":["*"]}`, pull, units),
 		statement("Lambda", service, lambda, sources),
+		statement("LambdaOrganizations", service, lambda, `{"arnlike":{"AWS:sourcearn":"arn:aws:lambda:eu-west-1:*:function:*"},"stringequals":{"AWS:sourceorgid":"o-a1b2c3d4e5"}}`),
+		statement("LambdaOrganizationalUnits", service, lambda, sourceUnits),
 	}
 	named := `{"Effect":"Allow","Sid":"EcrPullPolicyAccounts1","Principal":{"AWS":["111111111111"]},"Action":"ECR:listimages"}`
 	for _, test := range []struct {
@@ -311,62 +345,68 @@ func TestMergeUnusableListRemovesStatements(t *testing.T) {
 	root := `{"AWS":["arn:aws:iam::111111111111:root"]}`
 	pinned := `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`
 	tests := map[string]string{
-		"effect in lower case":          strings.Replace(grant("Accounts", "111111111111"), "Allow", "allow", 1),
-		"no effect":                     strings.Replace(grant("Accounts", "111111111111"), `"Effect":"Allow",`, "", 1),
-		"no action":                     `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":` + root + `}`,
-		"no principal":                  `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Action":` + pull + `}`,
-		"empty actions":                 statement("Accounts", root, `[]`, ""),
-		"action of no string":           statement("Accounts", root, `[1]`, ""),
-		"action null":                   statement("Accounts", root, `[null]`, ""),
-		"action object":                 statement("Accounts", root, `{}`, ""),
-		"push alone":                    statement("Accounts", root, `["ecr:PutImage"]`, ""),
-		"not action":                    strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"NotAction"`, 1),
-		"not principal":                 strings.Replace(grant("Accounts", "111111111111"), `"Principal"`, `"NotPrincipal"`, 1),
-		"deleted role":                  statement("Accounts", `{"AWS":"AROAEXAMPLEEXAMPLE123"}`, pull, ""),
-		"deny of a deleted role":        strings.Replace(statement("Accounts", `{"AWS":"AROAEXAMPLEEXAMPLE123"}`, pull, ""), "Allow", "Deny", 1),
-		"deleted role by condition":     statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"AROAEXAMPLEEXAMPLE123"}}`),
-		"policy variable":               statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/${aws:username}/x"}}`),
-		"root ARN as account":           statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["arn:aws:iam::111111111111:root"]}}`),
-		"account as ARN":                statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"111111111111"}}`),
-		"long s":                        statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
-		"two actions members":           strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
-		"wrong case":                    strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
-		"all principals":                statement("Accounts", `"*"`, pull, ""),
-		"all principals by AWS":         statement("Accounts", `{"AWS":"*"}`, pull, ""),
-		"empty principals":              statement("Accounts", `{"AWS":[]}`, pull, ""),
-		"empty principal":               statement("Accounts", `{}`, pull, ""),
-		"principal string":              statement("Accounts", `"111111111111"`, pull, ""),
-		"principal number":              statement("Accounts", `1`, pull, ""),
-		"principal of no string":        statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
-		"service":                       statement("Accounts", service, pull, ""),
-		"root as a service":             statement("Accounts", `{"Service":"arn:aws:iam::111111111111:root"}`, pull, ""),
-		"other partition":               statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
-		"session":                       statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
-		"wildcard role":                 statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),
-		"list entry as a principal":     statement("Accounts", `{"AWS":"none"}`, pull, ""),
-		"other condition":               statement("Accounts", `"*"`, pull, organizations),
-		"pattern of accounts":           statement("Accounts", `"*"`, pull, `{"StringLike":{"aws:PrincipalAccount":["1*"]}}`),
-		"account of a star":             statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["*"]}}`),
-		"no account":                    statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":[]}}`),
-		"accounts unless null":          statement("Accounts", `"*"`, pull, `{"StringEqualsIfExists":{"aws:PrincipalAccount":["111111111111"]}}`),
-		"no condition in condition":     statement("Accounts", `"*"`, pull, `{}`),
-		"condition string":              statement("Accounts", `"*"`, pull, `"x"`),
-		"account as a number":           statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":111111111111}}`),
-		"root among roles":              statement("Principals", root, pull, ""),
-		"all principals among roles":    statement("Principals", `"*"`, pull, pinned),
-		"organization unpinned":         statement("Organizations", `"*"`, pull, ""),
-		"role of an organization":       statement("Organizations", `{"AWS":"arn:aws:iam::333333333333:role/x"}`, pull, ""),
-		"pattern of no action":          statement("Accounts", root, `["xxcr:BatchGetImage"]`, ""),
-		"organization of a star":        statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
-		"organization with accounts":    statement("Organizations", root, pull, organizations),
-		"unit of a star":                statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
-		"unit of all":                   statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*"]}}`),
-		"unit for all values":           statement("OrganizationalUnits", `"*"`, pull, strings.Replace(units, "ForAnyValue", "ForAllValues", 1)),
-		"function unpinned":             statement("Lambda", service, lambda, ""),
-		"function of any account":       statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}}`),
-		"function of another Region":    statement("Lambda", service, lambda, strings.ReplaceAll(sources, "eu-west-1", "us-east-1")),
-		"another service":               statement("Lambda", `{"Service":"ec2.amazonaws.com"}`, lambda, sources),
-		"all principals as the service": statement("Lambda", `"*"`, lambda, sources),
+		"effect in lower case":           strings.Replace(grant("Accounts", "111111111111"), "Allow", "allow", 1),
+		"no effect":                      strings.Replace(grant("Accounts", "111111111111"), `"Effect":"Allow",`, "", 1),
+		"no action":                      `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":` + root + `}`,
+		"no principal":                   `{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Action":` + pull + `}`,
+		"empty actions":                  statement("Accounts", root, `[]`, ""),
+		"action of no string":            statement("Accounts", root, `[1]`, ""),
+		"action null":                    statement("Accounts", root, `[null]`, ""),
+		"action object":                  statement("Accounts", root, `{}`, ""),
+		"push alone":                     statement("Accounts", root, `["ecr:PutImage"]`, ""),
+		"not action":                     strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"NotAction"`, 1),
+		"not principal":                  strings.Replace(grant("Accounts", "111111111111"), `"Principal"`, `"NotPrincipal"`, 1),
+		"deleted role":                   statement("Accounts", `{"AWS":"AROAEXAMPLEEXAMPLE123"}`, pull, ""),
+		"deny of a deleted role":         strings.Replace(statement("Accounts", `{"AWS":"AROAEXAMPLEEXAMPLE123"}`, pull, ""), "Allow", "Deny", 1),
+		"deleted role by condition":      statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"AROAEXAMPLEEXAMPLE123"}}`),
+		"policy variable":                statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/${aws:username}/x"}}`),
+		"root ARN as account":            statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["arn:aws:iam::111111111111:root"]}}`),
+		"account as ARN":                 statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"111111111111"}}`),
+		"long s":                         statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
+		"two actions members":            strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
+		"wrong case":                     strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
+		"all principals":                 statement("Accounts", `"*"`, pull, ""),
+		"all principals by AWS":          statement("Accounts", `{"AWS":"*"}`, pull, ""),
+		"empty principals":               statement("Accounts", `{"AWS":[]}`, pull, ""),
+		"empty principal":                statement("Accounts", `{}`, pull, ""),
+		"principal string":               statement("Accounts", `"111111111111"`, pull, ""),
+		"principal number":               statement("Accounts", `1`, pull, ""),
+		"principal of no string":         statement("Accounts", `{"AWS":[111111111111]}`, pull, ""),
+		"service":                        statement("Accounts", service, pull, ""),
+		"root as a service":              statement("Accounts", `{"Service":"arn:aws:iam::111111111111:root"}`, pull, ""),
+		"other partition":                statement("Accounts", `{"AWS":"arn:aws-cn:iam::111111111111:root"}`, pull, ""),
+		"session":                        statement("Accounts", `{"AWS":"arn:aws:sts::111111111111:assumed-role/a/b"}`, pull, ""),
+		"wildcard role":                  statement("Accounts", `{"AWS":"arn:aws:iam::111111111111:role/*"}`, pull, ""),
+		"list entry as a principal":      statement("Accounts", `{"AWS":"none"}`, pull, ""),
+		"other condition":                statement("Accounts", `"*"`, pull, organizations),
+		"pattern of accounts":            statement("Accounts", `"*"`, pull, `{"StringLike":{"aws:PrincipalAccount":["1*"]}}`),
+		"account of a star":              statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["*"]}}`),
+		"no account":                     statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":[]}}`),
+		"accounts unless null":           statement("Accounts", `"*"`, pull, `{"StringEqualsIfExists":{"aws:PrincipalAccount":["111111111111"]}}`),
+		"no condition in condition":      statement("Accounts", `"*"`, pull, `{}`),
+		"condition string":               statement("Accounts", `"*"`, pull, `"x"`),
+		"account as a number":            statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":111111111111}}`),
+		"root among roles":               statement("Principals", root, pull, ""),
+		"all principals among roles":     statement("Principals", `"*"`, pull, pinned),
+		"organization unpinned":          statement("Organizations", `"*"`, pull, ""),
+		"role of an organization":        statement("Organizations", `{"AWS":"arn:aws:iam::333333333333:role/x"}`, pull, ""),
+		"pattern of no action":           statement("Accounts", root, `["xxcr:BatchGetImage"]`, ""),
+		"organization of a star":         statement("Organizations", `"*"`, pull, `{"StringEquals":{"aws:PrincipalOrgID":["*"]}}`),
+		"organization with accounts":     statement("Organizations", root, pull, organizations),
+		"unit of a star":                 statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["*"]}}`),
+		"unit of all":                    statement("OrganizationalUnits", `"*"`, pull, `{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":["o-a1b2c3d4e5/*"]}}`),
+		"unit for all values":            statement("OrganizationalUnits", `"*"`, pull, strings.Replace(units, "ForAnyValue", "ForAllValues", 1)),
+		"function unpinned":              statement("Lambda", service, lambda, ""),
+		"function of any account":        statement("Lambda", service, lambda, `{"StringLike":{"aws:SourceArn":["arn:aws:lambda:eu-west-1:*:function:*"]}}`),
+		"function of another Region":     statement("Lambda", service, lambda, strings.ReplaceAll(sources, "eu-west-1", "us-east-1")),
+		"another service":                statement("Lambda", `{"Service":"ec2.amazonaws.com"}`, lambda, sources),
+		"all principals as the service":  statement("Lambda", `"*"`, lambda, sources),
+		"functions without organization": statement("LambdaOrganizations", service, lambda, `{`+inRegion+`}`),
+		"functions without unit":         statement("LambdaOrganizationalUnits", service, lambda, `{`+inRegion+`}`),
+		"functions of all organizations": statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, "o-a1b2c3d4e5", "*", 1)),
+		"functions of another Region":    statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, "eu-west-1", "us-east-1", 1)),
+		"unit as an organization":        statement("LambdaOrganizations", service, lambda, sourceUnits),
+		"organization of principals":     statement("LambdaOrganizations", `"*"`, lambda, sourceOrganizations),
 	}
 	for name, unwanted := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -394,6 +434,13 @@ func TestMergeUnusableListTrimsStatements(t *testing.T) {
 		{"an account by a pattern", statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111","*"]}}`), statement("Accounts", `"*"`, pull, pinned)},
 		{"a principal beside all", statement("Accounts", `{"AWS":["*","222222222222"]}`, pull, pinned), statement("Accounts", `"*"`, pull, pinned)},
 		{"functions of all accounts", statement("Lambda", service, lambda, strings.Replace(sources, `"]`, `","*"]`, 1)), statement("Lambda", service, lambda, sources)},
+		{"no functions", statement("LambdaOrganizations", service, lambda, `{"StringEquals":{"aws:SourceOrgID":["o-a1b2c3d4e5"]}}`), statement("LambdaOrganizations", service, lambda, sourceOrganizations)},
+		{"any source", statement("LambdaOrganizationalUnits", service, lambda, strings.Replace(sourceUnits, "arn:aws:lambda:eu-west-1:*:function:*", "*", 1)), statement("LambdaOrganizationalUnits", service, lambda, sourceUnits)},
+		{"functions in all Regions", statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, "eu-west-1", "*", 1)), statement("LambdaOrganizations", service, lambda, sourceOrganizations)},
+		{"functions in similar Regions", statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, "eu-west-1", "eu-west-?", 1)), statement("LambdaOrganizations", service, lambda, sourceOrganizations)},
+		{"another source", statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, `:*"]`, `:*","arn:aws:s3:::bucket"]`, 1)), statement("LambdaOrganizations", service, lambda, sourceOrganizations)},
+		{"another organization", statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, `5"]`, `5","*"]`, 1)), statement("LambdaOrganizations", service, lambda, sourceOrganizations)},
+		{"actions of Lambda of organizations", statement("LambdaOrganizations", service, `"ecr:*"`, sourceOrganizations), statement("LambdaOrganizations", service, lambda, sourceOrganizations)},
 		{"another service", statement("Lambda", `{"Service":["lambda.amazonaws.com","ec2.amazonaws.com"]}`, lambda, sources), statement("Lambda", service, lambda, sources)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -418,6 +465,7 @@ func TestMergeUnusableListWidensNothing(t *testing.T) {
 		"condition":                statement("Accounts", root, pull, organizations),
 		"another operator":         statement("Accounts", `"*"`, pull, `{"Null":{"a":["b"]},"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`),
 		"another key":              statement("Accounts", `"*"`, pull, `{"StringEquals":{"a":["b"],"aws:PrincipalAccount":["111111111111"]}}`),
+		"functions of an account":  statement("LambdaOrganizations", service, lambda, strings.Replace(sourceOrganizations, ":*:function:*", ":111111111111:function:f-*", 1)),
 		"fewer actions":            statement("Accounts", root, `["ecr:BatchGetImage"]`, ""),
 		"role named by Principals": statement("Principals", `{"AWS":["arn:aws:iam::333333333333:role/x"]}`, pull, ""),
 		"two statements of a Sid":  grant("Accounts", "111111111111") + "," + grant("Accounts", "222222222222"),

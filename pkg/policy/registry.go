@@ -51,6 +51,10 @@ func (r Registry) FunctionPattern(accountID string) string {
 	return r.functionPrefix() + accountID + functionSuffix
 }
 
+// anyFunctionPattern returns the pattern that matches the ARNs of all Lambda
+// functions in the registry's Region, of all accounts.
+func (r Registry) anyFunctionPattern() string { return r.FunctionPattern("*") }
+
 // RepositoryARN returns the ARN of a repository.
 //
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html

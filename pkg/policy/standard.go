@@ -37,9 +37,11 @@ type Standard struct {
 	Registry Registry
 	Style    GrantStyle
 
-	// Lambda adds a statement that lets the Lambda service pull images for
-	// functions in the listed accounts, using a condition on aws:SourceArn:
-	// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
+	// Lambda adds statements that let the Lambda service pull images for functions
+	// in the listed accounts, organizations, and organizational units, using
+	// conditions on aws:SourceArn, aws:SourceOrgID, and aws:SourceOrgPaths:
+	// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html,
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 	Lambda bool
 
 	// ExtraActions are granted to consumers in addition to the actions that a pull
@@ -73,7 +75,7 @@ func (s Standard) Validate() error {
 
 // actions returns the actions of a statement of a kind.
 func (s Standard) actions(k kind) []string {
-	if k == lambdaKind {
+	if k.isForLambda() {
 		return lambdaActions()
 	}
 	return sortedUnique(append(pullActions(), s.ExtraActions...))

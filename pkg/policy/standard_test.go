@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sort"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -90,27 +91,53 @@ func TestSizeIsNotCheckedWithoutWriting(t *testing.T) {
 	}
 }
 
+// The numbers are in docs/configuration.md.
 func TestFits(t *testing.T) {
-	// About what the design promises.
+	organizations := func(n int) *policy.Consumers {
+		c := &policy.Consumers{}
+		for i := range n {
+			c.Organizations = append(c.Organizations, fmt.Sprintf("o-%010d", i))
+		}
+		return c
+	}
+	units := func(n int) *policy.Consumers {
+		c := &policy.Consumers{}
+		for i := range n {
+			c.OrganizationalUnits = append(c.OrganizationalUnits, fmt.Sprintf("o-a1b2c3d4e5/r-ab12/ou-ab12-%08d/*", i))
+		}
+		return c
+	}
+	besideOne := func(n int) *policy.Consumers {
+		c := manyAccounts(n)
+		c.Organizations = []string{"o-a1b2c3d4e5"}
+		return c
+	}
 	tests := []struct {
-		style  policy.GrantStyle
-		lambda bool
-		most   int
+		what                      string
+		consumers                 func(int) *policy.Consumers
+		style                     policy.GrantStyle
+		withLambda, withoutLambda int
 	}{
-		{policy.GrantPrincipal, false, 304},
-		{policy.GrantPrincipal, true, 117},
-		{policy.GrantCondition, false, 665},
-		{policy.GrantCondition, true, 148},
+		{"accounts", manyAccounts, policy.GrantPrincipal, 117, 304},
+		{"accounts", manyAccounts, policy.GrantCondition, 148, 665},
+		{"accounts beside one organization", besideOne, policy.GrantPrincipal, 110, 297},
+		{"accounts beside one organization", besideOne, policy.GrantCondition, 140, 650},
+		{"organizations", organizations, policy.GrantPrincipal, 323, 665},
+		{"organizations", organizations, policy.GrantCondition, 323, 665},
+		{"OUs", units, policy.GrantPrincipal, 117, 243},
+		{"OUs", units, policy.GrantCondition, 117, 243},
 	}
 	for _, test := range tests {
-		s := standard(test.style)
-		s.Lambda = test.lambda
-		t.Logf("%s, Lambda %t: %d accounts fit", test.style, test.lambda, test.most)
-		if err := s.Fits(*manyAccounts(test.most)); err != nil {
-			t.Errorf("%s, Lambda %t: %v", test.style, test.lambda, err)
-		}
-		if err := s.Fits(*manyAccounts(test.most + 1)); !isSizeError(err) {
-			t.Errorf("%s, Lambda %t: got %v", test.style, test.lambda, err)
+		for _, lambda := range []bool{true, false} {
+			s, want := standard(test.style), test.withoutLambda
+			if s.Lambda = lambda; lambda {
+				want = test.withLambda
+			}
+			most := sort.Search(1000, func(n int) bool { return isSizeError(s.Fits(*test.consumers(n + 1))) })
+			t.Logf("grant style %s, Lambda statement %t: %d %s fit", test.style, lambda, most, test.what)
+			if most != want {
+				t.Errorf("grant style %s, Lambda statement %t: got %d %s, want %d", test.style, lambda, most, test.what, want)
+			}
 		}
 	}
 }

@@ -74,6 +74,25 @@ func organizationalUnitTest() test { return test{"ForAnyValue:StringLike", "aws:
 
 func functionTest() test { return test{"StringLike", "aws:SourceArn"} }
 
+func functionOrganizationTest() test { return test{"StringEquals", "aws:SourceOrgID"} }
+
+func functionOrganizationalUnitTest() test {
+	return test{"ForAnyValue:StringLike", "aws:SourceOrgPaths"}
+}
+
+// anyFunctionTest limits a statement to the functions in the registry's Region,
+// of any account. It never stands alone.
+func anyFunctionTest() test { return test{"ArnLike", "aws:SourceArn"} }
+
+// knownTests returns the tests that managed statements have.
+func knownTests() []test {
+	tests := []test{anyFunctionTest()}
+	for _, k := range kinds() {
+		tests = append(tests, k.test())
+	}
+	return tests
+}
+
 // test returns the test that limits a statement of the kind to its consumers.
 func (k kind) test() test {
 	switch k {
@@ -85,6 +104,10 @@ func (k kind) test() test {
 		return organizationTest()
 	case organizationalUnitsKind:
 		return organizationalUnitTest()
+	case lambdaOrganizationsKind:
+		return functionOrganizationTest()
+	case lambdaOrganizationalUnitsKind:
+		return functionOrganizationalUnitTest()
 	default: // lambdaKind
 		return functionTest()
 	}

@@ -178,13 +178,13 @@ func (t *texts) UnmarshalJSON(data []byte) error {
 }
 
 var (
-	sidForm   = regexp.MustCompile(`^EcrPullPolicy(Accounts|Principals|Organizations|OrganizationalUnits|Lambda)(|[1-9]\d*)$`)
+	sidForm   = regexp.MustCompile(`^EcrPullPolicy(Accounts|Principals|Organizations|OrganizationalUnits|Lambda|LambdaOrganizations|LambdaOrganizationalUnits)(|[1-9]\d*)$`)
 	accountID = regexp.MustCompile(`^\d{12}$`)
 	rootARN   = regexp.MustCompile(`^arn:aws:iam::(\d{12}):root$`)
 	roleARN   = regexp.MustCompile(`^arn:aws:iam::\d{12}:role/[a-z/-]+$`)
 	function  = regexp.MustCompile(`^arn:aws:lambda:` + region + `:(\d{12}):function:\*$`)
-	orgID     = regexp.MustCompile(`^o-[a-z0-9]{10}$`)
-	unitPath  = regexp.MustCompile(`^o-[a-z0-9]{10}/r-ab12/ou-ab12-\d{8}/\*$`)
+	orgID     = regexp.MustCompile(`^(o-[a-z0-9]{10})$`)
+	unitPath  = regexp.MustCompile(`^(o-[a-z0-9]{10}/r-ab12/ou-ab12-\d{8}/\*)$`)
 )
 
 // The conditions that match the consumers, for each kind of statement.
@@ -194,6 +194,10 @@ const (
 	orgCondition      = "StringEquals aws:PrincipalOrgID"
 	unitCondition     = "ForAnyValue:StringLike aws:PrincipalOrgPaths"
 	functionCondition = "StringLike aws:SourceArn"
+
+	functionOrgCondition  = "StringEquals aws:SourceOrgID"
+	functionUnitCondition = "ForAnyValue:StringLike aws:SourceOrgPaths"
+	anyFunctionCondition  = "ArnLike aws:SourceArn" // in addition to the other two
 )
 
 // conditionOf returns the condition that matches the consumers in statements of a kind, and a function that returns the
@@ -219,6 +223,10 @@ func conditionOf(kind string) (condition string, grant func(value string) string
 		return unitCondition, matching(unitPath, "unit")
 	case "Lambda":
 		return functionCondition, matching(function, "functions of")
+	case "LambdaOrganizations":
+		return functionOrgCondition, matching(orgID, "functions of")
+	case "LambdaOrganizationalUnits":
+		return functionUnitCondition, matching(unitPath, "functions of")
 	}
 	return "", func(string) string { return "" }
 }
@@ -346,10 +354,13 @@ func (s *statement) readGrants() {
 	}
 	condition, grant := conditionOf(s.kind)
 	_, hasCondition := s.conditions[condition]
-	conditional := hasCondition && s.kind != "Lambda" && s.everyone || hasCondition && s.kind == "Lambda" && slices.Contains(s.services, lambdaService)
+	conditional := hasCondition && !s.isForLambda() && s.everyone || hasCondition && s.isForLambda() && slices.Contains(s.services, lambdaService)
 	more := len(s.conditions)
 	if conditional {
 		more--
+		if s.isForAllFunctions() {
+			more--
+		}
 		for _, value := range s.conditions[condition] {
 			s.grants[grant(value)] = true
 		}
@@ -363,6 +374,22 @@ func (s *statement) readGrants() {
 }
 
 const lambdaService = "Service lambda.amazonaws.com"
+
+func (s statement) isForLambda() bool { return strings.HasPrefix(s.kind, "Lambda") }
+
+// isForLambdaOfOrganizations reports whether a statement must have a condition on the functions in addition to the one
+// on their organization.
+func (s statement) isForLambdaOfOrganizations() bool { return s.isForLambda() && s.kind != "Lambda" }
+
+// isForAllFunctions reports whether a statement has the standard condition on the functions, or a wider one, which onrepo
+// replaces with it.
+func (s statement) isForAllFunctions() bool {
+	return s.isForLambdaOfOrganizations() && slices.ContainsFunc(s.conditions[anyFunctionCondition], func(value string) bool {
+		return value == functionsOf("*") || value == functionsInAllRegions
+	})
+}
+
+const functionsInAllRegions = "arn:aws:lambda:*:*:function:*"
 
 // usesCondition reports whether the statement grants access to accounts or roles using a condition.
 func (s statement) usesCondition() bool {
@@ -398,8 +425,10 @@ func (s statement) defect() string {
 		return fmt.Sprintf("some of its actions aren't allowed: %s", s.actions)
 	case forms != 1 || len(names) == 0:
 		return "it has no principals, or several kinds of principals"
-	case len(s.services) > 0 && (s.kind != "Lambda" || len(s.services) > 1):
+	case len(s.services) > 0 && (!s.isForLambda() || len(s.services) > 1):
 		return "it grants access to a service that this kind of statement can't name"
+	case s.isForLambdaOfOrganizations() && !slices.Equal(s.conditions[anyFunctionCondition], texts{functionsOf("*")}):
+		return "it isn't limited to the functions in the Region"
 	case len(s.grants) != len(names):
 		return fmt.Sprintf("a list can't specify some of its principals: %s", names)
 	}
@@ -418,7 +447,7 @@ func (s statement) allowedActions() []string {
 		"ecr:ListTagsForResource", "ecr:DescribeImageScanFindings", "ecr:GetLifecyclePolicy",
 		"ecr:BatchGetRepositoryScanningConfiguration", "ecr:GetRepositoryPolicy", "ecr:BatchImportUpstreamImage",
 		"ecr:GetImageCopyStatus")
-	if s.kind == "Lambda" {
+	if s.isForLambda() {
 		allowed = lambdaActions()
 	}
 	slices.Sort(allowed)
@@ -442,12 +471,15 @@ func (s statement) covers(grant string, other statement) bool {
 		if name == condition && len(other.named) == 0 {
 			others = texts{value}
 		}
+		if name == anyFunctionCondition && s.isForAllFunctions() {
+			continue
+		}
 		if len(others) == 0 || slices.ContainsFunc(others, func(v string) bool { return !slices.Contains(values, v) }) {
 			return false
 		}
 	}
 	names := s.everyone || slices.ContainsFunc(s.named, func(arn string) bool { return principalGrant("Accounts", arn) == grant }) ||
-		condition == functionCondition && slices.Contains(s.services, lambdaService)
+		strings.HasPrefix(grant, "functions of") && slices.Contains(s.services, lambdaService)
 	return s.allows && names && (s.rest == "" || s.rest == other.rest) &&
 		!slices.ContainsFunc(other.actions, func(action string) bool { return !s.hasAction(action) })
 }
@@ -464,6 +496,12 @@ func conditionFor(grant string) (condition, value string) {
 		return orgCondition, value
 	case "unit":
 		return unitCondition, value
+	}
+	switch {
+	case unitPath.MatchString(value):
+		return functionUnitCondition, value
+	case orgID.MatchString(value):
+		return functionOrgCondition, value
 	default:
 		return functionCondition, functionsOf(value)
 	}

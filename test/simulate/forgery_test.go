@@ -40,6 +40,8 @@ func (w *world) forgedStatement() statement {
 		pull   = `"Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]`
 		other  = `"Principal":{"AWS":["arn:aws:iam::666666666666:root"]}`
 		anyone = `"Effect":"Allow","Principal":"*",` + pull
+
+		service = `"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},` + pull
 	)
 	content := pick(w,
 		// principals that the lists don't contain
@@ -50,6 +52,13 @@ func (w *world) forgedStatement() statement {
 		anyone+`,"Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`,
 		`"Effect":"Allow","Principal":{"AWS":["*","111111111111"],"Federated":"example.com"},`+pull,
 		`"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com","ecs.amazonaws.com"]},`+pull,
+		// Lambda on behalf of functions of an organization or OU, and of too many functions
+		service+`,"Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:lambda:`+region+`:*:function:*"},"StringEquals":{"aws:SourceOrgID":["o-a1b2c3d4e5","o-zzzzzzzzzz"]}}`,
+		service+`,"Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:lambda:`+region+`:*:function:*"},"ForAnyValue:StringLike":{"aws:SourceOrgPaths":"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}}`,
+		service+`,"Condition":{"ArnLike":{"aws:SourceArn":"`+functionsInAllRegions+`"},"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}}`,
+		service+`,"Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:lambda:`+region+`:*:function:*"}}`,
+		service+`,"Condition":{"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}}`,
+		service+`,"Condition":{"ForAnyValue:StringLike":{"aws:SourceOrgPaths":"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}}`,
 		// unique IDs
 		`"Effect":"Allow","Principal":{"AWS":["`+uniqueID+`","111111111111"]},`+pull,
 		anyone+`,"Condition":{"ArnEquals":{"aws:PrincipalArn":"`+uniqueID+`"}}`,
@@ -76,7 +85,7 @@ func (w *world) forgedStatement() statement {
 		// a statement that a list can specify
 		anyone+`,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-zzzzzzzzzz"}}`,
 	)
-	kind := pick(w, "Accounts", "Accounts", "Accounts", "Principals", "Principals", "Organizations", "OrganizationalUnits", "Lambda", "Other", "")
+	kind := pick(w, "Accounts", "Accounts", "Accounts", "Principals", "Principals", "Organizations", "OrganizationalUnits", "Lambda", "LambdaOrganizations", "LambdaOrganizations", "LambdaOrganizationalUnits", "Other", "")
 	depth := pick(w, "", "", "", "1", "1", "2", "3", "9", "01")
 	return readStatement(`{"Sid":"EcrPullPolicy` + kind + depth + `",` + content + `}`)
 }

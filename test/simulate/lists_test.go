@@ -105,7 +105,11 @@ func (w *world) statementsFor(c policy.Consumers, depth int, style policy.GrantS
 		} else {
 			condition, _ := conditionOf(kind)
 			operator, key, _ := strings.Cut(condition, " ")
-			element["Condition"] = map[string]any{operator: map[string]any{key: values}}
+			conditions := map[string]any{operator: map[string]any{key: values}}
+			if strings.HasPrefix(kind, "LambdaO") {
+				conditions["ArnLike"] = map[string]any{"aws:SourceArn": functionsOf("*")}
+			}
+			element["Condition"] = conditions
 		}
 		statements = append(statements, readStatement(toJSON(element)))
 	}
@@ -125,7 +129,12 @@ func (w *world) statementsFor(c policy.Consumers, depth int, style policy.GrantS
 	}
 	add("Organizations", "*", actions, c.Organizations)
 	add("OrganizationalUnits", "*", actions, c.OrganizationalUnits)
-	add("Lambda", map[string]any{"Service": "lambda.amazonaws.com"}, lambdaActions(), patterns)
+	service := map[string]any{"Service": "lambda.amazonaws.com"}
+	add("Lambda", service, lambdaActions(), patterns)
+	if w.standard.Lambda {
+		add("LambdaOrganizations", service, lambdaActions(), c.Organizations)
+		add("LambdaOrganizationalUnits", service, lambdaActions(), c.OrganizationalUnits)
+	}
 	return statements
 }
 
