@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/atomicfile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -67,10 +67,7 @@ func checksum(data []byte) string {
 }
 
 // Write writes the plan to a file that only its owner can read. It replaces an existing file as a whole.
-func (s Saved) Write(name string) (err error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("save plan: %s isn't a regular file", name)
-	}
+func (s Saved) Write(name string) error {
 	content, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("save plan: %w", err)
@@ -79,16 +76,7 @@ func (s Saved) Write(name string) (err error) {
 	if err != nil {
 		return fmt.Errorf("save plan: %w", err)
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(name), ".ecr-pull-policy-plan-*") // with mode 0600
-	if err != nil {
-		return fmt.Errorf("save plan: %w", err)
-	}
-	_, err = temporary.Write(append(content, '\n'))
-	if err = errors.Join(err, temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(temporary.Name())
+	if err := atomicfile.Write(name, append(content, '\n'), 0o600); err != nil {
 		return fmt.Errorf("save plan: %w", err)
 	}
 	return nil

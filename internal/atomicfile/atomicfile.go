@@ -1,0 +1,36 @@
+// Package atomicfile writes files as a whole.
+package atomicfile
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write writes a file, or replaces an existing one: the name refers to the old content or the new one, never to a part
+// of it. mode, less the umask, is the mode of the file. The file that a symbolic link refers to is replaced, and the
+// link stays. Anything but a regular file is an error.
+func Write(name string, content []byte, mode fs.FileMode) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s isn't a regular file", name)
+	}
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	temporary := filepath.Join(filepath.Dir(name), ".ecr-pull-policy-"+rand.Text())
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(temporary, name)
+	}
+	if err != nil {
+		_ = os.Remove(temporary)
+	}
+	return err
+}
