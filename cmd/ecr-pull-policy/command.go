@@ -27,7 +27,7 @@ credentials and the Region as for the AWS CLI.`,
 	command.SetHelpFunc(writeHelp)
 	command.PersistentFlags().BoolVarP(&f.quiet, "quiet", "q", false, "show only results, warnings, and errors")
 	command.PersistentFlags().BoolVar(&f.debug, "debug", false, "log each AWS call and its duration to standard error, without its content")
-	command.AddCommand(newPlan(f), newApply(f), newRemove(f), newValidate(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f), newVersion(), newMan())
+	command.AddCommand(newPlan(f), newApply(f), newRemove(f), newValidate(f), newResolve(f), newRender(f), newAudit(f), newCan(f), newDoctor(f), newSmoke(f), newVersion(), newMan())
 	for _, one := range command.Commands() {
 		complete(one)
 	}

@@ -184,6 +184,7 @@ func TestCommands(t *testing.T) {
 	contains(t, errOut, "stack other doesn't exist in eu-central-1; specify the stack with --stack")
 
 	w.smokes()
+	w.resolves()
 }
 
 // audits runs audit on a registry in which one repository has a critical finding.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
@@ -94,6 +95,12 @@ func (f *flags) advice(err error) string {
 		return fmt.Sprintf("%s, and check that the account has enabled the Region %s", f.signIn(), f.connected.Region)
 	case errors.Is(err, errRejected), awsclient.Expired(err):
 		return f.signIn()
+	case awsclient.HasCode(err, "ParentNotFoundException"):
+		return "check the ID, and that the credentials belong to the same organization"
+	case awsclient.HasCode(err, "AWSOrganizationsNotInUseException"):
+		return "use credentials of the management account or of a delegated administrator"
+	case isCall && awsclient.Denied(err) && call.ServiceID == organizations.ServiceID:
+		return "use credentials of the management account or of a delegated administrator that allow " + awsclient.Action(call)
 	case isCall && awsclient.Denied(err):
 		return "use credentials that allow " + awsclient.Action(call)
 	case awsclient.Unanswered(err) && strings.Contains(aws.ToString(f.connected.BaseEndpoint), "://"):

@@ -26,6 +26,9 @@ const (
 	checkPrincipals = "check-principals"
 )
 
+// unknownAccount stands for the account that owns the registry where it isn't known.
+const unknownAccount = "000000000000"
+
 func newValidate(f *flags) *cobra.Command {
 	var account string
 	var check bool
@@ -55,7 +58,7 @@ Exit status:
 	}
 	f.registerStandard(command.Flags())
 	f.register(command.Flags(), "profile", "stack")
-	command.Flags().StringVar(&account, accountID, "000000000000", "ID of the account that owns the registry")
+	command.Flags().StringVar(&account, accountID, unknownAccount, "ID of the account that owns the registry")
 	command.Flags().BoolVar(&check, checkPrincipals, false, "check that all principals exist, by writing policies to the stack's own empty repository")
 	command.MarkFlagsMutuallyExclusive(accountID, checkPrincipals)
 	output := registerFormat(command)

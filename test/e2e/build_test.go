@@ -40,6 +40,11 @@ func TestBuild(t *testing.T) {
 				t.Errorf("%s: %s is %q, want %q", function, key, settings[key], want)
 			}
 		}
+		for _, module := range info.Deps {
+			if strings.HasSuffix(module.Path, "/service/organizations") { // only the command line reads the organization
+				t.Errorf("%s links %s", function, module.Path)
+			}
+		}
 		file, err := elf.Open(path)
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
@@ -89,6 +91,40 @@ func (c Clients) DeleteList(ctx context.Context, name string) error {
 		return fmt.Errorf("deleting the list %s: %w", name, err)
 	}
 	return nil
+}
+
+// CreateOrganization creates an organization, whose management account is this account, and returns the ID of its root.
+func (c Clients) CreateOrganization(ctx context.Context) (root string, err error) {
+	if _, err := c.Organizations.CreateOrganization(ctx, &organizations.CreateOrganizationInput{FeatureSet: orgtypes.OrganizationFeatureSetAll}); err != nil {
+		return "", fmt.Errorf("creating an organization: %w", err)
+	}
+	roots, err := c.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
+	if err != nil {
+		return "", fmt.Errorf("listing the roots: %w", err)
+	}
+	return aws.ToString(roots.Roots[0].Id), nil
+}
+
+// CreateUnit creates an OU and returns its ID.
+func (c Clients) CreateUnit(ctx context.Context, parent, name string) (id string, err error) {
+	created, err := c.Organizations.CreateOrganizationalUnit(ctx, &organizations.CreateOrganizationalUnitInput{ParentId: &parent, Name: &name})
+	if err != nil {
+		return "", fmt.Errorf("creating the OU %s: %w", name, err)
+	}
+	return aws.ToString(created.OrganizationalUnit.Id), nil
+}
+
+// CreateAccount creates an account in an OU and returns its ID.
+func (c Clients) CreateAccount(ctx context.Context, root, unit, name string, tags ...orgtypes.Tag) (id string, err error) {
+	created, err := c.Organizations.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: &name, Email: aws.String("owner@example.com"), Tags: tags})
+	if err != nil {
+		return "", fmt.Errorf("creating the account %s: %w", name, err)
+	}
+	id = aws.ToString(created.CreateAccountStatus.AccountId)
+	if _, err := c.Organizations.MoveAccount(ctx, &organizations.MoveAccountInput{AccountId: &id, SourceParentId: &root, DestinationParentId: &unit}); err != nil {
+		return "", fmt.Errorf("moving the account %s: %w", name, err)
+	}
+	return id, nil
 }
 
 // CreateTrail creates a trail that logs all management events. Calls have events without it too; it is for those who
