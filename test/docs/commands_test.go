@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
+
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
@@ -38,7 +41,9 @@ type sandbox struct {
 	*localaws.AWS
 	t           *testing.T
 	dir         string
-	shell       string // the file that leads to the simulated AWS services
+	unit        string   // an OU
+	accounts    []string // the accounts in the OU
+	shell       string   // the file that leads to the simulated AWS services
 	environment []string
 }
 
@@ -56,6 +61,16 @@ func newSandbox(t *testing.T) *sandbox {
 	s := &sandbox{AWS: local, t: t, dir: t.TempDir()}
 	for _, name := range []string{"team-a/api", "team-b/web"} {
 		s.must(local.Quiet.CreateRepository(t.Context(), name, ""))
+	}
+
+	orgRoot, err := local.Quiet.CreateOrganization(t.Context())
+	s.must(err)
+	s.unit, err = local.Quiet.CreateUnit(t.Context(), orgRoot, "production")
+	s.must(err)
+	for _, name := range []string{"production", "staging"} {
+		id, err := local.Quiet.CreateAccount(t.Context(), orgRoot, s.unit, name, types.Tag{Key: aws.String("stage"), Value: aws.String(name)})
+		s.must(err)
+		s.accounts = append(s.accounts, id)
 	}
 
 	repository, err := filepath.Abs(root)
@@ -107,7 +122,8 @@ func (s *sandbox) must(err error) {
 	}
 }
 
-// run runs a block. It replaces <OutputName> with the output of the stack, and STACK with the name of the stack.
+// run runs a block. It replaces <OutputName> with the output of the stack, STACK with the name of the stack, and the OU
+// and its excluded account of the documentation with those of the organization.
 func (s *sandbox) run(block string) (output []byte, err error) {
 	s.t.Helper()
 	block = regexp.MustCompile(`<(\w+)>`).ReplaceAllStringFunc(block, func(placeholder string) string {
@@ -118,6 +134,7 @@ func (s *sandbox) run(block string) (output []byte, err error) {
 		return value
 	})
 	block = regexp.MustCompile(`\bSTACK\b`).ReplaceAllString(block, s.Stack.Name)
+	block = strings.NewReplacer("ou-ab12-11111111", s.unit, "--exclude 222222222222", "--exclude "+s.accounts[1]).Replace(block)
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "source "+s.shell+"\n"+block)

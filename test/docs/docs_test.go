@@ -1,4 +1,4 @@
-// Package docs_test runs the commands in the documentation and checks its links, parameters, alarms, and prices.
+// Package docs_test runs the commands in the documentation and in the examples, and checks its links, parameters, alarms, and prices.
 package docs_test
 
 import (
@@ -19,6 +19,11 @@ func pages(t *testing.T) []page {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("found no pages in docs: %v", err)
 	}
+	examples, err := filepath.Glob(filepath.Join(root, "examples", "*", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths = append(paths, examples...)
 	var read []page
 	paths = append([]string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")}, paths...)
 	for _, path := range paths {
