@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
@@ -120,21 +118,7 @@ func (s *session) smokeTest(command *cobra.Command, f *flags) (*smoke.Test, poli
 		Standard:   s.Standard,
 		Lists:      lists.Listed(repository),
 		Progress:   func(step string) { fmt.Fprintln(f.notes(), step) },
-	}, consumersOf(lists, repository), nil
-}
-
-// consumersOf returns the consumers of all lists on the path of a repository.
-func consumersOf(lists accountlist.Snapshot, repository string) policy.Consumers {
-	var all policy.Consumers
-	for _, list := range lists.Listed(repository) {
-		if c := list.Consumers; c != nil {
-			all.Accounts = slices.Concat(all.Accounts, c.Accounts)
-			all.Principals = slices.Concat(all.Principals, c.Principals)
-			all.Organizations = slices.Concat(all.Organizations, c.Organizations)
-			all.OrganizationalUnits = slices.Concat(all.OrganizationalUnits, c.OrganizationalUnits)
-		}
-	}
-	return all
+	}, lists.Consumers(), nil
 }
 
 // confirmSmoke lists the calls of the test, and asks for confirmation.

@@ -106,6 +106,24 @@ func (s Snapshot) Listed(repository string) []policy.Listed {
 	return listed
 }
 
+// Consumers returns the consumers in all lists of the snapshot, sorted and without duplicates.
+func (s Snapshot) Consumers() policy.Consumers {
+	var all policy.Consumers
+	for _, list := range s.lists {
+		if c := list.Consumers; c != nil {
+			all.Accounts = union(all.Accounts, c.Accounts)
+			all.Principals = union(all.Principals, c.Principals)
+			all.Organizations = union(all.Organizations, c.Organizations)
+			all.OrganizationalUnits = union(all.OrganizationalUnits, c.OrganizationalUnits)
+		}
+	}
+	return all
+}
+
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+}
+
 // Version returns the versions in use of the lists on the path of a repository, such as "7" or "7 team-a:3". It is
 // empty if no list can be used.
 func (s Snapshot) Version(repository string) string {

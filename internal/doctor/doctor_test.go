@@ -54,7 +54,6 @@ type installation struct {
 	stopped    bool
 	basic      []trailtypes.EventSelector
 	advanced   []trailtypes.AdvancedEventSelector
-	scope      string
 	registry   string   // registry policy, or ""
 	names      []string // repositories
 	others     []formationtypes.Stack
@@ -84,7 +83,6 @@ func newInstallation() *installation {
 		processed: "0",
 		mapping:   "Enabled",
 		trails:    []trailtypes.Trail{trail("management", "eu-central-1", false)},
-		scope:     "V2",
 		ssm:       stubaws.New("123456789012", "eu-central-1"),
 	}
 	p.ssm.PutList(list, "111111111111,arn:aws:iam::222222222222:role/ci,o-a1b2c3d4e5")
@@ -221,10 +219,6 @@ func (p *installation) GetTrailStatus(_ context.Context, input *cloudtrail.GetTr
 
 func (p *installation) GetEventSelectors(context.Context, *cloudtrail.GetEventSelectorsInput, ...func(*cloudtrail.Options)) (*cloudtrail.GetEventSelectorsOutput, error) {
 	return &cloudtrail.GetEventSelectorsOutput{EventSelectors: p.basic, AdvancedEventSelectors: p.advanced}, p.fails("GetEventSelectors")
-}
-
-func (p *installation) GetAccountSetting(context.Context, *ecr.GetAccountSettingInput, ...func(*ecr.Options)) (*ecr.GetAccountSettingOutput, error) {
-	return &ecr.GetAccountSettingOutput{Value: &p.scope}, p.fails("GetAccountSetting")
 }
 
 func (p *installation) GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error) {
@@ -383,13 +377,7 @@ func TestFindings(t *testing.T) {
 			p.errors["DescribePolicy"] = denied()
 		}, "warning organization: can't check the organization: policy perimeter (123456789012): api error AccessDeniedException"},
 
-		"scope V1": {func(p *installation) { p.scope, p.registry = "V1", allow(`"*"`, `"*"`, all, "") }, "ok registry policy: the scope of the registry policy is V1"},
-		"no scope, no policy": {func(p *installation) { p.errors["GetAccountSetting"] = coded("UnsupportedOperationException") },
-			"ok registry policy: the registry has no policy"},
-		"scope unknown": {func(p *installation) {
-			p.errors["GetAccountSetting"], p.registry = denied(), allow(`"*"`, `"*"`, all, "")
-		}, "warning registry policy: if the scope of the registry policy is V2, it allows principals in any account to pull from all repositories; the scope can't be read: api error AccessDeniedException: said AWS → " +
-			"check the scope: $ aws ecr get-account-setting --name REGISTRY_POLICY_SCOPE --region eu-central-1"},
+		"no policy":          {func(p *installation) {}, "ok registry policy: the registry has no policy"},
 		"policy not allowed": {func(p *installation) { p.errors["GetRegistryPolicy"] = denied() }, "warning registry policy: can't check the registry policy"},
 		"malformed policy":   {func(p *installation) { p.registry = "[]" }, "warning registry policy: can't check the registry policy"},
 		"same account": {func(p *installation) {

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
@@ -26,18 +25,6 @@ func (d *Doctor) lists(ctx context.Context) ([]Finding, accountlist.Snapshot) {
 		findings = append(findings, d.list(list))
 	}
 	return findings, snapshot
-}
-
-// consumersOf returns the consumers in all lists.
-func consumersOf(lists accountlist.Snapshot) []string {
-	var consumers []string
-	for _, list := range lists.All() {
-		if c := list.Consumers; c != nil {
-			consumers = slices.Concat(consumers, c.Accounts, c.Principals, c.Organizations, c.OrganizationalUnits)
-		}
-	}
-	slices.Sort(consumers)
-	return slices.Compact(consumers)
 }
 
 func (d *Doctor) list(list accountlist.List) Finding {

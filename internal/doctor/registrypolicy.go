@@ -5,31 +5,24 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/obstacle"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // RegistryAPI has the ECR operations that the checks use.
 type RegistryAPI interface {
 	ecr.DescribeRepositoriesAPIClient
-	GetAccountSetting(context.Context, *ecr.GetAccountSettingInput, ...func(*ecr.Options)) (*ecr.GetAccountSettingOutput, error)
 	GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error)
 }
 
-// policyScope is the account setting with the scope of registry policies. Only those of scope V2 can grant pull.
-const policyScope = "REGISTRY_POLICY_SCOPE"
-
 // registryPolicy checks whether the registry policy allows the same as the lists, because consumers that are removed
-// from a list then keep their access. The scope is read only if it matters, because not every registry supports the
-// setting:
-// https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
-//
-// What it denies is checked with the policies of the repositories. The error is that of the first call.
+// from a list then keep their access. What it denies is checked with the policies of the repositories. The error is that of the first call.
 func (d *Doctor) registryPolicy(ctx context.Context, lists accountlist.Snapshot) (Finding, error) {
 	const subject = "registry policy"
 	text, err := registry.Policy(ctx, d.ECR)
@@ -43,35 +36,27 @@ func (d *Doctor) registryPolicy(ctx context.Context, lists accountlist.Snapshot)
 	if err != nil {
 		return unknown(subject, "ecr:GetRegistryPolicy", err), nil
 	}
-	return d.granted(ctx, granted, consumersOf(lists)), nil
+	return d.granted(granted, lists.Consumers()), nil
 }
 
 // granted checks the consumers that the registry policy allows to pull from all repositories.
-func (d *Doctor) granted(ctx context.Context, granted []iampolicy.Consumer, consumers []string) Finding {
+func (d *Doctor) granted(granted []iampolicy.Consumer, listed policy.Consumers) Finding {
 	const subject = "registry policy"
-	isOpen := slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.Kind == iampolicy.AllPrincipals })
-	both := strings.Join(slices.DeleteFunc(slices.Clone(consumers), func(id string) bool {
-		return !slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.ID == id })
-	}), ", ")
-	if isOpen {
-		both = "principals in any account"
-	}
-	if both == "" {
-		return ok(subject, "the registry policy doesn't allow any consumer in the lists to pull from all repositories")
-	}
-	setting, err := d.ECR.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(policyScope)})
-	switch {
-	case err != nil:
-		return warning(subject, "check the scope:", "if the scope of the registry policy is V2, it allows %s to pull from all repositories; the scope can't be read: %s", both, awsclient.ErrorText(err)).
-			with(d.command("aws ecr get-account-setting --name " + policyScope))
-	case aws.ToString(setting.Value) == "V1":
-		return ok(subject, "the scope of the registry policy is V1, so the policy can't grant pull")
-	case isOpen:
+	if slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.Kind == iampolicy.AllPrincipals }) {
 		return problem(subject, "find the statement with this command, and remove it:", "the registry policy allows principals in any account to pull from all repositories, regardless of the lists").
 			with(d.command("aws ecr get-registry-policy --query policyText --output text"))
 	}
+	var both []string
+	for _, consumer := range obstacle.Consumers(listed) {
+		if slices.ContainsFunc(granted, func(c iampolicy.Consumer) bool { return c.ID == consumer.ID }) {
+			both = append(both, consumer.ID)
+		}
+	}
+	if len(both) == 0 {
+		return ok(subject, "the registry policy doesn't allow any consumer in the lists to pull from all repositories")
+	}
 	return warning(subject, "remove the statement from the registry policy, or the consumers from the lists",
-		"the registry policy allows %s to pull from all repositories, even after they are removed from the lists", both)
+		"the registry policy allows %s to pull from all repositories, even after they are removed from the lists", phrase.Some(both))
 }
 
 // pullers returns the consumers that a registry policy allows to pull from all repositories, unless it also denies that.
