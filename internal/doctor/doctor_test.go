@@ -338,17 +338,17 @@ func TestFindings(t *testing.T) {
 			p.parameters["Include"], p.parameters["Exclude"] = "team-a/*,team-c,team-d/**", "team-e/*"
 		}, "warning scope: no repository matches the parameter Include: team-c, team-d/** → check the spelling"},
 		"no match of Exclude": {func(p *installation) { p.parameters["Exclude"] = "**/web,team-e/*" }, "warning scope: no repository matches the parameter Exclude: team-e/* → check"},
-		"all excluded":        {func(p *installation) { p.parameters["Exclude"] = "team-*/*" }, "warning scope: none of the 2 repositories is in scope → check the parameters Include and Exclude"},
-		"some excluded":       {func(p *installation) { p.parameters["Exclude"] = "team-b/*" }, "ok scope: 1 of 2 repositories are in scope"},
+		"all excluded":        {func(p *installation) { p.parameters["Exclude"] = "team-*/*" }, "warning scope: in scope: none of 2 repositories → check the parameters Include and Exclude"},
+		"some excluded":       {func(p *installation) { p.parameters["Exclude"] = "team-b/*" }, "ok scope: in scope: 1 of 2 repositories"},
 		"no repositories":     {func(p *installation) { p.names = p.names[:1] }, "ok scope: the registry has no repositories"},
 		"repositories not allowed": {func(p *installation) { p.errors["DescribeRepositories"] = denied() },
 			"warning scope: can't check the scope: list repositories: api error AccessDeniedException: said AWS → use credentials that allow ecr:DescribeRepositories"},
 
 		"only stack": {func(*installation) {}, "ok other stacks: no other stack of ecr-pull-policy is in eu-central-1"},
 		"second stack": {func(p *installation) { p.deploys("team-a/**", "enforce", "UPDATE_COMPLETE") },
-			"problem other stacks: the stack second is also deployed in this registry, and 1 repositories are in the scope of both, such as team-a/api: each stack undoes the other's changes → " +
+			"problem other stacks: the stack second is also deployed in this registry, and 1 repository is in the scope of both, such as team-a/api: each stack undoes the other's changes → " +
 				"delete one of the stacks, or change Include and Exclude so that no repository is in the scope of both; the scope of second is Include=team-a/** Exclude="},
-		"second stack in mode observe":        {func(p *installation) { p.deploys("team-a/**", "observe", "UPDATE_COMPLETE") }, "warning other stacks: the stack second is also deployed in this registry, and 1 repositories"},
+		"second stack in mode observe":        {func(p *installation) { p.deploys("team-a/**", "observe", "UPDATE_COMPLETE") }, "warning other stacks: the stack second is also deployed in this registry, and 1 repository is"},
 		"second stack with another scope":     {func(p *installation) { p.deploys("team-c/**", "enforce", "CREATE_COMPLETE") }, "warning other stacks: the stack second is also deployed in this registry; no repository is in the scope of both"},
 		"second stack that was never created": {func(p *installation) { p.deploys("**", "enforce", "ROLLBACK_COMPLETE") }, "ok other stacks: no other"},
 		"another application":                 {func(p *installation) { p.others = append(p.others, stack("web", "CREATE_COMPLETE", nil)) }, "ok other stacks: no other"},
@@ -433,7 +433,7 @@ func TestFindings(t *testing.T) {
 			for _, name := range []string{"a", "b", "c", "d", "e"} {
 				p.planned = append(p.planned, plan.Repository{Name: name, Notices: []plan.Notice{{Text: "statement 1 denies it", Remedy: "change it"}}})
 			}
-		}, "warning policies: in a, b, c, and 2 more repositories, statement 1 denies it → change it"},
+		}, "warning policies: in 5 repositories (a, b, c, and 2 more), statement 1 denies it → change it"},
 		"deleted list": {func(p *installation) {
 			p.planned = []plan.Repository{{Name: "a", Notices: []plan.Notice{{Text: "the list is deleted", Remedy: "write none:", Command: "aws ssm put-parameter"}}}}
 		}, "warning policies: in a, the list is deleted → write none: $ aws ssm put-parameter --region eu-central-1"},

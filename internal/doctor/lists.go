@@ -2,10 +2,10 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -57,12 +57,8 @@ func Count(c policy.Consumers) string {
 		{len(c.Organizations), "organization", "organizations"},
 		{len(c.OrganizationalUnits), "organizational unit", "organizational units"},
 	} {
-		switch counted.n {
-		case 0:
-		case 1:
-			counts = append(counts, "1 "+counted.one)
-		default:
-			counts = append(counts, fmt.Sprintf("%d %s", counted.n, counted.many))
+		if counted.n > 0 {
+			counts = append(counts, phrase.Count(counted.n, counted.one, counted.many))
 		}
 	}
 	if len(counts) == 0 {

@@ -2,10 +2,9 @@ package doctor
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 )
 
@@ -26,12 +25,12 @@ func (d *Doctor) policies(ctx context.Context, lists accountlist.Snapshot) []Fin
 	var findings []Finding
 	if blocked := blocked(planned); len(blocked) > 0 {
 		findings = append(findings, problem(subject, "show and remove the IDs of the deleted roles and users, and correct statements with NotPrincipal by hand:",
-			"in %s, unmanaged statements name deleted roles or users, so ECR rejects every change of the policy", repositories(blocked)).
+			"%s, unmanaged statements name deleted roles or users, so ECR rejects every change of the policy", phrase.InRepositories(blocked)).
 			with(d.command("ecr-pull-policy plan --remove-dead-principals --stack "+Quote(d.Stack)),
 				d.command("ecr-pull-policy apply --remove-dead-principals --stack "+Quote(d.Stack))))
 	}
 	for _, g := range plan.NoticeGroups(planned) {
-		f := warning(subject, g.Remedy, "in %s, %s", repositories(g.Repositories), g.Text)
+		f := warning(subject, g.Remedy, "%s, %s", phrase.InRepositories(g.Repositories), g.Text)
 		if g.Command != "" {
 			f = f.with(d.command(g.Command))
 		}
@@ -55,13 +54,4 @@ func blocked(planned []plan.Repository) []string {
 		}
 	}
 	return names
-}
-
-// repositories names the first of some repositories, and counts the others.
-func repositories(names []string) string {
-	const most = 3
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s, and %d more repositories", strings.Join(names[:most], ", "), len(names)-most)
 }

@@ -2,12 +2,12 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 )
 
 // RuleAPI has the EventBridge operations that the checks use.
@@ -45,7 +45,7 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 		}
 	}
 	if len(findings) == 0 && enabled > 0 {
-		message := fmt.Sprintf("%d rules are enabled", enabled)
+		message := phrase.Count(enabled, "rule is", "rules are") + " enabled"
 		if !p.pushEvents {
 			message += "; the rules for image pushes are disabled, because PushEvents is off"
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
@@ -128,9 +129,9 @@ func checkScope(own installed, names []string) []Finding {
 		}
 	}
 	if inScope == 0 {
-		return append(findings, warning(subject, "check the parameters Include and Exclude of the stack", "none of the %d repositories is in scope", len(names)))
+		return append(findings, warning(subject, "check the parameters Include and Exclude of the stack", "in scope: none of %s", phrase.Repositories(len(names))))
 	}
-	return append(findings, ok(subject, "%d of %d repositories are in scope", inScope, len(names)))
+	return append(findings, ok(subject, "in scope: %d of %s", inScope, phrase.Repositories(len(names))))
 }
 
 // checkOther returns the finding for another stack in the same registry. Both stacks write the same statements, so each
@@ -146,9 +147,9 @@ func checkOther(own, other installed, names []string) Finding {
 	case len(shared) == 0:
 		return warning(subject, remedy, "the stack %s is also deployed in this registry; no repository is in the scope of both, but a new one could be", other.name)
 	case own.observes || other.observes:
-		return warning(subject, remedy, "the stack %s is also deployed in this registry, and %d repositories are in the scope of both, such as %s; if both had the mode enforce, each would undo the other's changes",
-			other.name, len(shared), shared[0])
+		return warning(subject, remedy, "the stack %s is also deployed in this registry, and %s in the scope of both, such as %s; if both had the mode enforce, each would undo the other's changes",
+			other.name, phrase.Count(len(shared), "repository is", "repositories are"), shared[0])
 	}
-	return problem(subject, remedy, "the stack %s is also deployed in this registry, and %d repositories are in the scope of both, such as %s: each stack undoes the other's changes",
-		other.name, len(shared), shared[0])
+	return problem(subject, remedy, "the stack %s is also deployed in this registry, and %s in the scope of both, such as %s: each stack undoes the other's changes",
+		other.name, phrase.Count(len(shared), "repository is", "repositories are"), shared[0])
 }

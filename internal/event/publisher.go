@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	smithytime "github.com/aws/smithy-go/time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 )
 
 // PutEventsAPI is the part of the EventBridge API that the publisher uses.
@@ -101,6 +103,8 @@ func (p *Publisher) closeRequest(ctx context.Context) error {
 	return nil
 }
 
+func entries(n int) string { return phrase.Count(n, "entry", "entries") }
+
 // put publishes the entries. EventBridge can accept some and reject others. Rejected entries are sent again.
 func (p *Publisher) put(ctx context.Context) error {
 	backoff := firstBackoff
@@ -110,7 +114,7 @@ func (p *Publisher) put(ctx context.Context) error {
 			return fmt.Errorf("publish requests: %w", err)
 		}
 		if len(output.Entries) != len(p.entries) { // AWS promises one for each
-			return fmt.Errorf("publish requests: EventBridge returned results for only %d of %d entries", len(output.Entries), len(p.entries))
+			return fmt.Errorf("publish requests: EventBridge returned results for only %d of %s", len(output.Entries), entries(len(p.entries)))
 		}
 		var failed []types.PutEventsRequestEntry
 		var reason string
@@ -121,13 +125,13 @@ func (p *Publisher) put(ctx context.Context) error {
 			}
 		}
 		if len(failed) > 0 && attempt == maxAttempts {
-			return fmt.Errorf("publish requests: %d of %d entries still fail after %d attempts: %s",
-				len(failed), len(p.entries), maxAttempts, reason)
+			return fmt.Errorf("publish requests: EventBridge still rejects %d of %s after %d attempts: %s",
+				len(failed), entries(len(p.entries)), maxAttempts, reason)
 		}
 		p.entries = failed
 		if len(failed) > 0 {
 			if err := smithytime.SleepWithContext(ctx, backoff); err != nil {
-				return fmt.Errorf("publish requests: %w (%d entries still failed: %s)", err, len(failed), reason)
+				return fmt.Errorf("publish requests: %w (EventBridge rejected %s: %s)", err, entries(len(failed)), reason)
 			}
 			backoff *= 2
 		}

@@ -161,7 +161,7 @@ func TestEntriesKeepFailing(t *testing.T) {
 		if waited := time.Since(start); waited != 6300*time.Millisecond {
 			t.Errorf("waited %s between attempts", waited)
 		}
-		if err == nil || !strings.Contains(err.Error(), "1 of 1 entries still fail after 7 attempts: ThrottlingException") {
+		if err == nil || !strings.Contains(err.Error(), "rejects 1 of 1 entry after 7 attempts: ThrottlingException") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -128,21 +129,12 @@ func (o Obstacle) String() string {
 func (o Obstacle) Effect() string {
 	var effects []string
 	if len(o.Denied) > 0 {
-		effects = append(effects, "denies a pull to "+some(o.Denied))
+		effects = append(effects, "denies a pull to "+phrase.Some(o.Denied))
 	}
 	if len(o.Undecided) > 0 {
-		effects = append(effects, "can deny a pull to "+some(o.Undecided)+", depending on "+iampolicy.Visible(some(o.Conditions)))
+		effects = append(effects, "can deny a pull to "+phrase.Some(o.Undecided)+", depending on "+iampolicy.Visible(phrase.Some(o.Conditions)))
 	}
 	return strings.Join(effects, ", and ")
-}
-
-// some joins the first texts, and counts the others.
-func some(texts []string) string {
-	const most = 3
-	if len(texts) > most+1 { // a single other text is as short as its count
-		texts = append(slices.Clone(texts[:most]), fmt.Sprintf("%d others", len(texts)-most))
-	}
-	return strings.Join(texts, ", ")
 }
 
 // Merge returns the union of the same statement's effects in two repositories.

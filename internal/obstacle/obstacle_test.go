@@ -28,11 +28,11 @@ func TestFind(t *testing.T) {
 			"statement 1 of the repository policy can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/*, depending on the principal being 444444444444",
 		}},
 		"one action, everyone": {`{"Sid":"\u001b[31mred","Effect":"Deny","Principal":"*","Action":"ecr:Get*"}`, []string{
-			"statement 1 \ufffd[31mred of the repository policy denies a pull to 111111111111, Lambda functions of 111111111111, 222222222222, 6 others",
+			"statement 1 \ufffd[31mred of the repository policy denies a pull to 111111111111, Lambda functions of 111111111111, 222222222222, and 6 more",
 		}},
 		"everyone outside an organization, even Lambda": {
 			`{"Sid":"Perimeter","Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}}`, []string{
-				"statement 1 Perimeter of the repository policy denies a pull to Lambda functions of 111111111111, Lambda functions of 222222222222, Lambda functions of o-a1b2c3d4e5, 2 others, " +
+				"statement 1 Perimeter of the repository policy denies a pull to Lambda functions of 111111111111, Lambda functions of 222222222222, Lambda functions of o-a1b2c3d4e5, and 2 more, " +
 					"and can deny a pull to 111111111111, 222222222222, arn:aws:iam::333333333333:role/ci, depending on StringNotEquals aws:PrincipalOrgID: o-a1b2c3d4e5",
 			},
 		},

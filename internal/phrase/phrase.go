@@ -30,3 +30,11 @@ func Some(texts []string) string {
 
 // Shortens reports whether Some leaves out texts. It shows a single further text, which is as short as its count.
 func Shortens(texts []string) bool { return len(texts) > shown+1 }
+
+// InRepositories returns where something is: "in team-a/api", or "in 5 repositories (a, b, c, and 2 more)".
+func InRepositories(names []string) string {
+	if len(names) == 1 {
+		return "in " + names[0]
+	}
+	return fmt.Sprintf("in %s (%s)", Repositories(len(names)), Some(names))
+}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -56,7 +57,7 @@ type Unfinished struct {
 }
 
 func (u *Unfinished) Error() string {
-	return fmt.Sprintf("out of time: %d of %d repositories are not finished", len(u.Repositories), u.Of)
+	return fmt.Sprintf("out of time: %d of %s not finished", len(u.Repositories), phrase.Repositories(u.Of))
 }
 
 // Reconciler applies the account lists to the policies of repositories.

@@ -64,11 +64,19 @@ func (f *follower) Logged(function string, line localaws.LogLine) {
 	case field("outcome") != "":
 		f.print(field("outcome"), "  %s: %s %s%s", name, field("repository"), field("outcome"), because(cmp.Or(field("error"), field("reason"))))
 	case field("level") != "INFO":
-		f.print(field("level"), "  %s: %s%s", name, field("msg"), because(cmp.Or(field("error"), field("notice"))))
+		subject := ""
+		if list := field("list"); list != "" {
+			subject = " (" + list + ")"
+		}
+		f.print(field("level"), "  %s: %s%s%s", name, field("msg"), subject, because(cmp.Or(field("error"), field("notice"))))
 	case hasSome(line.Fields["rejected"]):
 		f.print("WARN", "  %s: %s: rejected %s", name, field("msg"), field("rejected"))
 	case field("Requested") != "":
-		f.print("", "  %s: %s repositories requested", name, field("Requested"))
+		noun := "repositories"
+		if field("Requested") == "1" {
+			noun = "repository"
+		}
+		f.print("", "  %s: %s %s requested", name, field("Requested"), noun)
 	}
 }
 
