@@ -105,7 +105,7 @@ func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, 
 		return err
 	}
 	err = s.apply(command, &knownLists{Store: store, known: &lists}, s.policies(), names, func(a *application) {
-		r := newReport(command.OutOrStdout())
+		r := s.newReport(command.OutOrStdout())
 		r.changes(a.planned(), all)
 		r.applied(a.results, outOfScope, all)
 	})
@@ -121,11 +121,11 @@ func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store,
 	if err != nil {
 		return err
 	}
-	newReport(command.OutOrStdout()).plan(p, all)
+	s.newReport(command.OutOrStdout()).plan(p, all)
 	question := fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?",
 		repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region)
 	return s.applyConfirmed(command, store, p, question, "Apply canceled. Nothing was written.", func(a *application) {
-		newReport(command.OutOrStdout()).applied(a.results, 0, all)
+		s.newReport(command.OutOrStdout()).applied(a.results, 0, all)
 	})
 }
 
@@ -166,7 +166,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	defer context.AfterFunc(command.Context(), func() {
 		fmt.Fprintln(command.ErrOrStderr(), "\nStopping after the repositories in progress. Press Ctrl-C again to stop immediately.")
 	})()
-	progress := newProgress(s.progress, len(names), "writing policies")
+	progress := newProgress(s.flags.progress(), len(names), "writing policies")
 	uninterrupted := &uninterruptedLists{lists: lists}
 	a := newApplication(s.Standard)
 	policies = &uninterruptedPolicies{
@@ -175,7 +175,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 		unanswered: stop,
 	}
 	kept := keepOriginals(policies, s.Standard.Registry, time.Now())
-	if s.removeDead {
+	if s.flags.removeDead {
 		policies = kept
 	}
 	err := (&reconcile.Reconciler{
@@ -184,7 +184,8 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 		Standard: s.Standard,
 		Scope:    s.Scope,
 
-		RemoveDeletedPrincipals: s.removeDead,
+		RemoveDeletedPrincipals: s.flags.removeDead,
+		Program:                 s.flags.program,
 	}).Run(ctx, event.Repositories{Trigger: command.Name(), Names: names}, a)
 	_ = progress.Finish()
 	report(a)

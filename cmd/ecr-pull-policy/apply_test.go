@@ -331,7 +331,7 @@ func TestConfirmation(t *testing.T) {
 		command.SetIn(strings.NewReader(answer))
 		command.SetOut(&out)
 		command.SetErr(&out)
-		s, store, err := (&listFlags{}).connect(command, newFlags(callTimeout, &out), stackOptional)
+		s, store, err := (&listFlags{}).connect(command, newFlags(program{timeout: callTimeout, errOut: &out}), stackOptional)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -171,7 +171,7 @@ func (s *session) documents(command *cobra.Command) (registryPolicy audit.Docume
 	if len(names) == 0 {
 		fmt.Fprintf(command.ErrOrStderr(), "warning: registry %s has no repositories in %s; check the Region\n", s.Standard.Registry.AccountID, s.config.Region)
 	}
-	documents, err = s.readAll(ctx, s.progress, lists, s.policies(), names)
+	documents, err = s.readAll(ctx, s.flags.progress(), lists, s.policies(), names)
 	return registryPolicy, documents, err
 }
 

@@ -10,7 +10,7 @@ import (
 // newCommand returns the root command.
 func newCommand(f *flags) *cobra.Command {
 	command := &cobra.Command{
-		Use:   "ecr-pull-policy",
+		Use:   programName,
 		Short: "Manage the cross-account pull policies of ECR repositories",
 		Long: `Preview, apply, and audit the policies that let other AWS accounts pull images from ECR
 repositories.
@@ -22,7 +22,8 @@ credentials and the Region as for the AWS CLI.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
-		DisableAutoGenTag: true, // in man pages, whose content it would make depend on the day
+		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: f.program}, // in usage and help
+		DisableAutoGenTag: true,                                                             // in man pages, whose content it would make depend on the day
 	}
 	command.SetHelpFunc(writeHelp)
 	command.PersistentFlags().BoolVarP(&f.quiet, "quiet", "q", false, "show only results, warnings, and errors")

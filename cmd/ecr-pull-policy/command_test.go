@@ -64,7 +64,7 @@ func TestManPages(t *testing.T) {
 	if status, out := call(t.Context(), "man", directory); status != 0 || out != "" {
 		t.Fatalf("exit status %d\n%s", status, out)
 	}
-	for _, command := range newCommand(newFlags(callTimeout, nil)).Commands() {
+	for _, command := range newCommand(newFlags(program{})).Commands() {
 		if command.Name() == "help" {
 			continue
 		}
@@ -91,6 +91,36 @@ func TestCompletion(t *testing.T) {
 		program{in: strings.NewReader(""), out: &out, errOut: &bytes.Buffer{}, timeout: callTimeout}.run(t.Context(), append([]string{"__complete"}, strings.Split(c.args, " ")...))
 		if out.String() != c.want {
 			t.Errorf("%s: %q, want %q", c.args, out.String(), c.want)
+		}
+	}
+}
+
+// The commands that the program prints can be run as the program was: its name alone might not be in PATH.
+func TestPrintedCommands(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.CreateRepository("b/api")
+	cloud.SetPolicy("b/api", `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"AROAEXAMPLEEXAMPLEEX"},"Action":"ecr:PutImage"}]}`)
+	cloud.PutList(accountList, "111111111111")
+	file := filepath.Join(t.TempDir(), "plan.json")
+	for _, c := range []struct{ args, want string }{
+		{"plan a b --what", "\nUsage: %s plan [REPOSITORY|PATTERN]... [flags]\nFor details, run: %s plan --help\n"},
+		{"plan --help", "Examples:\n  %s plan\n  %s plan team-a/api"},
+		{"plan --stack checking --out " + file, "To apply it, run: %s apply " + file + "\n"},
+		{"smoke --stack observing --yes", "run: %s doctor\n"},
+		{"doctor --stack observing", " %s plan --stack observing --region eu-central-1\n"},
+		{"apply --stack checking --yes", "run: %s apply --remove-dead-principals b/api\n"},
+	} {
+		for path, start := range map[string]string{
+			"bin/ecr-pull-policy":   "bin/ecr-pull-policy",
+			"../my bin/pull-policy": "'../my bin/pull-policy'",
+			"ecr-pull-policy":       "ecr-pull-policy",
+		} {
+			var out output
+			program{path: path, in: strings.NewReader(""), out: &out, errOut: &out, timeout: callTimeout}.run(t.Context(), strings.Fields(c.args))
+			if want := strings.ReplaceAll(c.want, "%s", start); !strings.Contains(out.String(), want) {
+				t.Errorf("%s %s: no %q in\n%s", path, c.args, want, &out)
+			}
 		}
 	}
 }

@@ -91,6 +91,7 @@ func (s *session) doctor(profile string) *doctor.Doctor {
 		Stack:          s.Stack,
 		Registry:       s.Standard.Registry,
 		Profile:        profile,
+		Program:        s.flags.program,
 		CloudFormation: cloudformation.NewFromConfig(c),
 		EventBridge:    eventbridge.NewFromConfig(c),
 		SQS:            sqs.NewFromConfig(c),

@@ -61,7 +61,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 
 // writeError writes an error: one problem a line, and what to do.
 func (f *flags) writeError(errOut io.Writer, err error) {
-	const program = "ecr-pull-policy:"
+	const program = programName + ":"
 	if usage, ok := errors.AsType[usageError](err); ok {
 		line := usage.command.UseLine()
 		if usage.command.HasAvailableSubCommands() {

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/hashicorp/aws-sdk-go-base/v2/endpoints"
 	"github.com/spf13/pflag"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
 )
@@ -28,6 +30,7 @@ type flags struct {
 	timeout         time.Duration // of one attempt to call AWS
 	quiet, debug    bool
 	errOut          io.Writer // standard error
+	program         string    // how the program was started, for commands to run
 
 	// What is known of the credentials and the Region, for error messages.
 	connected       aws.Config
@@ -36,23 +39,37 @@ type flags struct {
 
 const removeDead = "remove-dead-principals"
 
-func newFlags(timeout time.Duration, errOut io.Writer) *flags {
-	f := &flags{all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), outputs: map[string]string{}, timeout: timeout, errOut: errOut}
+const programName = "ecr-pull-policy"
+
+func newFlags(p program) *flags {
+	f := &flags{
+		all: pflag.NewFlagSet("", pflag.ContinueOnError), parameters: settings.Defaults(), outputs: map[string]string{},
+		timeout: p.timeout, errOut: p.errOut, program: startedAs(p.path),
+	}
 	f.all.StringVar(&f.profile, "profile", "", "AWS profile to use")
 	f.all.StringVar(&f.region, "region", "", "Region of the registry; overrides AWS_REGION")
 	f.all.StringVar(&f.stack, "stack", "ecr-pull-policy", "CloudFormation stack to read settings from; plan, apply, render, and audit accept '' for the template's defaults, and remove accepts '' to ignore the stack")
 
-	p := &f.parameters
-	f.all.StringVar(&p.AccountListName, "list-name", p.AccountListName, "SSM parameter that contains the account list")
-	f.all.StringVar(&p.GrantStyle, "grant-style", p.GrantStyle, "how the policy grants access: principal (names accounts, roles, and users) or condition (shorter for many accounts)")
-	f.all.StringVar(&p.LambdaStatement, "lambda-statement", p.LambdaStatement, "whether Lambda functions in the listed accounts, organizations, and OUs can use the images: on or off")
-	f.all.StringSliceVar(&p.ExtraActions, "extra-actions", p.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
+	s := &f.parameters
+	f.all.StringVar(&s.AccountListName, "list-name", s.AccountListName, "SSM parameter that contains the account list")
+	f.all.StringVar(&s.GrantStyle, "grant-style", s.GrantStyle, "how the policy grants access: principal (names accounts, roles, and users) or condition (shorter for many accounts)")
+	f.all.StringVar(&s.LambdaStatement, "lambda-statement", s.LambdaStatement, "whether Lambda functions in the listed accounts, organizations, and OUs can use the images: on or off")
+	f.all.StringSliceVar(&s.ExtraActions, "extra-actions", s.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
 	f.all.StringSliceVar(&f.include, "include", nil, "name patterns of repositories to select; all others are left out")
 	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")
 	f.all.BoolVar(&f.removeDead, removeDead, false,
 		"remove the IDs of deleted roles and users (AROA…, AIDA…) from unmanaged statements, because ECR rejects policies with them")
-	f.all.StringVar(&p.Mode, "mode", p.Mode, "mode to use instead of the Mode of the stack: enforce or observe; apply fails if the mode is observe; the default applies only without a stack")
+	f.all.StringVar(&s.Mode, "mode", s.Mode, "mode to use instead of the Mode of the stack: enforce or observe; apply fails if the mode is observe; the default applies only without a stack")
 	return f
+}
+
+// startedAs returns how to start the program again, given the first of the arguments of its process: the path, if it is
+// one, because the shell may not find the name alone.
+func startedAs(path string) string {
+	if strings.Contains(path, "/") {
+		return doctor.Quote(path)
+	}
+	return programName
 }
 
 // notes returns the writer for what isn't a result, a warning, or an error.

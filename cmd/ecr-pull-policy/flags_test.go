@@ -16,7 +16,7 @@ func TestFlagsOverrideTheStack(t *testing.T) {
 		"AccountListName": "/other", "GrantStyle": "condition", "LambdaStatement": "off",
 		"ExtraActions": "", "Include": "team-a/**,team-b/**", "Exclude": "**/scratch", "Mode": "observe",
 	}
-	f := newFlags(callTimeout, io.Discard)
+	f := newFlags(program{errOut: io.Discard})
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f.registerRepositories(set)
 	if err := set.Parse([]string{"--grant-style", "principal", "--include", "**", "--exclude", "team-c/**"}); err != nil {

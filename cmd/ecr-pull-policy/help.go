@@ -13,6 +13,7 @@ func writeHelp(command *cobra.Command, _ []string) {
 	out := command.OutOrStdout()
 	columns := width(out)
 	root := command.Root()
+	command.Example = strings.ReplaceAll(command.Example, "  "+programName+" ", "  "+root.CommandPath()+" ")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", columns)))
 	fmt.Fprintf(out, "%s\n\n%s", wrapHelp(cmp.Or(command.Long, command.Short), columns), command.UsageString())
 }

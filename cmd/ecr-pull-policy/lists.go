@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -139,14 +138,14 @@ func checkLength(list string) error {
 }
 
 // readLists reads all lists, and writes a warning for each that can't be used. It is an error if none can be used.
-func readLists(command *cobra.Command, store *parameterstore.Store) (accountlist.Snapshot, error) {
+func (s *session) readLists(command *cobra.Command, store *parameterstore.Store) (accountlist.Snapshot, error) {
 	lists, err := store.ReadAll(command.Context())
 	if err != nil {
 		return accountlist.Snapshot{}, err
 	}
 	warnOfUnusable(command.ErrOrStderr(), lists)
 	if lists.IsEmpty() {
-		return accountlist.Snapshot{}, errors.New("no account list can be used; to find out what to do, run: ecr-pull-policy doctor")
+		return accountlist.Snapshot{}, fmt.Errorf("no account list can be used; to find out what to do, run: %s doctor", s.flags.program)
 	}
 	return lists, nil
 }

@@ -31,12 +31,13 @@ func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C terminates the process
-	p := program{in: os.Stdin, out: os.Stdout, errOut: os.Stderr, timeout: callTimeout}
+	p := program{path: os.Args[0], in: os.Stdin, out: os.Stdout, errOut: os.Stderr, timeout: callTimeout}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
 // program is the command line with its input and outputs.
 type program struct {
+	path        string // the first argument of the process
 	in          io.Reader
 	out, errOut io.Writer
 	timeout     time.Duration // of one attempt to call AWS
@@ -44,7 +45,7 @@ type program struct {
 
 // run runs a command and returns its exit status.
 func (p program) run(ctx context.Context, args []string) int {
-	f := newFlags(p.timeout, p.errOut)
+	f := newFlags(p)
 	command := newCommand(f)
 	usage := markUsageErrors(command)
 	out := &checkedWriter{Writer: p.out}

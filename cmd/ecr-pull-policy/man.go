@@ -21,6 +21,7 @@ For shell completion, see completion --help.`,
 	}
 	command.RunE = func(command *cobra.Command, args []string) error {
 		root := command.Root()
+		delete(root.Annotations, cobra.CommandDisplayNameAnnotation)
 		for _, one := range append(root.Commands(), root) {
 			one.Long = markdown(one.Long)
 		}

@@ -81,12 +81,12 @@ Exit status:
 			return err
 		}
 		if *output == textFormat {
-			newReport(command.OutOrStdout()).plan(p, all)
+			s.newReport(command.OutOrStdout()).plan(p, all)
 		} else if err := writeJSON(command.OutOrStdout(), s.planJSON(p)); err != nil {
 			return err
 		}
 		if command.Flags().Changed("out") {
-			if err := s.save(command, f, file, p); err != nil {
+			if err := s.save(file, p); err != nil {
 				return err
 			}
 		}
@@ -131,16 +131,16 @@ func (s *session) planOf(command *cobra.Command, lists accountlist.Snapshot, nam
 	case awsclient.Unanswered(err):
 		return planned{}, err
 	case err != nil:
-		fmt.Fprintf(s.notes, "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
+		fmt.Fprintf(s.flags.notes(), "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
 	}
-	progress := newProgress(s.progress, len(names), "reading policies")
+	progress := newProgress(s.flags.progress(), len(names), "reading policies")
 	repositories, err := s.planner(registryPolicy).Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
 	return planned{lists: lists, repositories: repositories}, err
 }
 
 func (s *session) planner(registryPolicy iampolicy.Document) *plan.Planner {
-	return &plan.Planner{Policies: s.policies(), Standard: s.Standard, RemoveDeletedPrincipals: s.removeDead, RegistryPolicy: registryPolicy.Statements}
+	return &plan.Planner{Policies: s.policies(), Standard: s.Standard, RemoveDeletedPrincipals: s.flags.removeDead, RegistryPolicy: registryPolicy.Statements}
 }
 
 // registryPolicy reads the policy of the registry. It returns the error of a document that can't be read with the
@@ -159,7 +159,7 @@ func (s *session) registryPolicy(ctx context.Context) (iampolicy.Document, error
 
 // read reads the lists, and the names of the selected repositories in scope.
 func (s *session) read(command *cobra.Command, store *parameterstore.Store) (lists accountlist.Snapshot, names []string, outOfScope int, err error) {
-	if lists, err = readLists(command, store); err != nil {
+	if lists, err = s.readLists(command, store); err != nil {
 		return lists, nil, 0, err
 	}
 	if names, outOfScope, err = s.repositories(command.Context()); err != nil {

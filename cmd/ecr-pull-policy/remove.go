@@ -68,7 +68,7 @@ Exit status:
 		if err != nil {
 			return err
 		}
-		if !f.quiet {
+		if !s.flags.quiet {
 			fmt.Fprintf(command.OutOrStdout(), "registry %s in %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region)
 		}
 		return s.remove(command, names, yes)
@@ -107,7 +107,7 @@ func (s *session) remove(command *cobra.Command, names []string, yes bool) error
 	}
 	s.Scope = everything
 	lists := revokingLists(accountlist.Revoking(s.ListName, names))
-	r := newReport(command.OutOrStdout())
+	r := s.newReport(command.OutOrStdout())
 	r.hint = "" // --all has another meaning
 	if yes {
 		return s.apply(command, lists, s.policies(), names, func(a *application) {

@@ -37,7 +37,7 @@ Exit status:
 		if err != nil {
 			return err
 		}
-		lists, err := readLists(command, store)
+		lists, err := s.readLists(command, store)
 		if err != nil {
 			return err
 		}

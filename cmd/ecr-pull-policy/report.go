@@ -24,19 +24,21 @@ const namesShown = 6
 // report writes plans and results as text.
 type report struct {
 	out                           io.Writer
+	program                       string // how the command line was started, for commands to run
 	bold, green, yellow, red, dim *color.Color
 	hint                          string // how to show names that are left out
 }
 
-func newReport(out io.Writer) *report {
+func (s *session) newReport(out io.Writer) *report {
 	return &report{
-		out:    out,
-		bold:   color.New(color.Bold),
-		green:  color.New(color.FgGreen),
-		yellow: color.New(color.FgYellow),
-		red:    color.New(color.FgRed),
-		dim:    color.New(color.Faint),
-		hint:   " (use --all to show each)",
+		out:     out,
+		program: s.flags.program,
+		bold:    color.New(color.Bold),
+		green:   color.New(color.FgGreen),
+		yellow:  color.New(color.FgYellow),
+		red:     color.New(color.FgRed),
+		dim:     color.New(color.Faint),
+		hint:    " (use --all to show each)",
 	}
 }
 
@@ -98,8 +100,8 @@ func (r *report) applied(results map[string]reconcile.Result, outOfScope int, al
 	}
 	r.failures(failed, all)
 	if byCondition > 0 {
-		fmt.Fprintf(r.out, "note: ECR rejects a principal in the account lists, so the policies of %s use conditions; to find the principal, run: ecr-pull-policy validate FILE --check-principals\n",
-			repositories(byCondition))
+		fmt.Fprintf(r.out, "note: ECR rejects a principal in the account lists, so the policies of %s use conditions; to find the principal, run: %s validate FILE --check-principals\n",
+			repositories(byCondition), r.program)
 	}
 	var totals []string
 	for _, outcome := range reconcile.Outcomes() {

@@ -15,13 +15,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
 // save saves a plan to a file.
-func (s *session) save(command *cobra.Command, f *flags, file string, p planned) error {
+func (s *session) save(file string, p planned) error {
+	f := s.flags
 	saved := plan.Saved{
 		Registry:     s.Standard.Registry,
 		Flags:        map[string]string{"stack": f.stack},
@@ -43,7 +45,7 @@ func (s *session) save(command *cobra.Command, f *flags, file string, p planned)
 		fmt.Fprintf(f.notes(), "Saved the plan to %s. It contains no changes.\n", file)
 		return nil
 	}
-	fmt.Fprintf(f.notes(), "Saved the plan to %[1]s. To apply it, run: %[2]s apply %[1]s\n", file, command.Root().Name())
+	fmt.Fprintf(f.notes(), "Saved the plan to %s. To apply it, run: %s apply %s\n", file, f.program, doctor.Quote(file))
 	return nil
 }
 
@@ -114,7 +116,7 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 		return err
 	}
 	if stale := s.stale(saved, p.repositories); len(stale) > 0 {
-		r := newReport(command.OutOrStdout())
+		r := s.newReport(command.OutOrStdout())
 		r.problems(r.red.Sprint("out of date"), stale, all)
 		return fmt.Errorf("%s is out of date for %s, so nothing was written; run plan again", file, repositories(len(stale)))
 	}
@@ -129,7 +131,7 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 		policies.before[one.Name] = one.Before
 	}
 	err = s.apply(command, frozen, policies, names, func(a *application) {
-		r := newReport(command.OutOrStdout())
+		r := s.newReport(command.OutOrStdout())
 		r.changes(a.planned(), all)
 		r.applied(a.results, 0, all)
 	})

@@ -49,16 +49,12 @@ type session struct {
 	config    aws.Config
 	selection scope.Selection // the repositories that the command is for, in scope or not
 	lists     []listOverride  // used instead of those in SSM
-
-	removeDead bool // remove deleted principals from unmanaged statements
-
-	quiet           bool
-	notes, progress io.Writer
+	flags     *flags
 }
 
 // writeHeader writes which registry, stack, and account lists are used, unless --quiet was passed.
 func (s *session) writeHeader(out io.Writer) {
-	if s.quiet {
+	if s.flags.quiet {
 		return
 	}
 	stack, lists := "no stack", []string{"list " + s.ListName}
@@ -88,7 +84,7 @@ func connect(command *cobra.Command, f *flags, stackNeed need) (*session, error)
 	if err != nil {
 		return nil, err
 	}
-	s.selection, s.removeDead = selection, f.removeDead
+	s.selection = selection
 	stack := ""
 	if f.stack != "" {
 		if stack, err = readStack(command, f, s.config, stackNeed); err != nil {
@@ -141,7 +137,7 @@ func identify(ctx context.Context, f *flags) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get the partition of the credentials: STS returned the ARN %q: %w", aws.ToString(caller.Arn), err)
 	}
-	s := &session{config: c, quiet: f.quiet, notes: f.notes(), progress: f.progress()}
+	s := &session{config: c, flags: f}
 	s.Standard.Registry = policy.Registry{Partition: self.Partition, Region: c.Region, AccountID: self.AccountID}
 	return s, nil
 }

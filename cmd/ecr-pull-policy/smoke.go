@@ -76,7 +76,7 @@ Exit status:
 			return err
 		}
 		if s.Observe {
-			return fmt.Errorf("the mode of stack %s is observe, so it writes no policies; deploy it with Mode=enforce; to check the rest of the installation, run ecr-pull-policy doctor", s.Stack)
+			return fmt.Errorf("the mode of stack %s is observe, so it writes no policies; deploy it with Mode=enforce; to check the rest of the installation, run: %s doctor", s.Stack, f.program)
 		}
 		test, consumers, err := s.smokeTest(command, f)
 		if err != nil {
@@ -207,7 +207,7 @@ func (s *session) writeSmoke(out io.Writer, report *smoke.Report, consumers poli
 		}
 	}
 	if report.Missed() {
-		fmt.Fprintf(&page, "\nTo check the trail, the rules, and the queues, run:\n  ecr-pull-policy doctor --region %s --stack %s\n", s.Standard.Registry.Region, s.Stack)
+		fmt.Fprintf(&page, "\nTo check the trail, the rules, and the queues, run:\n  %s doctor --region %s --stack %s\n", s.flags.program, s.Standard.Registry.Region, s.Stack)
 	}
 	_, err := io.WriteString(out, smoke.Mask(page.String()))
 	return err

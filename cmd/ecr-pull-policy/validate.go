@@ -138,16 +138,16 @@ func validateOnline(command *cobra.Command, f *flags, file string, output format
 // error, it returns those found so far.
 func (s *session) checkPrincipals(command *cobra.Command, v *validation) (missing []string, err error) {
 	if s.Standard.Style == policy.GrantCondition {
-		fmt.Fprintln(s.notes, "note: in grant style condition, policies don't name principals, so ECR accepts them even if a principal doesn't exist")
+		fmt.Fprintln(s.flags.notes(), "note: in grant style condition, policies don't name principals, so ECR accepts them even if a principal doesn't exist")
 	}
 	naming := s.Standard
 	naming.Style = policy.GrantPrincipal
 	named := naming.Principals(v.list.Consumers)
 	if len(named) == 0 {
-		fmt.Fprintln(s.notes, "note: the list names no accounts, roles, or users, so there are no principals to check")
+		fmt.Fprintln(s.flags.notes(), "note: the list names no accounts, roles, or users, so there are no principals to check")
 		return nil, nil
 	}
-	fmt.Fprintf(s.notes, "Checking principals by writing policies to repository %s in %s, %s.\n",
+	fmt.Fprintf(s.flags.notes(), "Checking principals by writing policies to repository %s in %s, %s.\n",
 		s.PrincipalCheckRepository, naming.Registry.AccountID, naming.Registry.Region)
 	v.checked = len(named)
 	return findMissing(command.Context(), &principals.Checker{

@@ -21,7 +21,7 @@ func (d *Doctor) deployCommand() string {
 func (d *Doctor) listCommands(option, name string) []string {
 	const file = "accounts.txt"
 	return []string{
-		"ecr-pull-policy validate " + file + " --account-id " + d.Registry.AccountID + " --region " + d.Registry.Region,
+		d.Program + " validate " + file + " --account-id " + d.Registry.AccountID + " --region " + d.Registry.Region,
 		d.command("aws ssm put-parameter " + option + " --name " + Quote(name) + " --value file://" + file),
 	}
 }

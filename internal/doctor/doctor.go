@@ -38,6 +38,7 @@ type Doctor struct {
 	Stack    string // name of the stack
 	Registry policy.Registry
 	Profile  string // profile of the AWS configuration files for suggested commands, or ""
+	Program  string // how the command line is started, for suggested commands
 
 	CloudFormation StackAPI
 	EventBridge    RuleAPI

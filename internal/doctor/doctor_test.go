@@ -234,7 +234,7 @@ func (p *installation) examine(t *testing.T) []string {
 	registry := policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}
 	standard := policy.Standard{Registry: registry, Style: policy.GrantPrincipal}
 	d := &doctor.Doctor{
-		Stack: "ecr-pull-policy", Registry: registry, Profile: p.profile,
+		Stack: "ecr-pull-policy", Registry: registry, Profile: p.profile, Program: "ecr-pull-policy",
 		CloudFormation: p, EventBridge: p, SQS: p, Lambda: p, CloudTrail: p, ECR: p, Organizations: p,
 		Lists: parameterstore.New(ssm.NewFromConfig(p.ssm.Config()), list, standard),
 		Plan: func(_ context.Context, _ accountlist.Snapshot, most int) ([]plan.Repository, int, error) {

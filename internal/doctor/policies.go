@@ -26,8 +26,8 @@ func (d *Doctor) policies(ctx context.Context, lists accountlist.Snapshot) []Fin
 	if blocked := blocked(planned); len(blocked) > 0 {
 		findings = append(findings, problem(subject, "show and remove the IDs of the deleted roles and users, and correct statements with NotPrincipal by hand:",
 			"%s, unmanaged statements name deleted roles or users, so ECR rejects every change of the policy", phrase.InRepositories(blocked)).
-			with(d.command("ecr-pull-policy plan --remove-dead-principals --stack "+Quote(d.Stack)),
-				d.command("ecr-pull-policy apply --remove-dead-principals --stack "+Quote(d.Stack))))
+			with(d.command(d.Program+" plan --remove-dead-principals --stack "+Quote(d.Stack)),
+				d.command(d.Program+" apply --remove-dead-principals --stack "+Quote(d.Stack))))
 	}
 	for _, g := range plan.NoticeGroups(planned) {
 		f := warning(subject, g.Remedy, "%s, %s", phrase.InRepositories(g.Repositories), g.Text)

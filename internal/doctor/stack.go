@@ -67,7 +67,7 @@ func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
 	var isOurs bool
 	if p.installed, isOurs = readInstalled(stack); isOurs && p.installed.observes {
 		findings = append(findings, warning("mode", "check the changes with this command, then deploy with Mode=enforce:", "the mode of the stack is observe, so it writes no policies").
-			with(d.command("ecr-pull-policy plan --stack "+Quote(d.Stack))))
+			with(d.command(d.Program+" plan --stack "+Quote(d.Stack))))
 	}
 	if p.ids, err = d.resources(ctx); err != nil {
 		return append(findings, unknown("resources", "cloudformation:ListStackResources", err)), p

@@ -71,6 +71,9 @@ type Reconciler struct {
 	// RemoveDeletedPrincipals removes the unique IDs of deleted roles and users from unmanaged statements. The functions
 	// never set it: they change only managed statements.
 	RemoveDeletedPrincipals bool
+
+	// Program is how an operator starts the command line, for errors that name a command. It is ecr-pull-policy if empty.
+	Program string
 }
 
 // Reporter receives what a run finds.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,13 +168,13 @@ func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, reje
 		return result.failedPermanently(fmt.Errorf("build policy of %s using conditions, because ECR rejected it: %w", one.name, err))
 	}
 	if change.Document == rejected {
-		return result.failedPermanently(rejection(one))
+		return result.failedPermanently(r.rejection(one))
 	}
 	if change.Changed {
 		err = r.write(ctx, one, change.Document)
 	}
 	if errors.Is(err, registry.ErrRejected) {
-		return result.failedPermanently(rejection(one))
+		return result.failedPermanently(r.rejection(one))
 	}
 	result.Reason = "ECR rejects a principal in the account lists, so the policy grants access using conditions"
 	if !change.Changed {
@@ -183,7 +184,7 @@ func (r *Reconciler) writeByCondition(ctx context.Context, one *repository, reje
 }
 
 // rejection is the error for a document that ECR rejects although it names no principals of the lists.
-func rejection(one *repository) error {
+func (r *Reconciler) rejection(one *repository) error {
 	statements := one.existing.UnmanagedPrincipals()
 	if len(statements) == 0 {
 		return fmt.Errorf("set policy of %s: %w, but no unmanaged statement names a principal; check the unmanaged statements for elements that ECR doesn't accept",
@@ -194,7 +195,7 @@ func rejection(one *repository) error {
 		statement, remedy = "one of these unmanaged statements", "correct it, and the next event or scheduled rollout updates the policy"
 	}
 	if len(one.existing.WithoutDeletedPrincipals().Removed()) > 0 {
-		remedy = "to remove the IDs of deleted principals, run: ecr-pull-policy apply --remove-dead-principals " + one.name
+		remedy = fmt.Sprintf("to remove the IDs of deleted principals, run: %s apply --remove-dead-principals %s", cmp.Or(r.Program, "ecr-pull-policy"), one.name)
 	}
 	return fmt.Errorf("set policy of %s: %w because of %s: %s; %s", one.name, registry.ErrRejected, statement, strings.Join(statements, "; "), remedy)
 }
