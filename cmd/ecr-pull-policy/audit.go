@@ -47,8 +47,10 @@ Exit status:
   ecr-pull-policy audit --output html > report.html`,
 	}
 	f.registerRepositories(command.Flags())
-	command.Flags().StringVar(&o.output, "output", "table", "format of the output: table, json, csv, html, or sarif")
-	command.Flags().StringVar(&o.minSeverity, "min-severity", "", "report only findings of this severity or higher: critical, high, medium, or low")
+	o.output = "table"
+	choose(command.Flags(), &o.output, "output", "format of the output", "table", "json", "csv", "html", "sarif")
+	choose(command.Flags(), &o.minSeverity, "min-severity", "report only findings of this severity or higher",
+		audit.Critical.String(), audit.High.String(), audit.Medium.String(), audit.Low.String())
 	command.Flags().StringVar(&o.accepted, "accepted", "", "`file` of accepted findings")
 	command.Flags().BoolVar(&o.all, "all", false, "show each repository separately in the table, even if many have the same findings or grants")
 	command.RunE = func(command *cobra.Command, args []string) error {
@@ -115,9 +117,8 @@ func (o auditOptions) writer() (func(io.Writer, audit.Report) error, error) {
 		return audit.WriteHTML, nil
 	case "sarif":
 		return audit.WriteSARIF, nil
-	default:
-		return nil, fmt.Errorf("--output %q must be table, json, csv, html, or sarif", o.output)
 	}
+	return nil, fmt.Errorf("unknown format %q", o.output) // --output accepts no other
 }
 
 func (a auditRun) run(command *cobra.Command, f *flags) error {

@@ -42,24 +42,6 @@ credentials and the Region as for the AWS CLI.`,
 	return command
 }
 
-// complete completes the values of flags in a shell. Arguments that aren't files aren't completed.
-func complete(command *cobra.Command) {
-	for name, values := range map[string][]string{
-		"grant-style":      {"principal", "condition"},
-		"lambda-statement": {"on", "off"},
-		"mode":             {"enforce", "observe"},
-	} {
-		if command.Flags().Lookup(name) != nil {
-			_ = command.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for unknown flags
-		}
-	}
-	switch command.Name() {
-	case "apply", "validate", "man": // files
-	default:
-		command.ValidArgsFunction = cobra.NoFileCompletions
-	}
-}
-
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

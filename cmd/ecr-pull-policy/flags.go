@@ -14,6 +14,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // flags are the flags that commands share. Each command registers those that it supports.
@@ -37,7 +38,10 @@ type flags struct {
 	fromEnvironment bool // the credentials are environment variables
 }
 
-const removeDead = "remove-dead-principals"
+const (
+	extraActions = "extra-actions"
+	removeDead   = "remove-dead-principals"
+)
 
 const programName = "ecr-pull-policy"
 
@@ -52,14 +56,14 @@ func newFlags(p program) *flags {
 
 	s := &f.parameters
 	f.all.StringVar(&s.AccountListName, "list-name", s.AccountListName, "SSM parameter that contains the account list")
-	f.all.StringVar(&s.GrantStyle, "grant-style", s.GrantStyle, "how the policy grants access: principal (names accounts, roles, and users) or condition (shorter for many accounts)")
-	f.all.StringVar(&s.LambdaStatement, "lambda-statement", s.LambdaStatement, "whether Lambda functions in the listed accounts, organizations, and OUs can use the images: on or off")
-	f.all.StringSliceVar(&s.ExtraActions, "extra-actions", s.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
+	choose(f.all, &s.GrantStyle, "grant-style", "how the policy grants access, by names of accounts, roles, and users or using conditions, which are shorter", string(policy.GrantPrincipal), string(policy.GrantCondition))
+	choose(f.all, &s.LambdaStatement, "lambda-statement", "whether Lambda functions in the listed accounts, organizations, and OUs can use the images", "on", "off")
+	f.all.StringSliceVar(&s.ExtraActions, extraActions, s.ExtraActions, "actions that the policy grants in addition to pull actions, for example ecr:DescribeImages")
 	f.all.StringSliceVar(&f.include, "include", nil, "name patterns of repositories to select; all others are left out")
 	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")
 	f.all.BoolVar(&f.removeDead, removeDead, false,
 		"remove the IDs of deleted roles and users (AROA…, AIDA…) from unmanaged statements, because ECR rejects policies with them")
-	f.all.StringVar(&s.Mode, "mode", s.Mode, "mode to use instead of the Mode of the stack: enforce or observe; apply fails if the mode is observe; the default applies only without a stack")
+	choose(f.all, &s.Mode, "mode", "mode to use instead of the Mode of the stack; apply fails if it is observe; the default applies only without a stack", "enforce", "observe")
 	return f
 }
 

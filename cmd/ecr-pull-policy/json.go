@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -18,7 +17,7 @@ import (
 // added, but none is renamed or removed. Lists are never null.
 const schema = 1
 
-// format is the format of the output of a command. It is a pflag.Value.
+// format is the format of the output of a command.
 type format string
 
 const (
@@ -26,21 +25,10 @@ const (
 	jsonFormat format = "json"
 )
 
-func (f *format) String() string { return string(*f) }
-func (f *format) Type() string   { return "string" }
-
-func (f *format) Set(value string) error {
-	if format(value) != textFormat && format(value) != jsonFormat {
-		return errors.New("must be text or json")
-	}
-	*f = format(value)
-	return nil
-}
-
 // registerFormat adds the flag for the format of the output.
 func registerFormat(command *cobra.Command) *format {
 	f := textFormat
-	command.Flags().Var(&f, "output", "format of the output: text or json")
+	choose(command.Flags(), &f, "output", "format of the output", textFormat, jsonFormat)
 	return &f
 }
 

@@ -52,7 +52,7 @@ func TestValidate(t *testing.T) {
 		"empty":                   {" \n", nil, 1, []string{"-: no entries; to revoke all grants, write none"}},
 		"too many":                {hundreds.String(), nil, 1, []string{"ECR's limit is 10240"}},
 		"too long":                {"111111111111 # " + strings.Repeat("x", 9000), nil, 1, []string{"a parameter can hold only 8192"}},
-		"unknown setting":         {"111111111111", []string{"--grant-style", "open"}, 1, []string{`unknown grant style "open"`}},
+		"unknown setting":         {"111111111111", []string{"--grant-style", "open"}, 1, []string{`invalid argument "open" for "--grant-style" flag: must be principal or condition`}},
 		"unknown flag":            {"111111111111", []string{"--nope"}, 1, []string{"unknown flag: --nope"}},
 	} {
 		t.Run(name, func(t *testing.T) {

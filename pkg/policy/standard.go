@@ -68,7 +68,7 @@ func (s Standard) Validate() error {
 	}
 	if len(unknown) > 0 {
 		problems = append(problems, fmt.Errorf("actions that aren't allowed: %s; use %s",
-			strings.Join(unknown, ", "), strings.Join(extraActions(), ", ")))
+			strings.Join(unknown, ", "), strings.Join(ExtraActions(), ", ")))
 	}
 	return errors.Join(problems...)
 }
@@ -100,9 +100,9 @@ func lambdaActions() []string {
 	}
 }
 
-// extraActions returns the additional actions that are allowed. They read, or
+// ExtraActions returns the additional actions that are allowed. They read, or
 // support a pull through cache, and don't change images or settings.
-func extraActions() []string {
+func ExtraActions() []string {
 	return []string{
 		"ecr:BatchGetRepositoryScanningConfiguration",
 		"ecr:BatchImportUpstreamImage",
@@ -119,5 +119,5 @@ func extraActions() []string {
 
 // allowedActions returns all actions that managed statements can grant.
 func allowedActions() []string {
-	return append(pullActions(), extraActions()...)
+	return append(pullActions(), ExtraActions()...)
 }
