@@ -12,6 +12,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 )
@@ -106,8 +107,9 @@ func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, 
 	}
 	err = s.apply(command, &knownLists{Store: store, known: &lists}, s.policies(), names, func(a *application) {
 		r := s.newReport(command.OutOrStdout())
-		r.changes(a.planned(), all)
+		r.changes(a.planned(), plan.Change, all)
 		r.applied(a.results, outOfScope, all)
+		r.hint()
 	})
 	if err == nil && len(lists.Unusable()) > 0 {
 		return exit(exitFailed)
@@ -121,11 +123,15 @@ func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store,
 	if err != nil {
 		return err
 	}
-	s.newReport(command.OutOrStdout()).plan(p, all)
-	question := fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?",
-		repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region)
+	r := s.newReport(command.OutOrStdout())
+	r.plan(p, all)
+	r.hint()
+	question := fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?%s",
+		phrase.Repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region, p.blockedNote())
 	return s.applyConfirmed(command, store, p, question, "Apply canceled. Nothing was written.", func(a *application) {
-		s.newReport(command.OutOrStdout()).applied(a.results, 0, all)
+		r := s.newReport(command.OutOrStdout())
+		r.applied(a.results, 0, all)
+		r.hint()
 	})
 }
 
@@ -201,12 +207,12 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	}
 	switch cause := context.Cause(ctx); {
 	case awsclient.Unanswered(cause):
-		return fmt.Errorf("%w; %s remaining; run %s again to continue", cause, repositories(remaining), command.Name())
+		return fmt.Errorf("%w; %s remaining; run %s again to continue", cause, phrase.Repositories(remaining), command.Name())
 	case uninterrupted.err != nil:
 		return uninterrupted.err
 	case remaining > 0:
 		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s remaining (%s); run %s again to continue\n",
-			repositories(remaining), some(unfinished.Repositories), command.Name())
+			phrase.Repositories(remaining), phrase.Some(unfinished.Repositories), command.Name())
 		return exit(exitInterrupted)
 	case err != nil && !a.explains(err):
 		return err

@@ -30,7 +30,7 @@ func TestObserve(t *testing.T) {
 		{[]string{"plan"}, exitChanges, 0, []string{header, "1 to change"}},
 		{[]string{"apply", "--yes"}, exitFailed, 0, []string{header, "the mode is observe, so apply writes nothing; ", "Mode=enforce", "pass --mode enforce"}},
 		{[]string{"apply", "--yes", "--mode", "enforce"}, 0, 1, []string{"stack observing, list", "applied: 1 updated"}},
-		{[]string{"apply", "--yes", "--mode", "force"}, exitFailed, 0, []string{`Mode: "force" is neither enforce nor observe`}},
+		{[]string{"apply", "--yes", "--mode", "force"}, exitFailed, 0, []string{`invalid argument "force" for "--mode" flag: must be enforce or observe`}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			cloud := newCloud(t)
@@ -246,7 +246,7 @@ func TestManyFailures(t *testing.T) {
 		if status != 1 {
 			t.Errorf("%s: exit status %d", command, status)
 		}
-		contains(t, out, "a/000: AccessDeniedException: stubaws: injected fault\n  same problem in 99 more repositories: a/001, a/002,", ", and 93 more (use --all to show each)\n",
+		contains(t, out, "a/000: AccessDeniedException: stubaws: injected fault\n  same problem in 99 more repositories: a/001, a/002, a/003, and 96 more\n", "\nTo show each repository separately, use --all.\n",
 			"failed: b/full: build policy of b/full: the policy document would have", "\n  same problem in 1 more repository: c/full\n")
 		if len(out) > 3000 {
 			t.Errorf("%s: output of %d characters:\n%s", command, len(out), out)

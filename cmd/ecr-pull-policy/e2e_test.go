@@ -139,9 +139,9 @@ func TestCommands(t *testing.T) {
 
 	w.parametersAreTheDefaults()
 	out, errOut = w.run(2, "plan")
-	contains(t, out, "same change in 99 repositories: shop/service-0000, shop/service-0001,", ", and 93 more",
+	contains(t, out, "same change in 100 repositories: shop/service-0000, shop/service-0001, shop/service-0002, and 97 more",
 		"    + account 111111111111\n", "    + role arn:aws:iam::222222222222:role/deploy\n", "    + action ecr:BatchGetImage\n",
-		"    + functions of account 111111111111\n", "\nshop/service-0099\n", "    + organization o-a1b2c3d4e5\n",
+		"    + functions of account 111111111111\n", "\nadditional change in shop/service-0099\n", "    + organization o-a1b2c3d4e5\n",
 		fmt.Sprintf("%d repositories: %d to change, 0 unchanged, %d out of scope\n", many+outOfScope, many, outOfScope))
 	if errOut != "" {
 		t.Errorf("unexpected output of plan: %s", errOut)

@@ -32,10 +32,12 @@ func registerFormat(command *cobra.Command) *format {
 	return &f
 }
 
-// writeJSON writes a value as indented JSON.
+// writeJSON writes a value as JSON, which is indented only on a terminal, because white space doubles the size of a plan.
 func writeJSON(out io.Writer, value any) error {
 	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
+	if isTerminal(out) {
+		encoder.SetIndent("", "  ")
+	}
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		return fmt.Errorf("write output: %w", err)
@@ -65,6 +67,7 @@ type listJSON struct {
 type planTotalsJSON struct {
 	Change     int `json:"change"`
 	Unchanged  int `json:"unchanged"`
+	Blocked    int `json:"blocked"`
 	NoList     int `json:"noList"`
 	Gone       int `json:"gone"`
 	Failed     int `json:"failed"`
@@ -95,7 +98,7 @@ func (s *session) planJSON(p planned) planJSON {
 		Schema: schema, Account: s.Standard.Registry.AccountID, Region: s.Standard.Registry.Region, Stack: s.Stack,
 		Lists: s.listsJSON(p.lists),
 		Totals: planTotalsJSON{
-			Change: counts[plan.Change], Unchanged: counts[plan.Unchanged], NoList: counts[plan.NoList],
+			Change: counts[plan.Change], Unchanged: counts[plan.Unchanged], Blocked: counts[plan.Blocked], NoList: counts[plan.NoList],
 			Gone: counts[plan.Gone], Failed: counts[plan.Failed], OutOfScope: p.outOfScope,
 		},
 		Repositories: []repositoryJSON{},

@@ -97,7 +97,7 @@ func TestPlanAsJSON(t *testing.T) {
 	if got.Schema != 1 || got.Account != "123456789012" || got.Region != "eu-central-1" || got.Stack != "checking" {
 		t.Errorf("got %+v", got)
 	}
-	if want := (planTotalsJSON{Change: 2, Failed: 1, OutOfScope: 0}); got.Totals != want {
+	if want := (planTotalsJSON{Change: 1, Blocked: 1, Failed: 1}); got.Totals != want {
 		t.Errorf("totals %+v", got.Totals)
 	}
 	if want := []listJSON{{accountList, "SSM", 1, 1, ""}, {accountList + "/a", "--list a=-", 0, 0, ""}}; !reflect.DeepEqual(got.Lists, want) {
@@ -105,7 +105,7 @@ func TestPlanAsJSON(t *testing.T) {
 	}
 	none := json.RawMessage("null")
 	if want := []repositoryJSON{
-		{Name: "a/old", Outcome: "change", Warnings: []string{`unmanaged statement 1 (Sid "Old") names AROAEXAMPLEEXAMPLEEX, the ID of a deleted role or user`}, Notices: []noticeJSON{}},
+		{Name: "a/old", Outcome: "blocked", Warnings: []string{`unmanaged statement 1 (Sid "Old") names AROAEXAMPLEEXAMPLEEX, the ID of a deleted role or user`}, Notices: []noticeJSON{}},
 		{Name: "b/unreadable", Outcome: "failed", Statements: got.Repositories[1].Statements, Before: none, After: none, Warnings: []string{}, Notices: []noticeJSON{},
 			Error: "build policy of b/unreadable: existing policy document: no Statement element; expected one"},
 		{Name: "c/revoked", Outcome: "change", After: none, Warnings: []string{}, Notices: []noticeJSON{}},

@@ -13,6 +13,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
@@ -46,7 +47,8 @@ registry policy that deny consumers a pull.
 
 Exit status:
   0  no repository would change
-  1  an error occurred, or an account list can't be used
+  1  an error occurred, an account list can't be used, or ECR will reject the change of a
+     repository, which plan shows as blocked
   2  repositories would change`,
 		Example: `  ecr-pull-policy plan
   ecr-pull-policy plan team-a/api 'team-b/**'
@@ -81,7 +83,9 @@ Exit status:
 			return err
 		}
 		if *output == textFormat {
-			s.newReport(command.OutOrStdout()).plan(p, all)
+			r := s.newReport(command.OutOrStdout())
+			r.plan(p, all)
+			r.hint()
 		} else if err := writeJSON(command.OutOrStdout(), s.planJSON(p)); err != nil {
 			return err
 		}
@@ -108,9 +112,19 @@ type planned struct {
 	outOfScope   int
 }
 
-// incomplete reports whether a repository couldn't be planned, or the newest version of a list can't be used.
+// incomplete reports whether a repository can't be planned or changed, or the newest version of a list can't be used.
 func (p planned) incomplete() bool {
-	return count(p.repositories)[plan.Failed] > 0 || len(p.lists.Unusable()) > 0
+	counts := count(p.repositories)
+	return counts[plan.Failed]+counts[plan.Blocked] > 0 || len(p.lists.Unusable()) > 0
+}
+
+// blockedNote returns a sentence about the repositories that would change, but can't, or "".
+func (p planned) blockedNote() string {
+	n := count(p.repositories)[plan.Blocked]
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" The changes of %s are blocked and won't be made.", phrase.Count(n, "other repository", "other repositories"))
 }
 
 // plan plans the selected repositories in scope.

@@ -31,11 +31,11 @@ func TestWarningOfDeletedPrincipals(t *testing.T) {
 	cloud.SetPolicy("c/api", `{"Statement":[{"Sid":"Team","Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"ecr:PutImage"}]}`)
 	cloud.PutList(accountList, "111111111111")
 	status, out := call(t.Context(), "plan")
-	if status != exitChanges || strings.Contains(out, `Sid "Team"`) {
+	if status != exitFailed || strings.Contains(out, `Sid "Team"`) {
 		t.Errorf("exit status %d\n%s", status, out)
 	}
-	contains(t, out, "\nwarning: a/api: ECR rejects any change of this policy until this is corrected: unmanaged statement 1 (Sid \"Old\") names AROAEXAMPLEEXAMPLEEX, "+
-		"the ID of a deleted role or user; to remove such IDs, use --remove-dead-principals\n  same problem in 1 more repository: b/api\n4 repositories: 4 to change")
+	contains(t, out, "same change in 2 repositories: c/api, d/api\n", "blocked change in 2 repositories: a/api, b/api\n", "\nblocked: a/api: ECR rejects any change of this policy until this is corrected: unmanaged statement 1 (Sid \"Old\") names AROAEXAMPLEEXAMPLEEX, "+
+		"the ID of a deleted role or user; to remove such IDs, use --remove-dead-principals\n  same problem in 1 more repository: b/api\n4 repositories: 2 to change, 0 unchanged, 2 blocked\n")
 }
 
 // A statement that defeats the list is reported even if no repository would change.

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 )
 
@@ -93,7 +95,7 @@ func (s *session) removable(ctx context.Context, outOfScope bool) ([]string, err
 	restored := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !inScope(name) })
 	if len(restored) > 0 {
 		return nil, fmt.Errorf("stack %s would restore the managed statements of %s in its scope (%s); exclude them with its parameter Exclude, deploy it with Mode=observe, "+
-			"or delete it with make delete; to remove the statements even so, pass --stack ''", s.Stack, repositories(len(restored)), some(restored))
+			"or delete it with make delete; to remove the statements even so, pass --stack ''", s.Stack, phrase.Repositories(len(restored)), phrase.Some(restored))
 	}
 	return names, nil
 }
@@ -108,10 +110,9 @@ func (s *session) remove(command *cobra.Command, names []string, yes bool) error
 	s.Scope = everything
 	lists := revokingLists(accountlist.Revoking(s.ListName, names))
 	r := s.newReport(command.OutOrStdout())
-	r.hint = "" // --all has another meaning
 	if yes {
 		return s.apply(command, lists, s.policies(), names, func(a *application) {
-			r.changes(a.planned(), false)
+			r.changes(a.planned(), plan.Change, false)
 			r.applied(a.results, 0, false)
 		})
 	}
@@ -120,8 +121,8 @@ func (s *session) remove(command *cobra.Command, names []string, yes bool) error
 		return err
 	}
 	r.plan(p, false)
-	question := fmt.Sprintf("Do you want to remove the managed statements from %s in %s, %s? Consumers can then no longer pull from them.",
-		repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region)
+	question := fmt.Sprintf("Do you want to remove the managed statements from %s in %s, %s? Consumers can then no longer pull from them.%s",
+		phrase.Repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region, p.blockedNote())
 	return s.applyConfirmed(command, lists, p, question, "Remove canceled. Nothing was written.", func(a *application) { r.applied(a.results, 0, false) })
 }
 

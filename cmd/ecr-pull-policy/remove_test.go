@@ -78,5 +78,5 @@ func TestRemoveDoesNotSuggestAll(t *testing.T) {
 		cloud.SetPolicy(name, `{"Statement":[{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:BatchGetImage"}]}`)
 	}
 	_, out := call(t.Context(), "remove", "a/**", "--yes", "--stack", "observing")
-	contains(t, out, "same change in 10 repositories: a/0,", ", and 4 more\n", "applied: 10 deleted\n")
+	contains(t, out, "same change in 10 repositories: a/0, a/1, a/2, and 7 more\n", "applied: 10 deleted\n")
 }

@@ -13,24 +13,23 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
-// namesShown is the number of names that are shown of repositories with the same change.
-const namesShown = 6
-
 // report writes plans and results as text.
 type report struct {
 	out                           io.Writer
 	program                       string // how the command line was started, for commands to run
+	columns                       int    // of the terminal; 0 if the output isn't one, so that lines stay whole for other programs
 	bold, green, yellow, red, dim *color.Color
-	hint                          string // how to show names that are left out
+	shortened                     bool // names were left out
 }
 
 func (s *session) newReport(out io.Writer) *report {
-	return &report{
+	r := &report{
 		out:     out,
 		program: s.flags.program,
 		bold:    color.New(color.Bold),
@@ -38,48 +37,64 @@ func (s *session) newReport(out io.Writer) *report {
 		yellow:  color.New(color.FgYellow),
 		red:     color.New(color.FgRed),
 		dim:     color.New(color.Faint),
-		hint:    " (use --all to show each)",
 	}
+	if isTerminal(out) {
+		r.columns = width(out)
+	}
+	return r
 }
 
 // plan writes the changes, the warnings, the failures and the totals of a plan.
 func (r *report) plan(p planned, all bool) {
-	r.changes(p.repositories, all)
-	r.problems(r.yellow.Sprint("warning"), warnings(p.repositories), all)
+	r.changes(p.repositories, plan.Change, all)
+	r.changes(p.repositories, plan.Blocked, all)
+	r.problems("blocked", r.red, rejections(p.repositories, true), all)
+	r.problems("warning", r.yellow, rejections(p.repositories, false), all)
 	r.failures(failures(p.repositories), all)
 	r.notices(p.repositories, all)
 	r.totals(p.repositories, p.outOfScope)
 }
 
+// paragraph writes a text that begins with a label. On a terminal, it wraps the text and indents all but the first line.
+func (r *report) paragraph(label string, style *color.Color, text string) {
+	text = label + text
+	if r.columns > 0 {
+		lines := strings.Split(text, "\n")
+		for i, line := range lines {
+			lines[i] = strings.ReplaceAll(wrap(line, r.columns-2), "\n", "\n  ")
+		}
+		text = strings.Join(lines, "\n")
+	}
+	fmt.Fprintln(r.out, style.Sprint(label)+strings.TrimPrefix(text, label))
+}
+
 // notices writes the notices. It groups repositories with the same notice, unless all is set.
 func (r *report) notices(planned []plan.Repository, all bool) {
 	for _, group := range plan.NoticeGroups(planned) {
-		names := r.someOfAll(group.Repositories)
+		where := r.in(group.Repositories)
 		if all {
-			names = strings.Join(group.Repositories, ", ")
+			where = "in " + strings.Join(group.Repositories, ", ")
 		}
-		where := "in " + names
-		if n := len(group.Repositories); n > 1 {
-			where = fmt.Sprintf("in %s (%s)", repositories(n), names)
-		}
-		fmt.Fprintf(r.out, "%s %s, %s\n  %s\n", r.bold.Sprint("note:"), where, iampolicy.Visible(group.Text), group.Remedy)
+		r.paragraph("note:", r.bold, fmt.Sprintf(" %s, %s", where, iampolicy.Visible(group.Text)))
+		r.paragraph("  ", r.dim, group.Remedy)
 		if group.Command != "" {
 			fmt.Fprintf(r.out, "    %s\n", group.Command)
 		}
 	}
 }
 
-// changes writes the changes. It groups repositories that change in the same way, unless all is set.
-func (r *report) changes(planned []plan.Repository, all bool) {
-	groups := plan.Groups(planned)
+// changes writes the changes of the repositories with an outcome. It groups what is the same in several repositories,
+// unless all is set.
+func (r *report) changes(planned []plan.Repository, outcome plan.Outcome, all bool) {
+	groups := plan.Groups(planned, outcome)
 	if all {
 		groups = nil
 		for _, one := range planned {
-			groups = append(groups, plan.Groups([]plan.Repository{one})...)
+			groups = append(groups, plan.Groups([]plan.Repository{one}, outcome)...)
 		}
 	}
 	for _, group := range groups {
-		r.group(group)
+		r.group(group, outcome)
 	}
 }
 
@@ -101,7 +116,7 @@ func (r *report) applied(results map[string]reconcile.Result, outOfScope int, al
 	r.failures(failed, all)
 	if byCondition > 0 {
 		fmt.Fprintf(r.out, "note: ECR rejects a principal in the account lists, so the policies of %s use conditions; to find the principal, run: %s validate FILE --check-principals\n",
-			repositories(byCondition), r.program)
+			phrase.Repositories(byCondition), r.program)
 	}
 	var totals []string
 	for _, outcome := range reconcile.Outcomes() {
@@ -117,12 +132,28 @@ func (r *report) applied(results map[string]reconcile.Result, outOfScope int, al
 	}
 }
 
-func (r *report) group(group plan.Group) {
-	heading := group.Repositories[0]
-	if n := len(group.Repositories); n > 1 {
-		heading = fmt.Sprintf("same change in %d repositories: %s", n, r.someOfAll(group.Repositories))
+// heading returns the repositories of a group: "same change in 5 repositories: a, b, c, and 2 more".
+func (r *report) heading(group plan.Group, outcome plan.Outcome) string {
+	kind := "same"
+	switch {
+	case group.Additional && outcome == plan.Blocked:
+		kind = "additional blocked"
+	case group.Additional:
+		kind = "additional"
+	case outcome == plan.Blocked:
+		kind = "blocked"
+	case len(group.Repositories) == 1:
+		return group.Repositories[0]
 	}
-	fmt.Fprintln(r.out, r.bold.Sprint(heading))
+	where := "in " + group.Repositories[0]
+	if n := len(group.Repositories); n > 1 {
+		where = fmt.Sprintf("in %s: %s", phrase.Repositories(n), r.some(group.Repositories))
+	}
+	return kind + " change " + where
+}
+
+func (r *report) group(group plan.Group, outcome plan.Outcome) {
+	r.paragraph(r.heading(group, outcome), r.bold, "")
 	for _, statement := range group.Diff {
 		sid := statement.Sid
 		if sid == "" {
@@ -160,34 +191,34 @@ func failures(planned []plan.Repository) []problem {
 	return failed
 }
 
-// warnings returns why ECR will reject changes.
-func warnings(planned []plan.Repository) []problem {
-	var warned []problem
+// rejections returns why ECR rejects changes, of repositories that would change or of those that wouldn't.
+func rejections(planned []plan.Repository, blocked bool) []problem {
+	var rejected []problem
 	for _, one := range planned {
-		if len(one.Deleted) > 0 {
+		if len(one.Deleted) > 0 && (one.Outcome == plan.Blocked) == blocked {
 			remedy := ""
 			if one.Removable {
 				remedy = "; to remove such IDs, use --remove-dead-principals"
 			}
-			warned = append(warned, problem{one.Name, fmt.Errorf("ECR rejects any change of this policy until this is corrected: %s%s", strings.Join(one.Deleted, "; "), remedy)})
+			rejected = append(rejected, problem{one.Name, fmt.Errorf("ECR rejects any change of this policy until this is corrected: %s%s", strings.Join(one.Deleted, "; "), remedy)})
 		}
 	}
-	return warned
+	return rejected
 }
 
 func (r *report) failures(failed []problem, all bool) {
-	r.problems(r.red.Sprint("failed"), failed, all)
+	r.problems("failed", r.red, failed, all)
 }
 
 // problems writes problems of repositories. It groups repositories that have the same one, unless all is set.
-func (r *report) problems(label string, found []problem, all bool) {
+func (r *report) problems(label string, style *color.Color, found []problem, all bool) {
 	cause := problem.cause
 	if all {
 		cause = func(p problem) string { return p.repository }
 	}
 	for _, same := range group.By(found, cause) {
 		first, others := same[0], same[1:]
-		fmt.Fprintf(r.out, "%s: %s: %s\n", label, first.repository, awsclient.ErrorText(first.err))
+		r.paragraph(label, style, fmt.Sprintf(": %s: %s", first.repository, awsclient.ErrorText(first.err)))
 		if len(others) == 0 {
 			continue
 		}
@@ -195,7 +226,7 @@ func (r *report) problems(label string, found []problem, all bool) {
 		for _, other := range others {
 			names = append(names, other.repository)
 		}
-		fmt.Fprintf(r.out, "  same problem in %s: %s\n", more(len(names)), r.someOfAll(names))
+		r.paragraph("  ", r.dim, fmt.Sprintf("same problem in %s: %s", phrase.Count(len(names), "more repository", "more repositories"), r.some(names)))
 	}
 }
 
@@ -218,7 +249,7 @@ func (r *report) totals(planned []plan.Repository, outOfScope int) {
 	if outOfScope > 0 {
 		parts = append(parts, fmt.Sprintf("%d out of scope", outOfScope))
 	}
-	fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprintf("%s:", repositories(len(planned)+outOfScope)), strings.Join(parts, ", "))
+	fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprintf("%s:", phrase.Repositories(len(planned)+outOfScope)), strings.Join(parts, ", "))
 }
 
 func count(planned []plan.Repository) map[plan.Outcome]int {
@@ -229,32 +260,21 @@ func count(planned []plan.Repository) map[plan.Outcome]int {
 	return counts
 }
 
-func repositories(n int) string {
-	if n == 1 {
-		return "1 repository"
-	}
-	return fmt.Sprintf("%d repositories", n)
-}
-
-func more(n int) string {
-	if n == 1 {
-		return "1 more repository"
-	}
-	return fmt.Sprintf("%d more repositories", n)
-}
-
 // some returns the first names, and the number of the others.
-func some(names []string) string {
-	if len(names) <= namesShown {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s, and %d more", strings.Join(names[:namesShown], ", "), len(names)-namesShown)
+func (r *report) some(names []string) string {
+	r.shortened = r.shortened || phrase.Shortens(names)
+	return phrase.Some(names)
 }
 
-// someOfAll returns some names, and the hint if there are more.
-func (r *report) someOfAll(names []string) string {
-	if len(names) <= namesShown {
-		return some(names)
+// in returns where something is.
+func (r *report) in(names []string) string {
+	r.shortened = r.shortened || phrase.Shortens(names)
+	return phrase.InRepositories(names)
+}
+
+// hint writes how to show the names that were left out.
+func (r *report) hint() {
+	if r.shortened {
+		fmt.Fprintln(r.out, "To show each repository separately, use --all.")
 	}
-	return some(names) + r.hint
 }

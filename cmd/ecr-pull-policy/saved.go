@@ -16,6 +16,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
@@ -60,22 +61,26 @@ func (f *flags) settings() map[string]string {
 	}
 }
 
-// loadPlan loads the plan that the arguments of apply name, and reports whether they name one rather than repositories.
+// loadPlan loads the plan that the argument of apply names, and reports whether it names one rather than a repository.
 func loadPlan(args []string) (saved plan.Saved, isPlan bool, err error) {
-	if len(args) != 1 {
-		return saved, false, nil
-	}
-	saved, err = plan.Load(args[0])
-	switch {
-	case !errors.Is(err, fs.ErrNotExist):
-		if err != nil {
-			err = fmt.Errorf("%w; to select repositories instead, pass --include", err)
+	for _, name := range args {
+		saved, err = plan.Load(name)
+		isName := registry.CheckName(name) == nil || strings.ContainsAny(name, "*?[{")
+		switch {
+		case len(args) > 1 && (err == nil || !isName && !errors.Is(err, fs.ErrNotExist)):
+			return saved, false, fmt.Errorf("%s: a saved plan can't be combined with repositories or another plan; "+
+				"to apply it, pass only the file; to apply a part of it, pass the repositories to plan --out", name)
+		case !isName && errors.Is(err, fs.ErrNotExist):
+			return saved, false, fmt.Errorf("%q: no such plan file, and not the name of a repository", name)
+		case errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(name, ".json"): // a repository with this name is unlikely
+			return saved, false, fmt.Errorf("%q: no such plan file; to select a repository with this name, pass --include", name)
+		case len(args) == 1 && err == nil:
+			return saved, true, nil
+		case len(args) == 1 && !errors.Is(err, fs.ErrNotExist):
+			return saved, false, fmt.Errorf("%w; to select repositories instead, pass --include", err)
 		}
-		return saved, true, err
-	case registry.CheckName(args[0]) != nil && !strings.ContainsAny(args[0], "*?[{"):
-		return saved, false, fmt.Errorf("%q: no such plan file, and not the name of a repository", args[0])
 	}
-	return saved, false, nil
+	return plan.Saved{}, false, nil
 }
 
 // applySaved applies a saved plan. It writes nothing if anything that the plan depends on has changed.
@@ -117,8 +122,9 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 	}
 	if stale := s.stale(saved, p.repositories); len(stale) > 0 {
 		r := s.newReport(command.OutOrStdout())
-		r.problems(r.red.Sprint("out of date"), stale, all)
-		return fmt.Errorf("%s is out of date for %s, so nothing was written; run plan again", file, repositories(len(stale)))
+		r.problems("out of date", r.red, stale, all)
+		r.hint()
+		return fmt.Errorf("%s is out of date for %s, so nothing was written; run plan again", file, phrase.Repositories(len(stale)))
 	}
 	names := changing(p.repositories)
 	if len(names) == 0 {
@@ -132,8 +138,9 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 	}
 	err = s.apply(command, frozen, policies, names, func(a *application) {
 		r := s.newReport(command.OutOrStdout())
-		r.changes(a.planned(), all)
+		r.changes(a.planned(), plan.Change, all)
 		r.applied(a.results, 0, all)
+		r.hint()
 	})
 	if frozen.changed {
 		fmt.Fprintln(command.ErrOrStderr(), "warning: an account list changed while the plan was applied, and the policies don't reflect the change; run plan again")
@@ -146,14 +153,14 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 
 // replay sets the flags of the command line that made a plan. Only flags that don't affect the plan can be passed now.
 func (f *flags) replay(command *cobra.Command, planned map[string]string) error {
-	var err error
+	var others []string
 	command.Flags().Visit(func(flag *pflag.Flag) {
 		if !slices.Contains([]string{"profile", "region", "mode", "all", "yes", "quiet", "debug"}, flag.Name) {
-			err = fmt.Errorf("--%s can't be combined with a saved plan; pass it to plan --out", flag.Name)
+			others = append(others, "--"+flag.Name)
 		}
 	})
-	if err != nil {
-		return err
+	if len(others) > 0 {
+		return fmt.Errorf("a saved plan can't be combined with %s, because it has its own repositories, lists, and settings; pass the flags to plan --out", strings.Join(others, ", "))
 	}
 	settings := f.settings()
 	for name, value := range planned {

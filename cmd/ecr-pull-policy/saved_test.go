@@ -131,8 +131,9 @@ func TestOutdatedPlan(t *testing.T) {
 		}, want: []string{`because settings of stack checking changed: grant-style was "condition" and is "principal"; run plan again`}},
 		"Region": {args: []string{"--region", "eu-west-1"},
 			want: []string{"is for registry 123456789012 in eu-central-1, but the Region is eu-west-1; pass --region eu-central-1"}},
-		"flag":           {args: []string{"--include", "a/**"}, want: []string{"--include can't be combined with a saved plan; pass it to plan --out"}},
-		"unusable lists": {args: []string{"--list", "x"}, want: []string{"--list can't be combined with a saved plan"}},
+		"with repository": {args: []string{"a/api", "--yes"}, want: []string{"plan.json: a saved plan can't be combined with repositories or another plan; to apply it, pass only the file"}},
+		"flag":            {args: []string{"--include", "a/**", "--stack", ""}, want: []string{"a saved plan can't be combined with --include, --stack, because"}},
+		"unusable lists":  {args: []string{"--list", "x"}, want: []string{"a saved plan can't be combined with --list, because"}},
 		"unknown flag": {change: func(t *testing.T, _ *stubaws.AWS, file string) {
 			forge(t, file, func(s *plan.Saved) { s.Flags["mode"] = "enforce" })
 		}, want: []string{"the saved plan has the unknown flag --mode; run plan again"}},
@@ -209,7 +210,8 @@ func TestFilesOfPlans(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"apply ./plan.json":                             `"./plan.json": no such plan file, and not the name of a repository`,
-		"apply plan.json --yes --stack checking":        `"plan.json": no repository matches`,
+		"apply plan.json --stack checking":              `"plan.json": no such plan file; to select a repository with this name, pass --include`,
+		"apply plan --yes --stack checking":             `"plan": no repository matches`,
 		"apply a --yes --stack checking":                `"a": no such plan file, and not the name of a repository`, // a directory
 		"plan --out a --stack checking":                 "save plan: a isn't a regular file",
 		"plan --out missing/plan.json --stack checking": "save plan: open missing/",

@@ -84,7 +84,7 @@ func TestNothingToSmoke(t *testing.T) {
 		args []string
 		want string
 	}{
-		"observe":     {"111111111111", []string{"--yes", "--stack", "observing"}, "the mode of stack observing is observe, so it writes no policies; deploy it with Mode=enforce; to check the rest of the installation, run ecr-pull-policy doctor"},
+		"observe":     {"111111111111", []string{"--yes", "--stack", "observing"}, "the mode of stack observing is observe, so it writes no policies; deploy it with Mode=enforce; to check the rest of the installation, run: ecr-pull-policy doctor"},
 		"none":        {"none", []string{"--yes", "--stack", "checking"}, "so the stack writes no policy; write consumers to list " + accountList + " first"},
 		"no stack":    {"none", []string{"--yes", "--stack", ""}, "smoke requires a stack"},
 		"no terminal": {"111111111111", []string{"--stack", "checking"}, "pass --yes"},

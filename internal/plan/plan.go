@@ -28,6 +28,7 @@ type Outcome string
 const (
 	Change    Outcome = "change"
 	Unchanged Outcome = "unchanged"
+	Blocked   Outcome = "blocked" // would change, but ECR rejects any change as long as a statement names a deleted principal
 	NoList    Outcome = "no-list"
 	Gone      Outcome = "gone"
 	Failed    Outcome = "failed"
@@ -40,13 +41,13 @@ func (o Outcome) String() string {
 }
 
 // Outcomes returns all outcomes in the order in which they are shown.
-func Outcomes() []Outcome { return []Outcome{Change, Unchanged, NoList, Gone, Failed} }
+func Outcomes() []Outcome { return []Outcome{Change, Unchanged, Blocked, NoList, Gone, Failed} }
 
 // Repository is the planned outcome for one repository, and the reason for it.
 type Repository struct {
 	Name    string
 	Outcome Outcome
-	Diff    Diff   // if the outcome is Change
+	Diff    Diff   // if the outcome is Change or Blocked
 	Before  string // the policy before the change
 	After   string // the policy after the change, or "" if no statements remain, so that the policy is deleted
 	Err     error  // why the repository can't be planned
@@ -63,7 +64,9 @@ type Repository struct {
 }
 
 // Deletes reports whether the policy is deleted because no statements remain.
-func (r Repository) Deletes() bool { return r.Outcome == Change && r.After == "" }
+func (r Repository) Deletes() bool {
+	return (r.Outcome == Change || r.Outcome == Blocked) && r.After == ""
+}
 
 // Policies reads repository policies.
 type Policies interface {
@@ -132,6 +135,9 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 		planned.Outcome = NoList
 	}
 	planned.Deleted = existing.DeletedPrincipals()
+	if planned.Outcome == Change && len(planned.Deleted) > 0 {
+		planned.Outcome = Blocked
+	}
 	planned.Notices = p.notices(name, change.Document, lists)
 	planned.Removable = len(existing.WithoutDeletedPrincipals().Removed()) > 0
 	return planned
@@ -154,28 +160,73 @@ func changed(registry policy.Registry, name string, existing policy.Document, ch
 	return Repository{Name: name, Outcome: Change, Diff: d, Before: existing.String(), After: change.Document}
 }
 
-// Group is a change that is the same in several repositories.
+// Group is the part of a change that is the same in several repositories, and in no others.
 type Group struct {
 	Repositories []string
 	Diff         Diff
-	Deletes      bool
+	Deletes      bool // the policies are deleted
+	Additional   bool // earlier groups also change each of these repositories
 }
 
-// Groups returns the changes of a plan, in descending order of the number of repositories.
-func Groups(planned []Repository) []Group {
+// Groups returns the changes of the repositories with an outcome, in descending order of the number of repositories. Each
+// line is in one group, so that what many repositories have in common isn't repeated for each of them.
+func Groups(planned []Repository, outcome Outcome) []Group {
 	type change struct {
-		diff    string
-		deletes bool
+		sid, title string
+		line       Line
+		deletes    bool
+		repeated   int // how often the repository has the same line before
 	}
-	changes := slices.DeleteFunc(slices.Clone(planned), func(r Repository) bool { return r.Outcome != Change })
+	var changes []change
+	in := map[change][]int{} // the indexes of repositories
+	for i, r := range planned {
+		if r.Outcome != outcome {
+			continue
+		}
+		add := func(c change) {
+			for n := len(in[c]); n > 0 && in[c][n-1] == i; n = len(in[c]) {
+				c.repeated++
+			}
+			if in[c] == nil {
+				changes = append(changes, c)
+			}
+			in[c] = append(in[c], i)
+		}
+		for _, s := range r.Diff {
+			for _, line := range s.Lines {
+				add(change{sid: s.Sid, title: s.Title, line: line})
+			}
+		}
+		if r.Deletes() {
+			add(change{deletes: true})
+		}
+	}
 	var groups []Group
-	for _, same := range group.By(changes, func(r Repository) change { return change{r.Diff.String(), r.Deletes()} }) {
-		g := Group{Diff: same[0].Diff, Deletes: same[0].Deletes()}
-		for _, r := range same {
-			g.Repositories = append(g.Repositories, r.Name)
+	for _, same := range group.By(changes, func(c change) string { return fmt.Sprint(in[c]) }) {
+		var g Group
+		for _, i := range in[same[0]] {
+			g.Repositories = append(g.Repositories, planned[i].Name)
+		}
+		for _, lines := range group.By(same, func(c change) change { return change{sid: c.sid, title: c.title, deletes: c.deletes} }) {
+			if lines[0].deletes {
+				g.Deletes = true
+				continue
+			}
+			s := Statement{Sid: lines[0].sid, Title: lines[0].title}
+			for _, c := range lines {
+				s.Lines = append(s.Lines, c.line)
+			}
+			g.Diff = append(g.Diff, s)
 		}
 		groups = append(groups, g)
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(len(b.Repositories), len(a.Repositories)) })
+	shown := map[string]bool{}
+	for i, g := range groups {
+		groups[i].Additional = !slices.ContainsFunc(g.Repositories, func(name string) bool { return !shown[name] })
+		for _, name := range g.Repositories {
+			shown[name] = true
+		}
+	}
 	return groups
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,18 +172,46 @@ func TestNoList(t *testing.T) {
 	}
 }
 
+// What repositories have in common is in one group, even if each of them also changes in another way.
 func TestGroups(t *testing.T) {
 	cloud := stubaws.New("123456789012", "eu-central-1")
 	s := standard(policy.GrantPrincipal)
-	cloud.CreateRepository("a/1", "a/2", "b/1", "b/2", "b/3")
+	names := []string{"a/1", "a/2", "b/1", "b/2", "c/1", "d/1"}
+	cloud.CreateRepository(names...)
+	cloud.PutList(list, "o-a1b2c3d4e5")
+	cloud.PutList(list+"/a", "111111111111")
+	cloud.PutList(list+"/b", "222222222222")
+	cloud.SetPolicy("d/1", `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"AROAEXAMPLEEXAMPLEEX"},"Action":"ecr:PutImage"}]}`)
+	planned := made(t, cloud, s, names...)
+	var got []string
+	for _, outcome := range []plan.Outcome{plan.Change, plan.Blocked} {
+		for _, g := range plan.Groups(planned, outcome) {
+			consumers := regexp.MustCompile(`\+ (account|organization) \S+`).FindAllString(g.Diff.String(), -1)
+			got = append(got, fmt.Sprintln(g.Repositories, g.Additional, len(g.Diff), consumers, strings.Count(g.Diff.String(), "+ action")))
+		}
+	}
+	want := []string{
+		"[a/1 a/2 b/1 b/2 c/1] false 1 [+ organization o-a1b2c3d4e5] 3\n",
+		"[a/1 a/2 b/1 b/2] true 1 [] 3\n", // the actions of the namespace lists
+		"[a/1 a/2] true 1 [+ account 111111111111] 0\n",
+		"[b/1 b/2] true 1 [+ account 222222222222] 0\n",
+		"[d/1] false 1 [+ organization o-a1b2c3d4e5] 3\n",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestGroupsOfDeletedPolicies(t *testing.T) {
+	cloud := stubaws.New("123456789012", "eu-central-1")
+	s := standard(policy.GrantPrincipal)
+	cloud.CreateRepository("a/1", "a/2")
 	cloud.PutList(list, "none")
-	cloud.PutList(list+"/b", "111111111111")
-	leftover := written(t, s, policy.Consumers{Accounts: []string{"222222222222"}})
-	cloud.SetPolicy("a/1", leftover)
-	cloud.SetPolicy("a/2", leftover)
-	groups := plan.Groups(made(t, cloud, s, "a/1", "a/2", "b/1", "b/2", "b/3"))
-	if len(groups) != 2 || len(groups[0].Repositories) != 3 || groups[0].Deletes ||
-		!reflect.DeepEqual(groups[1].Repositories, []string{"a/1", "a/2"}) || !groups[1].Deletes {
+	for _, name := range []string{"a/1", "a/2"} {
+		cloud.SetPolicy(name, written(t, s, policy.Consumers{Accounts: []string{"222222222222"}}))
+	}
+	groups := plan.Groups(made(t, cloud, s, "a/1", "a/2"), plan.Change)
+	if len(groups) != 1 || len(groups[0].Repositories) != 2 || !groups[0].Deletes || len(groups[0].Diff) != 1 {
 		t.Errorf("got %+v", groups)
 	}
 }

@@ -137,6 +137,8 @@ func (s SavedRepository) Check(now Repository) error {
 		return errors.New("the repository was deleted")
 	case now.Outcome == Failed:
 		return now.Err
+	case now.Outcome == Blocked:
+		return errors.New("ECR rejects any change of the policy, because an unmanaged statement names a deleted role or user")
 	case now.ListVersion != s.ListVersion:
 		return fmt.Errorf("the account lists changed: planned with version %s, now %s", s.ListVersion, cmp.Or(now.ListVersion, "none"))
 	case now.Outcome == Unchanged, now.Outcome == NoList: // nothing is left to change, with and without a usable list
