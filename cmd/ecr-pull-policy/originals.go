@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -19,9 +20,10 @@ type originals struct {
 	registry policy.Registry
 	name     string // of the file
 
-	mu   sync.Mutex
-	read map[string]string // the policies with deleted principals, as they were read
-	file *os.File          // nil until a policy is kept
+	mu      sync.Mutex
+	read    map[string]string // the policies with deleted principals, as they were read
+	file    *os.File          // nil until a policy is kept
+	changed bool              // a kept policy may have been changed
 }
 
 // original is a line of the file, with the names of ECR's API.
@@ -50,42 +52,56 @@ func (o *originals) Policy(ctx context.Context, repository string) (string, erro
 }
 
 func (o *originals) SetPolicy(ctx context.Context, repository, document string) error {
-	if err := o.keep(repository); err != nil {
-		return err
-	}
-	return o.Policies.SetPolicy(ctx, repository, document)
+	return o.change(repository, func() error { return o.Policies.SetPolicy(ctx, repository, document) })
 }
 
 func (o *originals) DeletePolicy(ctx context.Context, repository string) error {
-	if err := o.keep(repository); err != nil {
-		return err
-	}
-	return o.Policies.DeletePolicy(ctx, repository)
+	return o.change(repository, func() error { return o.Policies.DeletePolicy(ctx, repository) })
 }
 
-// keep appends the policy of a repository to the file, if it has deleted principals. An existing file isn't overwritten.
-func (o *originals) keep(repository string) error {
+// change keeps the policy of a repository, and writes it.
+func (o *originals) change(repository string, write func() error) error {
+	kept, err := o.keep(repository)
+	if err != nil {
+		return err
+	}
+	err = write()
+	if kept && (err == nil || awsclient.Unanswered(err)) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.changed = true
+	}
+	return err
+}
+
+// keep appends the policy of a repository to the file, and reports whether it has deleted principals. An existing file
+// isn't overwritten.
+func (o *originals) keep(repository string) (kept bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	text, ok := o.read[repository]
 	if !ok {
-		return nil
+		return false, nil
+	}
+	if text == "" { // kept before an earlier attempt
+		return true, nil
 	}
 	if o.file == nil {
 		file, err := os.OpenFile(o.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
-			return fmt.Errorf("keep the original policy of %s: %w; run the command in a directory that you can write to", repository, err)
+			return false, fmt.Errorf("keep the original policy of %s: %w; run the command in a directory that you can write to", repository, err)
 		}
 		o.file = file
 	}
 	if err := json.NewEncoder(o.file).Encode(original{repository, text}); err != nil {
-		return fmt.Errorf("keep the original policy of %s: %w", repository, err)
+		return false, fmt.Errorf("keep the original policy of %s: %w", repository, err)
 	}
-	delete(o.read, repository)
-	return nil
+	o.read[repository] = ""
+	return true, nil
 }
 
-// close closes the file, and returns its name, or "" if no policy was kept.
+// close closes the file, and returns its name. If none of the policies in it was changed, it removes the file, and
+// returns "".
 func (o *originals) close() (name string, err error) {
 	if o.file == nil {
 		return "", nil
@@ -93,5 +109,11 @@ func (o *originals) close() (name string, err error) {
 	if err := o.file.Close(); err != nil {
 		return "", fmt.Errorf("keep the original policies: %w", err)
 	}
-	return o.name, nil
+	if o.changed {
+		return o.name, nil
+	}
+	if err := os.Remove(o.name); err != nil {
+		return "", fmt.Errorf("remove the file of original policies, none of which was changed: %w", err)
+	}
+	return "", nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
 const deadStatements = `{"Sid":"Team","Effect":"Allow","Principal":{"AWS":["AROAEXAMPLEEXAMPLEEX","arn:aws:iam::222222222222:root"]},"Action":"ecr:PutImage"},` +
@@ -91,13 +93,32 @@ func TestUnkeptOriginal(t *testing.T) {
 	contains(t, out, "failed: a/api: keep the original policy of a/api: open ecr-pull-policy-originals-123456789012-eu-central-1-", "no such file or directory; run the command in a directory that you can write to", "applied: 1 updated, 1 failed")
 }
 
+// If no policy was changed, there are no originals.
+func TestUnchangedOriginals(t *testing.T) {
+	cloud := newCloud(t)
+	t.Chdir(t.TempDir())
+	cloud.CreateRepository("a/api")
+	cloud.SetPolicy("a/api", `{"Statement":[`+deadStatements+`]}`)
+	cloud.PutList(accountList, "111111111111")
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "SetRepositoryPolicy" {
+			return stubaws.Fault{Code: "AccessDeniedException"}
+		}
+		return stubaws.Fault{}
+	}
+	status, out := call(t.Context(), "apply", "--yes", "--stack", "", "--remove-dead-principals")
+	if files, err := filepath.Glob("*"); status != exitFailed || err != nil || len(files) > 0 || strings.Contains(out, "original") {
+		t.Errorf("exit status %d, files %q, %v\n%s", status, files, err, out)
+	}
+}
+
 func TestExistingOriginalsStay(t *testing.T) {
 	t.Chdir(t.TempDir())
 	at := time.Unix(0, 0)
 	for i, want := range []string{"", "file exists"} {
 		o := keepOriginals(nil, policy.Registry{AccountID: "123456789012", Region: "eu-central-1"}, at)
 		o.read["a/api"] = "{}"
-		err := o.keep("a/api")
+		_, err := o.keep("a/api")
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: %v", i, err)
 		}
