@@ -55,17 +55,27 @@ func (r *report) plan(p planned, all bool) {
 	r.totals(p.repositories, p.outOfScope)
 }
 
-// paragraph writes a text that begins with a label. On a terminal, it wraps the text and indents all but the first line.
-func (r *report) paragraph(label string, style *color.Color, text string) {
-	text = label + text
-	if r.columns > 0 {
-		lines := strings.Split(text, "\n")
-		for i, line := range lines {
-			lines[i] = strings.ReplaceAll(wrap(line, r.columns-2), "\n", "\n  ")
-		}
-		text = strings.Join(lines, "\n")
-	}
+// paragraph writes a text, which it wraps on a terminal.
+func (r *report) paragraph(text string) { fmt.Fprintln(r.out, r.wrapped(text)) }
+
+// labeled writes a paragraph that begins with a label.
+func (r *report) labeled(style *color.Color, label, text string) {
+	text = r.wrapped(label + text)
 	fmt.Fprintln(r.out, style.Sprint(label)+strings.TrimPrefix(text, label))
+}
+
+// wrapped returns a text that is wrapped if the output is a terminal, and then all lines but the first are indented.
+func (r *report) wrapped(text string) string {
+	const indentation = "  "
+	if r.columns == 0 {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		start := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		lines[i] = start + strings.ReplaceAll(wrap(line, r.columns-len(indentation)), "\n", "\n"+indentation)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // notices writes the notices. It groups repositories with the same notice, unless all is set.
@@ -75,8 +85,8 @@ func (r *report) notices(planned []plan.Repository, all bool) {
 		if all {
 			where = "in " + strings.Join(group.Repositories, ", ")
 		}
-		r.paragraph("note:", r.bold, fmt.Sprintf(" %s, %s", where, iampolicy.Visible(group.Text)))
-		r.paragraph("  ", r.dim, group.Remedy)
+		r.labeled(r.bold, "note:", fmt.Sprintf(" %s, %s", where, iampolicy.Visible(group.Text)))
+		r.paragraph("  " + group.Remedy)
 		if group.Command != "" {
 			fmt.Fprintf(r.out, "    %s\n", group.Command)
 		}
@@ -153,7 +163,7 @@ func (r *report) heading(group plan.Group, outcome plan.Outcome) string {
 }
 
 func (r *report) group(group plan.Group, outcome plan.Outcome) {
-	r.paragraph(r.heading(group, outcome), r.bold, "")
+	fmt.Fprintln(r.out, r.bold.Sprint(r.wrapped(r.heading(group, outcome))))
 	for _, statement := range group.Diff {
 		sid := statement.Sid
 		if sid == "" {
@@ -218,7 +228,7 @@ func (r *report) problems(label string, style *color.Color, found []problem, all
 	}
 	for _, same := range group.By(found, cause) {
 		first, others := same[0], same[1:]
-		r.paragraph(label, style, fmt.Sprintf(": %s: %s", first.repository, awsclient.ErrorText(first.err)))
+		r.labeled(style, label, fmt.Sprintf(": %s: %s", first.repository, awsclient.ErrorText(first.err)))
 		if len(others) == 0 {
 			continue
 		}
@@ -226,7 +236,7 @@ func (r *report) problems(label string, style *color.Color, found []problem, all
 		for _, other := range others {
 			names = append(names, other.repository)
 		}
-		r.paragraph("  ", r.dim, fmt.Sprintf("same problem in %s: %s", phrase.Count(len(names), "more repository", "more repositories"), r.some(names)))
+		r.paragraph(fmt.Sprintf("  same problem in %s: %s", phrase.Count(len(names), "more repository", "more repositories"), r.some(names)))
 	}
 }
 

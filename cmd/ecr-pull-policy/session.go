@@ -71,7 +71,11 @@ func (s *session) writeHeader(out io.Writer) {
 			lists = append(lists, fmt.Sprintf("%s as list %s", list.source, list.name))
 		}
 	}
-	fmt.Fprintf(out, "registry %s in %s, %s, %s\n\n", s.Standard.Registry.AccountID, s.Standard.Registry.Region, stack, strings.Join(lists, ", "))
+	header := fmt.Sprintf("registry %s in %s, %s, %s", s.Standard.Registry.AccountID, s.Standard.Registry.Region, stack, strings.Join(lists, ", "))
+	if isTerminal(out) {
+		header = wrap(header, width(out))
+	}
+	fmt.Fprintf(out, "%s\n\n", header)
 }
 
 // connect identifies the registry by the credentials, and reads the settings.

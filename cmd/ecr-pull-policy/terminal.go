@@ -82,6 +82,9 @@ func newProgress(out io.Writer, total int, what string) *progressbar.ProgressBar
 
 // confirm asks a question, and reports whether the answer is yes. If not, it says what was canceled.
 func confirm(command *cobra.Command, question, canceled string) (bool, error) {
+	if out := command.ErrOrStderr(); isTerminal(out) {
+		question = wrap(question, width(out))
+	}
 	fmt.Fprintf(command.ErrOrStderr(), "%s\nOnly 'yes' is accepted: ", question)
 	answers := make(chan string, 1)
 	go func() { // because Ctrl-C can't interrupt a read
