@@ -48,8 +48,8 @@ again. To continue, run apply again.
 Exit status:
     0  the repositories in scope are up to date, or you didn't confirm the changes;
        principals that don't exist are reported but don't change the status
-    1  an error occurred, a repository couldn't be updated, or an account list can't be
-       used
+    1  an error occurred, a repository couldn't be updated, the change of a repository is
+       blocked, or an account list can't be used
   130  apply was interrupted`,
 		Example: `  ecr-pull-policy apply
   ecr-pull-policy apply plan.json

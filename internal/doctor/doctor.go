@@ -104,8 +104,11 @@ func (f Finding) with(commands ...string) Finding {
 // unknown returns the finding that a check isn't possible. The check requires permission for the given actions.
 func unknown(subject, actions string, err error) Finding {
 	remedy := "run doctor again; the failed check calls " + actions
-	if awsclient.Denied(err) {
+	switch {
+	case awsclient.Denied(err):
 		remedy = "use credentials that allow " + actions
+	case awsclient.Expired(err):
+		remedy = "renew the credentials, and run doctor again"
 	}
 	return warning(subject, remedy, "can't check the %s: %s", subject, awsclient.ErrorText(err))
 }

@@ -377,7 +377,9 @@ func TestFindings(t *testing.T) {
 			p.errors["DescribePolicy"] = denied()
 		}, "warning organization: can't check the organization: policy perimeter (123456789012): api error AccessDeniedException"},
 
-		"no policy":          {func(p *installation) {}, "ok registry policy: the registry has no policy"},
+		"no policy": {func(*installation) {}, "ok registry policy: the registry has no policy"},
+		"credentials expired": {func(p *installation) { p.errors["GetRegistryPolicy"] = coded("ExpiredTokenException") },
+			"warning registry policy: can't check the registry policy: get registry policy: api error ExpiredTokenException: said AWS → renew the credentials, and run doctor again"},
 		"policy not allowed": {func(p *installation) { p.errors["GetRegistryPolicy"] = denied() }, "warning registry policy: can't check the registry policy"},
 		"malformed policy":   {func(p *installation) { p.registry = "[]" }, "warning registry policy: can't check the registry policy"},
 		"same account": {func(p *installation) {
