@@ -105,7 +105,7 @@ func (s *session) store(lists []listOverride) (*parameterstore.Store, error) {
 		if err := checkLength(list.text); err != nil {
 			return nil, fmt.Errorf("%s: %w", list.source, err)
 		}
-		if err := s.Standard.Fits(parsed.Consumers); err != nil {
+		if err := s.Standard.Fits(accountlist.Namespace(s.ListName, list.name), parsed.Consumers); err != nil {
 			return nil, fmt.Errorf("%s: %w", list.source, err)
 		}
 		values[list.name] = list.text

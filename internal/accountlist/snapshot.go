@@ -83,9 +83,9 @@ func Path(root, repository string) []string {
 // Path returns the names of the lists on the path of a repository, the account list first.
 func (s Snapshot) Path(repository string) []string { return Path(s.root, repository) }
 
-// namespace returns the namespace of a list, or "" for the account list.
-func (s Snapshot) namespace(list string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(list, s.root), "/")
+// Namespace returns the namespace of the list with a parameter name, or "" for the account list, which has the name root.
+func Namespace(root, name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
 }
 
 // Covers reports whether a list applies to a repository: the account list to all of them, a namespace list to the
@@ -124,6 +124,15 @@ func union(a, b []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
+// ListedByNamespace returns the consumers in all lists, as an argument of policy.Standard's Merge for the registry policy.
+func (s Snapshot) ListedByNamespace() []policy.Listed {
+	var listed []policy.Listed
+	for _, list := range s.All() {
+		listed = append(listed, policy.Listed{Namespace: Namespace(s.root, list.Name), Consumers: list.Consumers, Oversized: list.Oversized})
+	}
+	return listed
+}
+
 // Version returns the versions in use of the lists on the path of a repository, such as "7" or "7 team-a:3". It is
 // empty if no list can be used.
 func (s Snapshot) Version(repository string) string {
@@ -135,7 +144,7 @@ func (s Snapshot) Version(repository string) string {
 		case list.Name == s.root:
 			versions = append(versions, fmt.Sprint(list.InUse))
 		default:
-			versions = append(versions, fmt.Sprintf("%s:%d", s.namespace(list.Name), list.InUse))
+			versions = append(versions, fmt.Sprintf("%s:%d", Namespace(s.root, list.Name), list.InUse))
 		}
 	}
 	return strings.Join(versions, " ")

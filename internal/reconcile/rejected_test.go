@@ -225,7 +225,7 @@ func TestRevocationFromAFullPolicy(t *testing.T) {
 	var roles []string
 	for i := range 300 {
 		next := append(slices.Clone(roles), fmt.Sprintf("arn:aws:iam::111111111111:role/team/%060d", i))
-		if err := r.Standard.Fits(policy.Consumers{Principals: next}); err != nil {
+		if err := r.Standard.Fits("", policy.Consumers{Principals: next}); err != nil {
 			break
 		}
 		roles = next

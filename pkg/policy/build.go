@@ -105,6 +105,6 @@ func (s Standard) Principals(c Consumers) []string {
 // fails with a *[SizeError] if the policy would be too large.
 func (s Standard) Naming(arns []string) (string, error) {
 	named, _ := s.toNamed(arns)
-	text := Document{}.with([]managedStatement{named.encode(accountsKind.sid(0))})
+	text := Document{}.with([]managedStatement{named.encode(placeAt(0).sid(accountsKind))})
 	return text, s.checkSize(text, Document{}, GrantPrincipal)
 }

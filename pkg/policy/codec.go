@@ -17,8 +17,16 @@ func (s statement) encode(sid string) managedStatement {
 		Effect    string
 		Principal any
 		Action    []string
-		Condition map[string]map[string]any `json:",omitempty"`
+
+		Resource, NotResource any                       `json:",omitempty"`
+		Condition             map[string]map[string]any `json:",omitempty"`
 	}{Sid: sid, Effect: s.effect, Action: array(s.actions)}
+	switch s.resource.element {
+	case resourceElement:
+		encoded.Resource = array(s.resource.patterns)
+	case notResourceElement:
+		encoded.NotResource = array(s.resource.patterns)
+	}
 
 	if equalPrincipals(s.principals, everyone()) {
 		encoded.Principal = "*"
@@ -83,6 +91,10 @@ func decodeStatement(raw json.RawMessage, partition string) (statement, bool) {
 			var readable bool
 			s.actions, readable = decodeActions(m.Value)
 			ok = ok && readable
+		case resourceElement, notResourceElement:
+			patterns, readable := readStrings(m.Value)
+			ok = ok && readable && s.resource.element == ""
+			s.resource = resource{m.Name, patterns}
 		case "Condition":
 			var readable bool
 			s.conditions, readable = decodeConditions(m.Value)

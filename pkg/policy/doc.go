@@ -14,6 +14,10 @@
 //  4. If Changed is true in the [Change], write its document with SetRepositoryPolicy,
 //     or call DeleteRepositoryPolicy if the document is "".
 //
+// The policy of the registry is merged like that of a repository, with
+// [ParseRegistryDocument]. Which of the two grants to consumers is the Level of
+// the [Standard].
+//
 // A statement is managed if its Sid starts with [SidPrefix]. All other
 // statements are unmanaged. The package guarantees the following:
 //

@@ -10,17 +10,24 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// Document is the policy of a repository, parsed once for any number of merges
-// and questions. It isn't modified after that, so that goroutines can share it.
-// The zero value is that of a repository without a policy.
+// Document is the policy of a repository or of the registry, parsed once for any
+// number of merges and questions. It isn't modified after that, so that
+// goroutines can share it. The zero value is that of a repository without a
+// policy.
 type Document struct {
 	text          string
 	registry      Registry
+	level         Level
 	before, after string             // the compact text around the value of Statement
 	unmanaged     []json.RawMessage  // compact, never interpreted, in the order of the document
 	managed       []managedStatement // in the order of the document
 	removed       []Removal          // from unmanaged statements; see WithoutDeletedPrincipals
 	positions     []int              // of the unmanaged statements before that; nil if nothing was removed
+
+	// What grants the same as the document; nil if nothing is known to. See
+	// CoveredBy.
+	cover      *Document
+	repository string
 }
 
 // managedStatement is a managed statement, decoded beside its JSON.
@@ -40,11 +47,23 @@ type managedStatement struct {
 // array or an object. What the statements contain isn't checked, and there is
 // no limit to the size of the text.
 func ParseDocument(text string, registry Registry) (Document, error) {
+	return parseDocument(text, registry, LevelRepository)
+}
+
+// ParseRegistryDocument parses the policy of a registry, as GetRegistryPolicy
+// returns it; "" if the registry has no policy. It fails like [ParseDocument].
+//
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRegistryPolicy.html
+func ParseRegistryDocument(text string, registry Registry) (Document, error) {
+	return parseDocument(text, registry, LevelRegistry)
+}
+
+func parseDocument(text string, registry Registry, level Level) (Document, error) {
+	doc := Document{level: level, registry: registry}
 	if text == "" {
-		return Document{}, nil
+		return doc, nil
 	}
-	doc, err := readDocument(text, registry)
-	if err != nil {
+	if err := doc.read(text); err != nil {
 		return Document{}, fmt.Errorf("policy document: %w", err)
 	}
 	return doc, nil
@@ -54,36 +73,36 @@ func ParseDocument(text string, registry Registry) (Document, error) {
 // value.
 func (d Document) String() string { return d.text }
 
-func readDocument(text string, registry Registry) (Document, error) {
+func (d *Document) read(text string) error {
 	var buffer bytes.Buffer
 	if err := json.Compact(&buffer, []byte(text)); err != nil {
-		return Document{}, fmt.Errorf("invalid JSON: %w", err)
+		return fmt.Errorf("invalid JSON: %w", err)
 	}
 	compact := buffer.Bytes()
 	members, err := iampolicy.ReadObject(compact)
 	if err != nil {
-		return Document{}, err
+		return err
 	}
 
-	doc := Document{text: text, registry: registry}
+	d.text = text
 	found := false
 	for _, m := range members {
 		if m.Name != "Statement" {
 			continue
 		}
 		if found {
-			return Document{}, errors.New("two Statement elements; expected one")
+			return errors.New("two Statement elements; expected one")
 		}
 		found = true
-		doc.before, doc.after = string(compact[:m.End-len(m.Value)]), string(compact[m.End:])
-		if err := doc.readStatements(m.Value); err != nil {
-			return Document{}, err
+		d.before, d.after = string(compact[:m.End-len(m.Value)]), string(compact[m.End:])
+		if err := d.readStatements(m.Value); err != nil {
+			return err
 		}
 	}
 	if !found {
-		return Document{}, errors.New("no Statement element; expected one")
+		return errors.New("no Statement element; expected one")
 	}
-	return doc, nil
+	return nil
 }
 
 // readStatements separates the managed from the unmanaged statements. A policy
@@ -134,11 +153,11 @@ func managedSid(raw json.RawMessage) (string, bool) {
 	return sid, ok && strings.HasPrefix(sid, SidPrefix)
 }
 
-// at returns the managed statements of the list at a depth.
-func (d Document) at(depth int) []managedStatement {
+// at returns the managed statements of the list in a place.
+func (d Document) at(p place) []managedStatement {
 	var statements []managedStatement
 	for _, m := range d.managed {
-		if _, of, ok := parseSid(m.sid); ok && of == depth {
+		if _, suffix, ok := parseSid(m.sid); ok && suffix == p.suffix {
 			statements = append(statements, m)
 		}
 	}

@@ -2,7 +2,7 @@ package policy
 
 import (
 	"slices"
-	"strings"
+	"strconv"
 )
 
 // Grant describes a managed statement of a document, in the terms of an account
@@ -24,8 +24,12 @@ type Grant struct {
 	Actions []string // sorted
 
 	// List is the index of the list that the statement is of, in the lists on the
-	// repository's path. It is 0 for the account list, and if Kind is empty.
+	// repository's path. It is 0 for the account list, if Kind is empty, and in a
+	// registry policy.
 	List int
+
+	// Namespace is that of the list in a registry policy, "" for the account list.
+	Namespace string
 
 	// ByCondition reports whether the statement grants to all principals that
 	// meet a condition, rather than to principals that it names.
@@ -42,20 +46,22 @@ type Grant struct {
 func (d Document) Grants() []Grant {
 	var grants []Grant
 	for _, m := range d.managed {
-		grants = append(grants, d.registry.grant(m))
+		grants = append(grants, d.grant(m))
 	}
 	return grants
 }
 
-func (r Registry) grant(m managedStatement) Grant {
-	k, isKnown := kindOf(m.sid)
-	_, list, _ := parseSid(m.sid)
-	g := Grant{Sid: m.sid, Kind: string(k), List: list, Unclear: true}
+func (d Document) grant(m managedStatement) Grant {
+	g := Grant{Sid: m.sid, Unclear: true}
+	k, p, isKnown := d.identify(m)
+	if isKnown {
+		g.Kind, g.List, g.Namespace = string(k), p.depth, p.namespace
+	}
 	st := m.meaning
 	if !m.ok || st.effect == deny {
 		return g
 	}
-	g.Unclear = !isKnown || !r.isStandard(k, st)
+	g.Unclear = !isKnown || !d.registry.isStandard(k, p, st)
 	g.Actions = slices.Clone(st.actions)
 	g.ByCondition = equalPrincipals(st.principals, everyone()) && len(st.conditions) > 0
 
@@ -71,7 +77,7 @@ func (r Registry) grant(m managedStatement) Grant {
 		}
 	}
 	for i, value := range values {
-		values[i] = r.asListed(value)
+		values[i] = d.registry.asListed(value)
 	}
 	g.Consumers = sortedUnique(values)
 	return g
@@ -79,8 +85,8 @@ func (r Registry) grant(m managedStatement) Grant {
 
 // isStandard reports whether a standard writes the statement for some list, in
 // either style and with any actions of the allow-list.
-func (r Registry) isStandard(k kind, st statement) bool {
-	trimmed, ok := r.trim(k, st, func(consumer) bool { return true })
+func (r Registry) isStandard(k kind, p place, st statement) bool {
+	trimmed, ok := r.trim(k, p, st, func(consumer) bool { return true })
 	conditions := 1
 	switch {
 	case len(st.named()) > 0:
@@ -88,7 +94,8 @@ func (r Registry) isStandard(k kind, st statement) bool {
 	case k.isForLambdaOfOrganizations():
 		conditions = 2
 	}
-	return ok && trimmed.equal(st) && len(st.conditions) == conditions && len(st.rest) == 0
+	return ok && trimmed.equal(st) && len(st.conditions) == conditions && len(st.rest) == 0 &&
+		p.level.isRegistry() == (st.resource.element != "") && st.resource.isPlain()
 }
 
 // asListed returns how an account list names a value in a statement.
@@ -102,8 +109,15 @@ func (r Registry) asListed(value string) string {
 	return value
 }
 
-// kindOf returns the kind of a managed statement of any list.
-func kindOf(sid string) (kind, bool) {
-	k, _, ok := parseSid(strings.TrimRight(sid, "0123456789"))
-	return k, ok
+// identify returns the kind and the place of a managed statement. It reports
+// false if no standard has a statement with its Sid.
+func (d Document) identify(m managedStatement) (kind, place, bool) {
+	k, suffix, ok := parseSid(m.sid)
+	if d.level.isRegistry() {
+		namespace, isOne := namespaceOf(suffix)
+		return k, d.registry.placeOf(namespace), ok && isOne && !k.isForLambda()
+	}
+	depth, _ := strconv.Atoi(suffix) // no digits are depth 0
+	p := placeAt(depth)
+	return k, p, ok && p.suffix == suffix
 }

@@ -116,3 +116,12 @@ func isSizeError(err error) bool {
 	var e *policy.SizeError
 	return errors.As(err, &e)
 }
+
+// mergeRegistry merges lists into the policy of a registry.
+func mergeRegistry(s policy.Standard, existing string, l ...policy.Listed) (policy.Change, error) {
+	doc, err := policy.ParseRegistryDocument(existing, s.Registry)
+	if err != nil {
+		return policy.Change{}, err
+	}
+	return s.Merge(doc, l)
+}

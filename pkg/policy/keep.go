@@ -14,9 +14,9 @@ import (
 // actions of the allow-list to consumers that a list can name; whatever narrows
 // a statement further stays.
 
-// keep returns the parts of the statements of one list that are kept, for
-// consumers for which within reports true.
-func (r Registry) keep(existing []managedStatement, within func(consumer) bool) []managedStatement {
+// keep returns the parts of the statements of the list in a place that are kept,
+// for consumers for which within reports true.
+func (r Registry) keep(existing []managedStatement, p place, within func(consumer) bool) []managedStatement {
 	var kept []managedStatement
 	for _, m := range existing {
 		k, _, _ := parseSid(m.sid)
@@ -26,7 +26,7 @@ func (r Registry) keep(existing []managedStatement, within func(consumer) bool) 
 			}
 			continue
 		}
-		trimmed, ok := r.trim(k, m.meaning, within)
+		trimmed, ok := r.trim(k, p, m.meaning, within)
 		switch {
 		case !ok:
 		case trimmed.equal(m.meaning):
@@ -40,14 +40,16 @@ func (r Registry) keep(existing []managedStatement, within func(consumer) bool) 
 
 // trim removes from a statement what no standard grants. It reports false if
 // nothing remains.
-func (r Registry) trim(k kind, st statement, within func(consumer) bool) (statement, bool) {
+func (r Registry) trim(k kind, p place, st statement, within func(consumer) bool) (statement, bool) {
 	if st.effect == deny {
 		return st.withoutDeleted()
 	}
 	st.actions = allowedAmong(k, st.actions)
-	if len(st.actions) == 0 {
+	limited, ok := p.limit(st.resource)
+	if len(st.actions) == 0 || !ok {
 		return st, false
 	}
+	st.resource = limited
 	values, isTested := st.values(k.test())
 	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool {
 		one, ok := r.tested(k, v)
@@ -180,7 +182,7 @@ func (r Registry) consumers(k kind, st statement) []consumer {
 
 // byCondition returns statements that grant the same as kept ones without
 // naming principals.
-func (r Registry) byCondition(kept []managedStatement, depth int) []managedStatement {
+func (r Registry) byCondition(kept []managedStatement, p place) []managedStatement {
 	var statements []managedStatement
 	for _, m := range kept {
 		k, _, _ := parseSid(m.sid)
@@ -197,8 +199,8 @@ func (r Registry) byCondition(kept []managedStatement, depth int) []managedState
 			}
 		}
 		m.meaning.principals = everyone()
-		statements = addTested(statements, m.meaning, accountsKind, depth, accounts)
-		statements = addTested(statements, m.meaning, principalsKind, depth, principals)
+		statements = addTested(statements, m.meaning, accountsKind, p, accounts)
+		statements = addTested(statements, m.meaning, principalsKind, p, principals)
 	}
 	slices.SortStableFunc(statements, func(a, b managedStatement) int { return cmp.Compare(order(a.sid), order(b.sid)) })
 	return statements
@@ -212,7 +214,7 @@ func order(sid string) int {
 // addTested adds a statement with a condition on the test of a kind. If there
 // is a statement that differs only in the values of the test, it adds the
 // values to that one; otherwise its Sid occurs twice, which ECR accepts.
-func addTested(statements []managedStatement, st statement, k kind, depth int, values []string) []managedStatement {
+func addTested(statements []managedStatement, st statement, k kind, p place, values []string) []managedStatement {
 	st = st.where(k.test(), values)
 	values, _ = st.values(k.test())
 	if len(values) == 0 {
@@ -220,11 +222,11 @@ func addTested(statements []managedStatement, st statement, k kind, depth int, v
 	}
 	for i, other := range statements {
 		had, ok := other.meaning.values(k.test())
-		if !ok || other.sid != k.sid(depth) || !other.meaning.replace(k.test(), nil).equal(st.replace(k.test(), nil)) {
+		if !ok || other.sid != p.sid(k) || !other.meaning.replace(k.test(), nil).equal(st.replace(k.test(), nil)) {
 			continue
 		}
-		statements[i] = st.replace(k.test(), append(slices.Clone(had), values...)).encode(k.sid(depth))
+		statements[i] = st.replace(k.test(), append(slices.Clone(had), values...)).encode(p.sid(k))
 		return statements
 	}
-	return append(statements, st.encode(k.sid(depth)))
+	return append(statements, st.encode(p.sid(k)))
 }

@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"strconv"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +32,18 @@ func kinds() []kind {
 	}
 }
 
+// kinds returns the kinds of statements in a policy at the level, in order. The
+// Lambda service isn't granted in the registry policy: AWS documents only the
+// policy of the repository.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html#configuration-images-xaccount-permissions
+func (l Level) kinds() []kind {
+	if l.isRegistry() {
+		return slices.DeleteFunc(kinds(), kind.isForLambda)
+	}
+	return kinds()
+}
+
 // isForLambda reports whether statements of the kind grant to the Lambda
 // service, on behalf of the functions of consumers.
 func (k kind) isForLambda() bool {
@@ -59,24 +71,18 @@ func (k kind) tests() consumerKind {
 	}
 }
 
-// sid returns the Sid of a statement of the list at a depth of a repository's
-// path. The account list is at depth 0, and its Sids have no number.
-func (k kind) sid(depth int) string {
-	if depth == 0 {
-		return SidPrefix + string(k)
-	}
-	return SidPrefix + string(k) + strconv.Itoa(depth)
-}
+// sid returns the Sid of a statement of the kind in a place.
+func (p place) sid(k kind) string { return SidPrefix + string(k) + p.suffix }
 
-// parseSid is the inverse of sid.
-func parseSid(sid string) (k kind, depth int, ok bool) {
+// parseSid returns the kind of a managed statement, and the suffix of its Sid,
+// which stands for its list. Whether a document has such a list isn't checked.
+func parseSid(sid string) (k kind, suffix string, ok bool) {
 	name := strings.TrimPrefix(sid, SidPrefix)
-	letters := strings.TrimRight(name, "0123456789")
 	for _, k := range kinds() {
-		if string(k) == letters {
-			depth, _ := strconv.Atoi(name[len(letters):]) // no digits are depth 0
-			return k, depth, k.sid(depth) == sid
+		suffix, ok := strings.CutPrefix(name, string(k))
+		if ok && (suffix == "" || isDigit(suffix[0]) || strings.HasPrefix(suffix, inNamespace)) {
+			return k, suffix, true
 		}
 	}
-	return "", 0, false
+	return "", "", false
 }

@@ -8,10 +8,14 @@ import (
 	"slices"
 )
 
-// Listed is one of the lists on a repository's path. The zero value is a list
-// that can't be used: the document keeps the grants that it already has for
+// Listed is one of the lists that a document is for. The zero value is an account
+// list that can't be used: the document keeps the grants that it already has for
 // the list.
 type Listed struct {
+	// Namespace is that of the list, such as team-a/api, and "" for the account
+	// list. It is only needed for the registry policy.
+	Namespace string
+
 	// Consumers are those that the list names, or nil if no version of the list
 	// can be used. The statements of the list then stay, except for anything that
 	// no standard policy grants.
@@ -54,6 +58,18 @@ type Change struct {
 // statements that belong to no list. Unmanaged statements don't change, and
 // come first.
 //
+// In the registry policy, lists are all lists, in any order. A list that has
+// statements there and isn't among them can't be used: its statements stay.
+// Statements have Resource or NotResource elements for the repositories of the
+// list that are in the standard's Scope, and grant in the style condition. A
+// document that names principals is unchanged if it grants the same.
+//
+// A document at another level than that of the standard follows the lists: its
+// grants are narrowed to those of the lists that can be used, and none are
+// added. To also remove what the other level grants, use [Document.CoveredBy].
+// The statements for the Lambda service are in the policies of the repositories
+// at either level.
+//
 // In the grant style principal, statements that grant the same access using
 // a condition also conform to the standard. If the existing document has such
 // statements, changes use that style too, because ECR has rejected a principal
@@ -62,8 +78,9 @@ type Change struct {
 //
 // Merge fails, and the policy must stay as it is, if the standard is invalid,
 // if the existing document is that of another registry, if the consumers of a
-// list aren't in the form that [ParseList] returns, or, with a *[SizeError], if the
-// document to write would exceed [MaxDocumentCharacters].
+// list aren't in the form that [ParseList] returns, if a registry policy can't
+// express the repositories of a list (see [Scope.Expressible]), or, with a
+// *[SizeError], if the document to write would exceed [MaxDocumentCharacters].
 func (s Standard) Merge(existing Document, lists []Listed) (Change, error) {
 	return s.merge(existing, lists, "")
 }
@@ -90,31 +107,19 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 	if len(lists) == 0 {
 		return Change{Document: existing.text}, nil
 	}
-	if s.Style == GrantCondition {
-		style = GrantCondition
-	}
-	written, other := style, style
-	if style == "" {
-		written, other = GrantPrincipal, GrantCondition
-		if existing.grantsByCondition() {
-			written, other = other, written
-		}
-	}
-	var wanted []managedStatement
-	for depth, list := range lists {
-		has := existing.at(depth)
-		want, err := s.wanted(has, depth, list, written)
-		if err != nil {
-			return Change{}, err
-		}
-		if other != written && !sameMeaning(has, want) {
-			if same, err := s.wanted(has, depth, list, other); err == nil && sameMeaning(has, same) {
-				want = has
-			}
-		}
-		wanted = append(wanted, want...)
+	written, other := s.styles(existing, style)
+	wanted, err := s.all(existing, lists, written, other)
+	if err != nil {
+		return Change{}, err
 	}
 	change := compare(existing.managed, wanted)
+	if change.Changed && existing.level.isRegistry() && other != written {
+		// One name that ECR rejects would keep all lists from the registry policy.
+		if wanted, err = s.all(existing, lists, written, written); err != nil {
+			return Change{}, err
+		}
+		change = compare(existing.managed, wanted)
+	}
 	if change.DeletedPrincipals = existing.removed; len(existing.removed) > 0 {
 		change.Changed = true
 	}
@@ -129,6 +134,42 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 	return change, nil
 }
 
+// styles returns the style in which statements are written, and another one in
+// which they count as unchanged.
+func (s Standard) styles(existing Document, style GrantStyle) (written, other GrantStyle) {
+	switch {
+	case existing.level.isRegistry() && style == "":
+		return GrantCondition, GrantPrincipal
+	case s.Style == GrantCondition:
+		return GrantCondition, GrantCondition
+	case style != "":
+		return style, style
+	case existing.grantsByCondition():
+		return GrantCondition, GrantPrincipal
+	}
+	return GrantPrincipal, GrantCondition
+}
+
+// all returns the statements that the document must have for all lists, in
+// order. Those of a list that it already has in the other style stay.
+func (s Standard) all(existing Document, lists []Listed, written, other GrantStyle) ([]managedStatement, error) {
+	var wanted []managedStatement
+	for _, list := range existing.places(s.Registry, lists) {
+		has := existing.at(list.place)
+		want, err := s.wanted(existing, list, written)
+		if err != nil {
+			return nil, err
+		}
+		if other != written && !sameMeaning(has, want) {
+			if same, err := s.wanted(existing, list, other); err == nil && sameMeaning(has, same) {
+				want = has
+			}
+		}
+		wanted = append(wanted, want...)
+	}
+	return wanted, nil
+}
+
 // grantsByCondition reports whether the document grants to accounts, roles, or
 // users using a condition.
 func (d Document) grantsByCondition() bool {
@@ -141,43 +182,76 @@ func (d Document) grantsByCondition() bool {
 
 // wanted returns the statements that the document must have for one list, in
 // order.
-func (s Standard) wanted(existing []managedStatement, depth int, list Listed, style GrantStyle) ([]managedStatement, error) {
-	if list.Consumers == nil {
-		return s.kept(existing, depth, style, func(consumer) bool { return true }), nil
+func (s Standard) wanted(existing Document, list placed, style GrantStyle) ([]managedStatement, error) {
+	if list.Consumers != nil {
+		if err := list.Consumers.validate(); err != nil {
+			return nil, fmt.Errorf("%s: %w", list.label, err)
+		}
 	}
-	if err := list.Consumers.validate(); err != nil {
-		return nil, fmt.Errorf("account list at depth %d: %w", depth, err)
-	}
-	if list.Oversized != nil && s.grantsMore(existing, list) {
-		return s.kept(existing, depth, style, func(c consumer) bool { return list.Consumers.has(c) || list.Oversized.has(c) }), nil
-	}
+	has := existing.at(list.place)
+	keeps := list.Consumers == nil || list.Oversized != nil && s.grantsMore(has, list)
+	follows := existing.level.isRegistry() != s.Level.isRegistry()
+	kept := s.kept(has, list.place, style, list.has)
+
 	var wanted []managedStatement
-	for _, k := range kinds() {
-		built, isNeeded := s.build(k, style, *list.Consumers)
-		if !isNeeded {
+	for _, k := range existing.level.kinds() {
+		if !keeps && (k.isForLambda() || !follows) {
+			built, err := s.built(k, list, style)
+			if err != nil {
+				return nil, err
+			}
+			wanted = append(wanted, built...)
 			continue
 		}
-		sid := k.sid(depth)
-		if trimmed, ok := s.Registry.trim(k, built, list.Consumers.has); !ok || !trimmed.equal(built) {
-			return nil, fmt.Errorf("statement %s would grant access to a consumer that no valid account list names; use the consumers that ParseList returns", sid)
+		for _, m := range kept {
+			of, _, _ := parseSid(m.sid)
+			isDropped := follows && (existing.isCovered(m) || !keeps && denies(m.raw))
+			if of == k && !isDropped {
+				wanted = append(wanted, m)
+			}
 		}
-		wanted = append(wanted, built.encode(sid))
 	}
 	return wanted, nil
 }
 
-func (s Standard) kept(existing []managedStatement, depth int, style GrantStyle, within func(consumer) bool) []managedStatement {
-	kept := s.Registry.keep(existing, within)
+// has reports whether a version of the list has the consumer. Any consumer can
+// be one of a list that can't be used.
+func (l Listed) has(c consumer) bool {
+	return l.Consumers == nil || l.Consumers.has(c) || l.Oversized != nil && l.Oversized.has(c)
+}
+
+// built returns the statement of a kind that a list leads to, or none.
+func (s Standard) built(k kind, list placed, style GrantStyle) ([]managedStatement, error) {
+	st, isNeeded := s.build(k, style, *list.Consumers)
+	if !isNeeded {
+		return nil, nil
+	}
+	if list.level.isRegistry() {
+		on, inScope, err := s.Scope.resource(s.Registry, list.namespace)
+		if err != nil || !inScope {
+			return nil, err
+		}
+		st.resource = on
+	}
+	sid := list.sid(k)
+	if trimmed, ok := s.Registry.trim(k, list.place, st, list.Consumers.has); !ok || !trimmed.equal(st) {
+		return nil, fmt.Errorf("statement %s would grant access to a consumer that no valid account list names; use the consumers that ParseList returns", sid)
+	}
+	return []managedStatement{st.encode(sid)}, nil
+}
+
+func (s Standard) kept(existing []managedStatement, p place, style GrantStyle, within func(consumer) bool) []managedStatement {
+	kept := s.Registry.keep(existing, p, within)
 	if style == GrantCondition {
-		return s.Registry.byCondition(kept, depth)
+		return s.Registry.byCondition(kept, p)
 	}
 	return kept
 }
 
 // grantsMore reports whether statements grant to consumers of the oversized
 // version that the version in use lacks.
-func (s Standard) grantsMore(existing []managedStatement, list Listed) bool {
-	for _, m := range s.Registry.keep(existing, list.Oversized.has) {
+func (s Standard) grantsMore(existing []managedStatement, list placed) bool {
+	for _, m := range s.Registry.keep(existing, list.place, list.Oversized.has) {
 		k, _, _ := parseSid(m.sid)
 		if k.isForLambda() || m.meaning.effect == deny {
 			continue

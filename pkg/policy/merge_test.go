@@ -490,12 +490,12 @@ func TestMergeAsConditionKeepsGrants(t *testing.T) {
 	}
 	named := statement("Accounts", `{"AWS":["111111111111","`+role+`"]}`, pull, "")
 	accounts := statement("Accounts", `"*"`, pull, `{"StringEquals":{"aws:PrincipalAccount":["111111111111"]}}`)
-	narrowed := strings.TrimSuffix(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, `["ecr:BatchGetImage"]`, `{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Resource":"*"}`
+	narrowed := strings.TrimSuffix(statement("Accounts", `{"AWS":["111111111111","222222222222"]}`, `["ecr:BatchGetImage"]`, `{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Resource":"*","Other":1}`
 	for _, test := range []struct{ name, existing, want string }{
 		{"accounts and roles", document(named), document(accounts, testedRoles(`"`+role+`"`))},
 		{"one statement of roles", document(testedRoles(`"`+other+`"`), named), document(accounts, testedRoles(`"`+role+`","`+other+`"`))},
-		{"what narrows stays", document(narrowed), document(strings.TrimSuffix(statement("Accounts", `"*"`, `["ecr:BatchGetImage"]`,
-			`{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Resource":"*"}`)},
+		{"what narrows stays", document(narrowed), document(strings.TrimSuffix(statement("Accounts", `"*"`, `["ecr:BatchGetImage"],"Resource":["*"]`,
+			`{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`), "}") + `,"Other":1}`)},
 		{"a pattern of roles", document(statement("Accounts", `{"AWS":["`+role+`","arn:aws:iam::333333333333:user/z"]}`, pull, `{"ArnEquals":{"aws:PrincipalArn":["arn:aws:iam::*:role/*"]}}`)),
 			document(testedRoles(`"` + role + `"`))},
 		{"a condition that no principal meets", document(statement("Accounts", `{"AWS":"111111111111"}`, pull, `{"StringEquals":{"aws:PrincipalAccount":["222222222222"]}}`)), ""},
@@ -751,14 +751,14 @@ func TestMergeRejectsConsumersOfNoList(t *testing.T) {
 			if !reflect.DeepEqual(change, policy.Change{}) {
 				t.Errorf("a change comes with the error: %+v", change)
 			}
-			mustContain(t, s.Fits(*test.consumers), test.reason)
+			mustContain(t, s.Fits("", *test.consumers), test.reason)
 		})
 	}
 	for _, c := range []policy.Consumers{
 		{Accounts: all().Accounts}, {Principals: all().Principals}, {Organizations: all().Organizations}, {OrganizationalUnits: all().OrganizationalUnits},
 	} {
 		c.None = true
-		mustContain(t, standard(policy.GrantPrincipal).Fits(c), "both None and consumers are set")
+		mustContain(t, standard(policy.GrantPrincipal).Fits("", c), "both None and consumers are set")
 	}
 }
 

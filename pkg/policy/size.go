@@ -6,9 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDocumentCharacters is ECR's limit for the text of a repository policy, in
-// characters, not bytes:
+// MaxDocumentCharacters is ECR's limit for the text of a repository policy and of
+// the registry policy, in characters, not bytes:
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+// and
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutRegistryPolicy.html
 const MaxDocumentCharacters = 10240
 
 // SizeError is the error for a policy document that exceeds ECR's limit.
@@ -17,9 +19,11 @@ type SizeError struct {
 	Limit      int // MaxDocumentCharacters
 	Unmanaged  int // characters of the document's unmanaged statements
 
-	// Style and Lambda are the settings of the standard that affect the size.
+	// Style, Lambda, and Level are what affects the size. Level is that of the
+	// document.
 	Style  GrantStyle
 	Lambda bool
+	Level  Level
 }
 
 // Error returns the size, the limit, and how to make the document smaller.
@@ -36,21 +40,34 @@ func (e *SizeError) Error() string {
 		unmanaged = fmt.Sprintf(" (%d of them in unmanaged statements)", e.Unmanaged)
 		remedies = append(remedies, "shorten the unmanaged statements")
 	}
-	return fmt.Sprintf("the policy document would have %d characters%s, and ECR's limit is %d; to make it smaller, %s",
-		e.Characters, unmanaged, e.Limit, strings.Join(remedies, ", or "))
+	document, shared := "policy document", ""
+	if e.Level.isRegistry() {
+		document, shared = "registry policy", ", which all lists share"
+		remedies = append(remedies, "set the policy level to "+string(LevelRepository))
+	}
+	return fmt.Sprintf("the %s would have %d characters%s, and ECR's limit is %d%s; to make it smaller, %s",
+		document, e.Characters, unmanaged, e.Limit, shared, strings.Join(remedies, ", or "))
 }
 
-// Fits returns nil if the policy for consumers fits in a repository without
-// other statements. It checks the standard's style and also the style
-// condition, which is used when ECR rejects a principal. Otherwise it returns a *[SizeError]. It fails like [Standard.Merge] if the standard or the
-// consumers are invalid.
-func (s Standard) Fits(c Consumers) error {
+// Fits returns nil if the policies for the list of a namespace, or for the
+// account list if it is "", fit without other lists and other statements. It
+// checks the policy of a repository in the standard's style and also in the
+// style condition, which is used when ECR rejects a principal, and at the level
+// of the registry its policy. Otherwise it returns a *[SizeError]. It fails like
+// [Standard.Merge] if the standard or the consumers are invalid, or if a
+// registry policy can't express the repositories of the list.
+func (s Standard) Fits(namespace string, c Consumers) error {
+	lists := []Listed{{Namespace: namespace, Consumers: &c}}
 	for _, style := range []GrantStyle{s.Style, GrantCondition} {
-		if _, err := s.MergeAs(style, Document{}, []Listed{{Consumers: &c}}); err != nil {
+		if _, err := s.MergeAs(style, Document{}, lists); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !s.Level.isRegistry() {
+		return nil
+	}
+	_, err := s.Merge(Document{level: LevelRegistry, registry: s.Registry}, lists)
+	return err
 }
 
 // checkSize returns a *SizeError if the text with these unmanaged statements is
@@ -64,5 +81,5 @@ func (s Standard) checkSize(text string, d Document, style GrantStyle) error {
 	for _, raw := range d.unmanaged {
 		unmanaged += utf8.RuneCount(raw)
 	}
-	return &SizeError{Characters: count, Limit: MaxDocumentCharacters, Unmanaged: unmanaged, Style: style, Lambda: s.Lambda}
+	return &SizeError{Characters: count, Limit: MaxDocumentCharacters, Unmanaged: unmanaged, Style: style, Lambda: s.Lambda && !d.level.isRegistry(), Level: d.level}
 }

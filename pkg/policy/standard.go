@@ -52,14 +52,25 @@ type Standard struct {
 	// ecr:GetRepositoryPolicy, ecr:ListImages, and ecr:ListTagsForResource:
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
 	ExtraActions []string
+
+	// Level is the policy that grants to consumers; empty for LevelRepository.
+	Level Level
+
+	// Scope is the repositories that a registry policy grants on; the zero value
+	// for all repositories.
+	Scope Scope
 }
 
 // Validate returns an error with all problems of the standard: an invalid
-// registry, an unknown grant style, and actions that aren't allowed. Whether
-// the registry exists isn't checked. The other methods that return errors call
-// it.
+// registry, an unknown grant style or level, actions that aren't allowed, and, at
+// the level of the registry, patterns that a registry policy can't express.
+// Whether the registry exists isn't checked. The other methods that return
+// errors call it.
 func (s Standard) Validate() error {
-	problems := []error{s.Registry.validate(), s.Style.validate()}
+	problems := []error{s.Registry.validate(), s.Style.validate(), s.Level.validate()}
+	if s.Level.isRegistry() {
+		problems = append(problems, s.Scope.Expressible(""))
+	}
 	var unknown []string
 	for _, action := range s.ExtraActions {
 		if !slices.Contains(allowedActions(), action) {

@@ -133,7 +133,7 @@ func TestFits(t *testing.T) {
 			if s.Lambda = lambda; lambda {
 				want = test.withLambda
 			}
-			most := sort.Search(1000, func(n int) bool { return isSizeError(s.Fits(*test.consumers(n + 1))) })
+			most := sort.Search(1000, func(n int) bool { return isSizeError(s.Fits("", *test.consumers(n + 1))) })
 			t.Logf("grant style %s, Lambda statement %t: %d %s fit", test.style, lambda, most, test.what)
 			if most != want {
 				t.Errorf("grant style %s, Lambda statement %t: got %d %s, want %d", test.style, lambda, most, test.what, want)
@@ -161,7 +161,7 @@ func TestFitsInBothStyles(t *testing.T) {
 			break
 		}
 		most = n
-		if err := s.Fits(c); err != nil {
+		if err := s.Fits("", c); err != nil {
 			mustContain(t, err, "list an organization")
 			if strings.Contains(err.Error(), "grant style") {
 				t.Errorf("%v", err)

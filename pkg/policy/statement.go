@@ -15,8 +15,9 @@ type statement struct {
 	effect     string
 	principals []principal // sorted by type
 	actions    []string
+	resource   resource
 	conditions []condition        // sorted by operator and key
-	rest       []iampolicy.Member // elements that the standard doesn't write, such as Resource
+	rest       []iampolicy.Member // elements that the standard doesn't write
 }
 
 // principal is one member of a Principal element. All principals, "*", are of
@@ -162,6 +163,6 @@ func (s statement) replace(t test, values []string) statement {
 
 func (s statement) equal(t statement) bool {
 	return s.effect == t.effect && equalPrincipals(s.principals, t.principals) && slices.Equal(s.actions, t.actions) &&
-		slices.EqualFunc(s.conditions, t.conditions, condition.equal) &&
+		s.resource.equal(t.resource) && slices.EqualFunc(s.conditions, t.conditions, condition.equal) &&
 		slices.EqualFunc(s.rest, t.rest, func(a, b iampolicy.Member) bool { return a.Name == b.Name && bytes.Equal(a.Value, b.Value) })
 }

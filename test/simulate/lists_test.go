@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -51,7 +52,7 @@ func (w *world) put(name, value string) {
 	w.cloud.PutList(name, value)
 	parsed, err := policy.ParseList(value, w.standard.Registry)
 	if err == nil {
-		err = w.standard.Fits(parsed.Consumers)
+		err = w.standard.Fits(accountlist.Namespace(root, name), parsed.Consumers)
 	}
 	if err == nil {
 		depth := strings.Count(name, "/") - strings.Count(root, "/")

@@ -193,7 +193,7 @@ func (s *Store) resolve(ctx context.Context, names []string, parameters map[stri
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		p := parameters[name]
 		list := accountlist.List{Name: name, Version: p.Version, Value: aws.ToString(p.Value), Modified: aws.ToTime(p.LastModifiedDate), InUse: p.Version}
-		parsed, err := s.parse(p.Type, list.Value)
+		parsed, err := s.parse(name, p.Type, list.Value)
 		if err != nil {
 			list.Problem = err
 			if _, ok := errors.AsType[*policy.SizeError](err); ok {
@@ -235,7 +235,7 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 		return 0, policy.List{}, errChanged
 	}
 	for _, p := range slices.Backward(history[:i]) {
-		if list, err := s.parse(p.Type, aws.ToString(p.Value)); err == nil {
+		if list, err := s.parse(aws.ToString(current.Name), p.Type, aws.ToString(p.Value)); err == nil {
 			return p.Version, list, nil
 		}
 	}
@@ -243,7 +243,7 @@ func (s *Store) newestValid(ctx context.Context, current types.Parameter) (versi
 }
 
 // parse parses a version of a list. If the error is a *policy.SizeError, it also returns the list.
-func (s *Store) parse(kind types.ParameterType, value string) (policy.List, error) {
+func (s *Store) parse(name string, kind types.ParameterType, value string) (policy.List, error) {
 	if kind == types.ParameterTypeSecureString {
 		return policy.List{}, errSecure
 	}
@@ -251,5 +251,5 @@ func (s *Store) parse(kind types.ParameterType, value string) (policy.List, erro
 	if err != nil {
 		return policy.List{}, err
 	}
-	return list, s.standard.Fits(list.Consumers)
+	return list, s.standard.Fits(accountlist.Namespace(s.root, name), list.Consumers)
 }
