@@ -19,7 +19,7 @@ func (a *AWS) observe(ctx context.Context, c call) (answered func(answer) error,
 	var events func(answer) ([]Event, error)
 	switch {
 	case c.service == targetECR && !isRead(c.operation):
-		events = func(result answer) ([]Event, error) { return a.repositoryEvents(c, result) }
+		events = func(result answer) ([]Event, error) { return a.registryEvents(c, result) }
 	case c.service == targetSSM && (c.operation == "PutParameter" || c.operation == "DeleteParameter" || c.operation == "DeleteParameters"):
 		types, err := a.parameterTypes(ctx, c)
 		if err != nil {
@@ -67,8 +67,8 @@ func identityOf(role string) object {
 	}
 }
 
-// repositoryEvents makes the events of a call to ECR. To CloudTrail, request and response are as they are on the wire.
-func (a *AWS) repositoryEvents(c call, result answer) ([]Event, error) {
+// registryEvents makes the events of a call to ECR. To CloudTrail, request and response are as they are on the wire.
+func (a *AWS) registryEvents(c call, result answer) ([]Event, error) {
 	var asked struct{ RepositoryName string }
 	if err := json.Unmarshal(c.parameters, &asked); err != nil {
 		return nil, nil // no call that ECR understands
@@ -87,11 +87,14 @@ func (a *AWS) repositoryEvents(c call, result answer) ([]Event, error) {
 		"requestID":          newID(),
 		"eventID":            newID(),
 		"readOnly":           false,
-		"resources":          []object{{"ARN": fmt.Sprintf("arn:aws:ecr:%s:%s:repository/%s", a.Region, Account, asked.RepositoryName), "accountId": Account}},
 		"eventType":          "AwsApiCall",
 		"managementEvent":    true,
 		"recipientAccountId": Account,
 		"eventCategory":      "Management",
+	}
+	if asked.RepositoryName != "" {
+		arn := fmt.Sprintf("arn:aws:ecr:%s:%s:repository/%s", a.Region, Account, asked.RepositoryName)
+		detail["resources"] = []object{{"ARN": arn, "accountId": Account}}
 	}
 	var failure struct {
 		Type    string `json:"__type"`

@@ -45,6 +45,16 @@ func TestCallEvents(t *testing.T) {
 		{"pushed", func() error { return local.PushImage(ctx, "shop/web") },
 			`"eventName":"PutImage"…"action-type":"PUSH","image-digest":"sha256:…"repository-name":"shop/web","result":"SUCCESS"}…"ECR Image Action"`},
 		{"read", func() error { return ignore(local.Policy(ctx, "shop/web")) }, ""},
+		{"registry policy put", func() error { return putRegistryPolicy(local, registryDocument) },
+			`"eventName":"PutRegistryPolicy"…"policyText":…"registryId":"123456789012"…"sessionIssuer":{…"arn":"arn:aws:iam::123456789012:role/operator"`},
+		{"registry policy rejected", func() error {
+			return ignore(putRegistryPolicy(local, strings.ReplaceAll(registryDocument, "ecr:", "s3:")))
+		}, `"errorCode":"InvalidParameterException","errorMessage":"…Invalid registry policy provided`},
+		{"registry policy read", func() error { return ignore(registryPolicy(local, local.Region)) }, ""},
+		{"registry policy deleted", func() error {
+			_, err := local.ECR.DeleteRegistryPolicy(ctx, &ecr.DeleteRegistryPolicyInput{})
+			return err
+		}, `"eventName":"DeleteRegistryPolicy"…"requestParameters":{}…"responseElements":{"policyText":…}`},
 		{"a list", func() error { return local.PutList(ctx, "/lists/a", "1") },
 			`"name":"/lists/a","operation":"Create","type":"String"…"Parameter Store Change"…"resources":["arn:aws:ssm:eu-central-1:123456789012:parameter/lists/a"]`},
 		{"a list again", func() error { return local.PutList(ctx, "/lists/a", "2") }, `"operation":"Update"`},

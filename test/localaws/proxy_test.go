@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -54,6 +55,11 @@ func TestProxy(t *testing.T) {
 				t.Errorf("forwarded: %t", isForwarded)
 			}
 		})
+	}
+
+	_, err = clients.ECR.PutRegistryPolicy(t.Context(), &ecr.PutRegistryPolicyInput{PolicyText: aws.String(allow(`{"AWS":"` + GoneAccount + `"}`))})
+	if err == nil || !strings.Contains(err.Error(), "Principal not found") {
+		t.Errorf("a registry policy for an absent account: %v", err)
 	}
 
 	const several = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":["arn:1",{"Ref":"q"}]}]}`

@@ -48,6 +48,7 @@ func (c call) rejection() *apiError {
 }
 
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutRegistryPolicy.html
 func (c call) ecrRejection() *apiError {
 	const maxCharacters = 10240
 	var asked struct{ RepositoryName, PolicyText string }
@@ -60,7 +61,7 @@ func (c call) ecrRejection() *apiError {
 	switch {
 	case asked.RepositoryName != "" && registry.CheckName(asked.RepositoryName) != nil:
 		return invalid("repositoryName", "must satisfy regular expression")
-	case c.operation != "SetRepositoryPolicy":
+	case c.operation != "SetRepositoryPolicy" && c.operation != "PutRegistryPolicy":
 		return nil
 	case utf8.RuneCountInString(asked.PolicyText) > maxCharacters:
 		return invalid("PolicyText", fmt.Sprintf("Member must have length less than or equal to %d", maxCharacters))

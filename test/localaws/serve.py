@@ -1,9 +1,14 @@
-"""Runs moto's server, with its arguments. Two things are fixed before: moto describes the parameters of a stack that
-are lists as Python writes lists, and feeds a mapped queue to the function in Docker."""
+"""Runs moto's server, with its arguments. Three things are fixed before: moto describes the parameters of a stack that
+are lists as Python writes lists, feeds a mapped queue to the function in Docker, and takes no registry policy but for
+replication, as ECR did before scope V2."""
 
 import sys
 
 from moto.cloudformation.models import Stack
+from moto.ecr.exceptions import InvalidParameterException
+from moto.ecr.models import ECRBackend
+from moto.iam.exceptions import MalformedPolicyDocument
+from moto.iam.policy_validation import IAMPolicyDocumentValidator
 from moto.server import main
 from moto.sqs.models import Queue
 
@@ -21,5 +26,43 @@ def parameter_list(stack):
 Stack.parameter_list = property(parameter_list)
 # The mapping is only for reading. The router, in Go, polls the queue and invokes the function.
 Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, mappings: None)
+
+
+
+class RegistryPolicyValidator(IAMPolicyDocumentValidator):
+    """Takes what the format of IAM takes, with actions of ECR alone. Sids are unique for IAM, not for ECR."""
+
+    def validate(self):
+        super().validate()
+        for statement in self._statements:
+            if not statement.keys() & {"Principal", "NotPrincipal"}:
+                raise MalformedPolicyDocument("Policy statement must contain principals.")
+
+    def _validate_version(self):
+        pass  # 2008-10-17 is valid too
+
+    def _validate_sid_uniqueness(self):
+        pass
+
+    @staticmethod
+    def _validate_action_prefix(action):
+        IAMPolicyDocumentValidator._validate_action_prefix(action)
+        if action != "*" and not action.lower().startswith("ecr:"):
+            raise MalformedPolicyDocument(f"{action} is no action of ECR.")
+
+
+def put_registry_policy(backend, policy_text):
+    try:
+        RegistryPolicyValidator(policy_text).validate()
+    except MalformedPolicyDocument:
+        raise InvalidParameterException(
+            "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid registry policy provided'"
+        )
+    backend.registry_policy = policy_text
+    return backend.get_registry_policy()
+
+
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
+ECRBackend.put_registry_policy = put_registry_policy
 
 sys.exit(main())

@@ -251,6 +251,10 @@ func (a *AWS) execute(operation string, body []byte, stale bool) (any, error) {
 		return with(body, a.getRepositoryPolicy)
 	case "GetRegistryPolicy":
 		return with(body, a.getRegistryPolicy)
+	case "PutRegistryPolicy":
+		return with(body, a.putRegistryPolicy)
+	case "DeleteRegistryPolicy":
+		return with(body, a.deleteRegistryPolicy)
 	case "SetRepositoryPolicy":
 		return with(body, a.setRepositoryPolicy)
 	case "DeleteRepositoryPolicy":

@@ -3,6 +3,7 @@ package stubaws
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -124,6 +125,15 @@ type repositoryOutput struct {
 	PolicyText     string `json:"policyText,omitempty"`
 }
 
+type registryInput struct {
+	PolicyText string `json:"policyText"`
+}
+
+type registryOutput struct {
+	RegistryID string `json:"registryId"`
+	PolicyText string `json:"policyText"`
+}
+
 type describeRepositoriesInput struct {
 	MaxResults int    `json:"maxResults"`
 	NextToken  string `json:"nextToken"`
@@ -206,32 +216,63 @@ func (a *AWS) setRepositoryPolicy(input repositoryInput) (repositoryOutput, erro
 	if input.Force {
 		return repositoryOutput{}, reject("InvalidParameterException", "stubaws: force must not be set")
 	}
-	if n := utf8.RuneCountInString(input.PolicyText); n > maxPolicyCharacters {
-		return repositoryOutput{}, reject("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Member must have length less than or equal to %d'", maxPolicyCharacters)
-	}
-	if !isPolicy(input.PolicyText) {
-		return repositoryOutput{}, reject("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'")
-	}
-	if a.namesMissingPrincipal(input.PolicyText) {
-		return repositoryOutput{}, reject("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'")
+	if err := a.checkPolicy(input.PolicyText, "repository"); err != nil {
+		return repositoryOutput{}, err
 	}
 	stored := reserialise(input.PolicyText)
 	a.repositories.store(input.RepositoryName, stored)
 	return repositoryOutput{RegistryID: a.Account, RepositoryName: input.RepositoryName, PolicyText: stored}, nil
 }
 
-// SetRegistryPolicy sets the policy of the registry, "" for none.
+// checkPolicy returns the error with which ECR rejects a policy. kind is repository or registry.
+func (a *AWS) checkPolicy(document, kind string) error {
+	var constraint string
+	switch {
+	case utf8.RuneCountInString(document) > maxPolicyCharacters:
+		constraint = fmt.Sprintf("Member must have length less than or equal to %d", maxPolicyCharacters)
+	case !isPolicy(document):
+		constraint = fmt.Sprintf("Invalid %s policy provided", kind)
+	case a.namesMissingPrincipal(document):
+		constraint = "Principal not found"
+	default:
+		return nil
+	}
+	return reject("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: '%s'", constraint)
+}
+
+// RegistryPolicy returns the policy of the registry, "" for none.
+func (a *AWS) RegistryPolicy() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.repositories.registry
+}
+
+// SetRegistryPolicy sets the policy of the registry as another tool would, without checks. An empty document deletes it.
 func (a *AWS) SetRegistryPolicy(document string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.repositories.registry = document
 }
 
-func (a *AWS) getRegistryPolicy(struct{}) (repositoryOutput, error) {
+func (a *AWS) getRegistryPolicy(struct{}) (registryOutput, error) {
 	if a.repositories.registry == "" {
-		return repositoryOutput{}, reject("RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '%s'", a.Account)
+		return registryOutput{}, reject("RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '%s'", a.Account)
 	}
-	return repositoryOutput{RegistryID: a.Account, PolicyText: a.repositories.registry}, nil
+	return registryOutput{RegistryID: a.Account, PolicyText: a.repositories.registry}, nil
+}
+
+func (a *AWS) putRegistryPolicy(input registryInput) (registryOutput, error) {
+	if err := a.checkPolicy(input.PolicyText, "registry"); err != nil {
+		return registryOutput{}, err
+	}
+	a.repositories.registry = reserialise(input.PolicyText)
+	return a.getRegistryPolicy(struct{}{})
+}
+
+func (a *AWS) deleteRegistryPolicy(struct{}) (registryOutput, error) {
+	output, err := a.getRegistryPolicy(struct{}{})
+	a.repositories.registry = ""
+	return output, err
 }
 
 func isPolicy(document string) bool {

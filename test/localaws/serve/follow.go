@@ -119,7 +119,7 @@ func describe(event localaws.Event) string {
 	_ = json.Unmarshal(detail.Repositories, &names)
 	switch {
 	case detail.EventName != "":
-		return fmt.Sprintf("%s %s by %s", detail.EventName, detail.RequestParameters.RepositoryName,
+		return fmt.Sprintf("%s by %s", strings.TrimSpace(detail.EventName+" "+detail.RequestParameters.RepositoryName),
 			cmp.Or(detail.UserIdentity.SessionContext.SessionIssuer.UserName, "AWS"))
 	case detail.Operation != "":
 		return fmt.Sprintf("%s: %s %s", event.DetailType, detail.Operation, detail.Name)
