@@ -21,7 +21,7 @@ func (w world) smokes() {
 		w.t.Errorf("%s still exists", name)
 	}
 
-	w.disconnect("OnRepoFunctionRepositoryCreated") // so that the test waits
+	w.disable("OnRepoFunctionRepositoryCreated") // so that the test waits
 	read, write, err := os.Pipe()
 	w.must(err)
 	c := w.command("smoke", "--yes")
@@ -56,20 +56,14 @@ func (w world) smokeRepository() string {
 	return ""
 }
 
-// disconnect removes the targets of a rule, by its logical ID, because the simulated EventBridge delivers the events of
-// disabled rules.
-func (w world) disconnect(rule string) {
+// disable disables a rule, by its logical ID.
+func (w world) disable(rule string) {
 	w.t.Helper()
 	rules, err := w.EventBridge.ListRules(w.t.Context(), &eventbridge.ListRulesInput{})
 	w.must(err)
 	for _, r := range rules.Rules {
-		if !strings.Contains(aws.ToString(r.Name), rule) {
-			continue
-		}
-		targets, err := w.EventBridge.ListTargetsByRule(w.t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: r.Name})
-		w.must(err)
-		for _, target := range targets.Targets {
-			_, err := w.EventBridge.RemoveTargets(w.t.Context(), &eventbridge.RemoveTargetsInput{Rule: r.Name, Ids: []string{aws.ToString(target.Id)}})
+		if strings.Contains(aws.ToString(r.Name), rule) {
+			_, err := w.EventBridge.DisableRule(w.t.Context(), &eventbridge.DisableRuleInput{Name: r.Name})
 			w.must(err)
 		}
 	}

@@ -3,6 +3,7 @@ package localaws_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
@@ -70,12 +72,49 @@ func TestStack(t *testing.T) {
 		t.Errorf("the event sources are %+v", aws.Stack.Sources)
 	}
 
-	// A disabled rule delivers nothing.
-	check(t, aws.Quiet.CreateRepository(t.Context(), "shop/web", ""))
-	check(t, aws.PushImage(t.Context(), "shop/web"))
-	if activity := settle(t, aws); len(activity.Deliveries) > 0 {
-		t.Errorf("delivered %+v", activity.Deliveries)
+	// A rule delivers nothing while it is disabled: here by a parameter of the stack, or by a user.
+	pushes := ruleOf(t, aws, "ECR Image Action")
+	for i, step := range []struct {
+		what string
+		do   func() error
+		want int
+	}{
+		{"disabled by the stack", func() error { return nil }, 0},
+		{"enabled", func() error {
+			_, err := aws.EventBridge.EnableRule(t.Context(), &eventbridge.EnableRuleInput{Name: &pushes})
+			return err
+		}, 1},
+		{"disabled again", func() error {
+			_, err := aws.EventBridge.DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: &pushes})
+			return err
+		}, 0},
+	} {
+		check(t, step.do())
+		repository := fmt.Sprintf("shop/web-%d", i)
+		check(t, aws.Quiet.CreateRepository(t.Context(), repository, ""))
+		check(t, aws.PushImage(t.Context(), repository))
+		if activity := settle(t, aws); len(activity.Deliveries) != step.want {
+			t.Errorf("%s: delivered %+v", step.what, activity.Deliveries)
+		}
 	}
+	schedule := ruleOf(t, aws, "rate(")
+	_, err := aws.EventBridge.DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: &schedule})
+	check(t, err)
+	if err := aws.Tick(t.Context()); err == nil {
+		t.Error("the schedule runs although it is disabled")
+	}
+}
+
+// ruleOf returns the name of the rule that has a text in its pattern or schedule.
+func ruleOf(t *testing.T, aws *localaws.AWS, text string) string {
+	t.Helper()
+	for _, rule := range aws.Stack.Rules {
+		if strings.Contains(rule.Pattern+rule.Schedule, text) {
+			return rule.Name
+		}
+	}
+	t.Fatalf("no rule has %s", text)
+	return ""
 }
 
 // Events, requests and the schedule find their way to the functions, and the functions find AWS.

@@ -55,18 +55,26 @@ type Invocation struct {
 // Every target of a rule is replaced by one queue, and each message in it contains its target. Therefore, only the
 // patterns of the template determine which events are delivered.
 type router struct {
-	stack      *Stack
-	sqs        *sqs.Client
-	emulators  map[string]*emulator // by logical ID
-	deliveries string               // URL of the queue
-	sources    []polledSource
-	watcher    Watcher
+	stack       *Stack
+	eventBridge *eventbridge.Client
+	sqs         *sqs.Client
+	emulators   map[string]*emulator // by logical ID
+	deliveries  string               // URL of the queue
+	sources     []polledSource
+	schedules   []schedule
+	watcher     Watcher
 
 	mu       sync.Mutex
 	inFlight int
 	begun    int // batches of messages taken from a queue, ever
 	activity Activity
 	errs     []error
+}
+
+// schedule is when a rule starts by itself.
+type schedule struct {
+	rule Rule
+	next func(time.Time) time.Time
 }
 
 type polledSource struct {
@@ -94,7 +102,7 @@ func (e motoEvent) event() Event {
 }
 
 func newRouter(ctx context.Context, stack *Stack, clients Clients, emulators map[string]*emulator, watcher Watcher) (*router, error) {
-	r := &router{stack: stack, sqs: clients.SQS, emulators: emulators, watcher: watcher}
+	r := &router{stack: stack, eventBridge: clients.EventBridge, sqs: clients.SQS, emulators: emulators, watcher: watcher}
 	created, err := clients.SQS.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName:  aws.String("localaws-deliveries"),
 		Attributes: map[string]string{"VisibilityTimeout": "43200"}, // nothing is delivered twice
@@ -105,9 +113,17 @@ func newRouter(ctx context.Context, stack *Stack, clients Clients, emulators map
 	r.deliveries = aws.ToString(created.QueueUrl)
 	queue := fmt.Sprintf("arn:aws:sqs:%s:%s:localaws-deliveries", clients.SQS.Options().Region, Account)
 	for _, rule := range stack.Rules {
-		if err := r.redirect(ctx, clients.EventBridge, rule, queue); err != nil {
+		if err := r.redirect(ctx, rule, queue); err != nil {
 			return nil, fmt.Errorf("redirecting the rule %s: %w", rule.LogicalID, err)
 		}
+		if rule.Schedule == "" {
+			continue
+		}
+		next, err := scheduleOf(rule.Schedule)
+		if err != nil {
+			return nil, err
+		}
+		r.schedules = append(r.schedules, schedule{rule, next})
 	}
 	for _, source := range stack.Sources {
 		url, err := queueURL(ctx, clients.SQS, source.QueueARN)
@@ -119,9 +135,8 @@ func newRouter(ctx context.Context, stack *Stack, clients Clients, emulators map
 	return r, nil
 }
 
-// redirect replaces the targets of a rule. A disabled one is left without, because moto delivers for it all the same;
-// so is one with a schedule, because moto fires it on every PutEvents.
-func (r *router) redirect(ctx context.Context, client *eventbridge.Client, rule Rule, queue string) error {
+// redirect replaces the targets of a rule.
+func (r *router) redirect(ctx context.Context, rule Rule, queue string) error {
 	var ids []string
 	var targets []eventtypes.Target
 	for _, target := range rule.Targets {
@@ -139,13 +154,10 @@ func (r *router) redirect(ctx context.Context, client *eventbridge.Client, rule 
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := client.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &rule.Name, Ids: ids}); err != nil {
+	if _, err := r.eventBridge.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &rule.Name, Ids: ids}); err != nil {
 		return err
 	}
-	if !rule.Enabled || rule.Schedule != "" {
-		return nil
-	}
-	_, err := client.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &rule.Name, Targets: targets})
+	_, err := r.eventBridge.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &rule.Name, Targets: targets})
 	return err
 }
 
@@ -160,10 +172,14 @@ func (r *router) run(ctx context.Context) {
 			}
 		})
 	})
-	for _, rule := range r.stack.Rules {
-		if interval, ok := intervalOf(rule.Schedule); ok && rule.Enabled {
-			polls.Go(func() { r.repeat(ctx, rule, interval) })
-		}
+	for _, schedule := range r.schedules {
+		polls.Go(func() {
+			repeat(ctx, schedule.next, func() {
+				if _, err := r.start(ctx, schedule.rule); err != nil {
+					r.fail(ctx, fmt.Errorf("starting %s on schedule: %w", schedule.rule.LogicalID, err))
+				}
+			})
+		})
 	}
 	for _, source := range r.sources {
 		polls.Go(func() {

@@ -10,32 +10,49 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/hashicorp/cronexpr"
 )
 
-// intervalOf returns the time between two events of a schedule rate(...). ok is false for others: only tick runs a
-// cron(...).
-func intervalOf(schedule string) (interval time.Duration, ok bool) {
-	rate, isRate := strings.CutPrefix(schedule, "rate(")
-	count, unit, _ := strings.Cut(strings.TrimSuffix(rate, ")"), " ")
-	n, err := strconv.Atoi(count)
-	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
-	interval = time.Duration(n) * units[strings.TrimSuffix(unit, "s")]
-	return interval, isRate && err == nil && interval > 0
+// scheduleOf returns when a schedule rate(...) or cron(...) runs next after a time.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+func scheduleOf(expression string) (next func(time.Time) time.Time, err error) {
+	kind, fields, _ := strings.Cut(strings.TrimSuffix(expression, ")"), "(")
+	switch kind {
+	case "rate":
+		count, unit, _ := strings.Cut(fields, " ")
+		n, err := strconv.Atoi(count)
+		units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
+		interval := time.Duration(n) * units[strings.TrimSuffix(unit, "s")]
+		if err != nil || interval <= 0 {
+			return nil, fmt.Errorf("the schedule %q isn't a rate", expression)
+		}
+		return func(last time.Time) time.Time { return last.Add(interval) }, nil
+	case "cron":
+		// The days of the week have other numbers than in AWS. The template allows neither these nor other days.
+		parsed, err := cronexpr.Parse(fields)
+		if err != nil {
+			return nil, fmt.Errorf("the schedule %q: %w", expression, err)
+		}
+		return func(last time.Time) time.Time { return parsed.Next(last.UTC()) }, nil
+	default:
+		return nil, fmt.Errorf("the schedule %q is neither rate(...) nor cron(...)", expression)
+	}
 }
 
-// repeat starts a rule again and again until the context is done.
-func (r *router) repeat(ctx context.Context, rule Rule, interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
+// repeat runs what is scheduled at its times, until the context is done.
+func repeat(ctx context.Context, next func(time.Time) time.Time, run func()) {
+	last := time.Now()
 	for {
+		last = next(last)
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			if err := r.schedule(ctx, rule); err != nil {
-				r.fail(ctx, err)
-			}
+		case <-time.After(time.Until(last)):
+			run()
 		}
 	}
 }
@@ -43,14 +60,12 @@ func (r *router) repeat(ctx context.Context, rule Rule, interval time.Duration) 
 // tick starts every rule that has a schedule.
 func (r *router) tick(ctx context.Context) error {
 	ticked := false
-	for _, rule := range r.stack.Rules {
-		if rule.Schedule == "" || !rule.Enabled {
-			continue
+	for _, schedule := range r.schedules {
+		started, err := r.start(ctx, schedule.rule)
+		if err != nil {
+			return fmt.Errorf("starting %s on schedule: %w", schedule.rule.LogicalID, err)
 		}
-		if err := r.schedule(ctx, rule); err != nil {
-			return err
-		}
-		ticked = true
+		ticked = ticked || started
 	}
 	if !ticked {
 		return errors.New("the stack has no schedule that is enabled")
@@ -58,21 +73,25 @@ func (r *router) tick(ctx context.Context) error {
 	return nil
 }
 
-// schedule queues a scheduled event for every target of a rule.
-func (r *router) schedule(ctx context.Context, rule Rule) error {
+// start queues a scheduled event for every target of a rule, unless somebody has disabled it.
+func (r *router) start(ctx context.Context, rule Rule) (started bool, err error) {
+	now, err := r.eventBridge.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &rule.Name})
+	if err != nil || now.State == eventtypes.RuleStateDisabled {
+		return false, err
+	}
 	event, err := newEvent(r.sqs.Options().Region, "aws.events", "Scheduled Event", []string{rule.ARN}, struct{}{})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, target := range rule.Targets {
 		body, err := json.Marshal(delivery{rule.LogicalID, target.ID, motoEvent{event, float64(event.Time.Unix())}})
 		if err != nil {
-			return err
+			return false, err
 		}
 		_, err = r.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &r.deliveries, MessageBody: aws.String(string(body))})
 		if err != nil {
-			return fmt.Errorf("starting %s on schedule: %w", rule.LogicalID, err)
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }

@@ -1,12 +1,13 @@
-"""Runs moto's server, with its arguments. Three things are fixed before: moto describes the parameters of a stack that
-are lists as Python writes lists, feeds a mapped queue to the function in Docker, and takes no registry policy but for
-replication, as ECR did before scope V2."""
+"""Runs moto's server, with its arguments. Four things are fixed before: moto describes the parameters of a stack that
+are lists as Python writes lists, feeds a mapped queue to the function in Docker, delivers events for rules that are
+disabled or have only a schedule, and takes no registry policy but for replication, as ECR did before scope V2."""
 
 import sys
 
 from moto.cloudformation.models import Stack
 from moto.ecr.exceptions import InvalidParameterException
 from moto.ecr.models import ECRBackend
+from moto.events.models import Rule
 from moto.iam.exceptions import MalformedPolicyDocument
 from moto.iam.policy_validation import IAMPolicyDocumentValidator
 from moto.server import main
@@ -27,6 +28,16 @@ Stack.parameter_list = property(parameter_list)
 # The mapping is only for reading. The router, in Go, polls the queue and invokes the function.
 Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, mappings: None)
 
+
+send_to_targets = Rule.send_to_targets
+
+
+def send_if_enabled(rule, *args, **kwargs):
+    if rule.state != "DISABLED" and not rule.scheduled_expression:
+        send_to_targets(rule, *args, **kwargs)
+
+
+Rule.send_to_targets = send_if_enabled
 
 
 class RegistryPolicyValidator(IAMPolicyDocumentValidator):

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
 // Stack is the deployed stack, as read back from CloudFormation.
@@ -52,7 +51,6 @@ type Rule struct {
 	ARN       string
 	Pattern   string
 	Schedule  string
-	Enabled   bool
 	Targets   []Target
 }
 
@@ -336,7 +334,6 @@ func readRule(ctx context.Context, client *eventbridge.Client, name string) (Rul
 		ARN:      aws.ToString(described.Arn),
 		Pattern:  aws.ToString(described.EventPattern),
 		Schedule: aws.ToString(described.ScheduleExpression),
-		Enabled:  described.State == eventtypes.RuleStateEnabled,
 	}
 	targets, err := client.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &name})
 	if err != nil {
