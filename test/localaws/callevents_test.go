@@ -55,6 +55,10 @@ func TestCallEvents(t *testing.T) {
 			_, err := local.ECR.DeleteRegistryPolicy(ctx, &ecr.DeleteRegistryPolicyInput{})
 			return err
 		}, `"eventName":"DeleteRegistryPolicy"…"requestParameters":{}…"responseElements":{"policyText":…}`},
+		{"created in another Region", func() error {
+			_, err := local.ECR.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("shop/far")}, func(o *ecr.Options) { o.Region = "us-east-1" })
+			return err
+		}, ""},
 		{"a list", func() error { return local.PutList(ctx, "/lists/a", "1") },
 			`"name":"/lists/a","operation":"Create","type":"String"…"Parameter Store Change"…"resources":["arn:aws:ssm:eu-central-1:123456789012:parameter/lists/a"]`},
 		{"a list again", func() error { return local.PutList(ctx, "/lists/a", "2") }, `"operation":"Update"`},

@@ -18,7 +18,7 @@ func (a *AWS) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	function, found := a.Stack.functionOf(name)
 	if !found {
-		(&apiError{"ResourceNotFoundException", "Function not found: " + name}).write(w, call{service: "Lambda"})
+		(&apiError{"ResourceNotFoundException", "Function not found: " + name}).write(w, false)
 		return
 	}
 	payload, err := io.ReadAll(r.Body)

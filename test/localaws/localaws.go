@@ -169,7 +169,7 @@ func (a *AWS) start() error {
 }
 
 func (a *AWS) startProxy() (err error) {
-	if a.proxy, err = newProxy(a.moto.endpoint); err != nil {
+	if a.proxy, err = newProxy(a.moto.endpoint, a.Region); err != nil {
 		return err
 	}
 	redrives := &redrives{sqs: a.Quiet.SQS}

@@ -94,7 +94,8 @@ func tryMoto(ctx context.Context, venv Venv, dir string) (*moto, error) {
 	}
 	defer log.Close() // the child has its own
 	cmd := exec.Command(venv.Python(), "-c", serveScript, "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]))
-	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore", "PYTHONUNBUFFERED=1", "MOTO_ACCOUNT_ID="+Account)
+	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore", "PYTHONUNBUFFERED=1", "MOTO_ACCOUNT_ID="+Account,
+		"MOTO_ALLOW_NONEXISTENT_REGION=true") // the proxy knows Regions that moto doesn't
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := start(cmd)
 	if err != nil {

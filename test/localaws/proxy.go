@@ -13,12 +13,16 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/hashicorp/aws-sdk-go-base/v2/endpoints"
 )
 
 // proxy forwards calls to moto. Around them it does what AWS does and moto doesn't: it rejects calls (rejection.go),
 // has their events published (callevents.go), and lets others play what moto can't (invoke.go, redrive.go).
 type proxy struct {
+	region string // of the stack
 	server *http.Server
 	moto   http.Handler
 	paths  *http.ServeMux                                      // of operations that are played; all others go to serveCall
@@ -34,6 +38,7 @@ type proxy struct {
 type call struct {
 	service    string // the name in X-Amz-Target; "" in the query protocol
 	operation  string
+	region     string
 	caller     string // the name of a role
 	userAgent  string
 	parameters json.RawMessage // of the JSON protocols
@@ -54,12 +59,13 @@ const (
 )
 
 // newProxy returns a proxy that doesn't serve yet.
-func newProxy(moto string) (*proxy, error) {
+func newProxy(moto, region string) (*proxy, error) {
 	target, err := url.Parse(moto)
 	if err != nil {
 		return nil, fmt.Errorf("starting the proxy of moto: %w", err)
 	}
 	p := &proxy{
+		region: region,
 		moto: &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) {
 				r.SetURL(target)
@@ -73,7 +79,7 @@ func newProxy(moto string) (*proxy, error) {
 		observe: func(context.Context, call) (func(answer) error, error) { return nil, nil },
 	}
 	p.paths.HandleFunc("/", p.serveCall)
-	p.server = &http.Server{Handler: p.paths}
+	p.server = &http.Server{Handler: http.HandlerFunc(p.serve)}
 	return p, nil
 }
 
@@ -88,6 +94,25 @@ func (p *proxy) listen(address string) (endpoint string, err error) {
 }
 
 func (p *proxy) stop() { _ = p.server.Close() }
+
+// serve rejects calls to Regions that don't exist. AWS has no endpoints for them.
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
+	scope := scopeOf(r)
+	if scope.region == "" || isRegion(scope.region) {
+		p.paths.ServeHTTP(w, r)
+		return
+	}
+	const text = "%s: unknown Region; check the spelling. The simulated AWS services have the stack in %s, and nothing in the other Regions of AWS."
+	(&apiError{"UnknownRegion", fmt.Sprintf(text, scope.region, p.region)}).write(w, isForm(r) || scope.service == "s3")
+}
+
+// isRegion reports whether AWS has a Region, as far as the list of the module knows.
+func isRegion(name string) bool {
+	return slices.ContainsFunc(endpoints.DefaultPartitions(), func(p endpoints.Partition) bool {
+		_, ok := p.Regions()[name]
+		return ok
+	})
+}
 
 func (p *proxy) serveCall(w http.ResponseWriter, r *http.Request) {
 	c, ok, err := readCall(r)
@@ -117,11 +142,11 @@ func (p *proxy) call(w http.ResponseWriter, r *http.Request, c call) error {
 	play, isPlayed := p.played[c.service+"."+c.operation]
 	switch {
 	case rejected != nil:
-		rejected.write(recorded, c)
+		rejected.write(recorded, c.form != nil)
 	case isPlayed:
 		result, err := play(r.Context(), c)
 		if rejected, ok := errors.AsType[*apiError](err); ok {
-			rejected.write(recorded, c)
+			rejected.write(recorded, c.form != nil)
 		} else if err != nil {
 			return err
 		} else if err := json.NewEncoder(recorded).Encode(result); err != nil {
@@ -146,9 +171,8 @@ func (p *proxy) call(w http.ResponseWriter, r *http.Request, c call) error {
 
 // readCall reads a call, and leaves the request to be read again. ok is false if its body has no parameters.
 func readCall(r *http.Request) (c call, ok bool, err error) {
-	isForm := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 	target := r.Header.Get("X-Amz-Target")
-	if target == "" && !isForm {
+	if target == "" && !isForm(r) {
 		return call{}, false, nil
 	}
 	body, err := io.ReadAll(r.Body)
@@ -156,8 +180,9 @@ func readCall(r *http.Request) (c call, ok bool, err error) {
 		return call{}, false, fmt.Errorf("reading a call: %w", err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	c = call{caller: callerOf(r), userAgent: r.UserAgent()}
-	if isForm {
+	scope := scopeOf(r)
+	c = call{region: scope.region, caller: scope.caller, userAgent: r.UserAgent()}
+	if isForm(r) {
 		c.form, err = url.ParseQuery(string(body))
 		c.operation = c.form.Get("Action")
 		return c, true, err
@@ -167,14 +192,25 @@ func readCall(r *http.Request) (c call, ok bool, err error) {
 	return c, true, nil
 }
 
-// callerOf returns the name of the role that makes a call. It is the access key ID, which nothing else needs here.
-func callerOf(r *http.Request) string {
+func isForm(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+}
+
+// scope is what a call is signed for.
+type scope struct {
+	caller  string // the name of a role. It is the access key ID, which nothing else needs here
+	region  string
+	service string // such as ecr
+}
+
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+func scopeOf(r *http.Request) scope {
 	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-	name, _, found := strings.Cut(credential, "/")
-	if !found {
-		return Operator
+	parts := strings.SplitN(credential, "/", 5)
+	if len(parts) < 5 {
+		return scope{caller: Operator}
 	}
-	return name
+	return scope{caller: parts[0], region: parts[2], service: parts[3]}
 }
 
 // apiError is how AWS answers a call that it rejects.
@@ -182,8 +218,8 @@ type apiError struct{ code, message string }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
 
-func (e *apiError) write(w http.ResponseWriter, c call) {
-	if c.service == "" {
+func (e *apiError) write(w http.ResponseWriter, isXML bool) {
+	if isXML {
 		w.Header().Set("Content-Type", "text/xml")
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintf(w, "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", e.code, e.message)

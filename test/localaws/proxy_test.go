@@ -21,7 +21,7 @@ func TestProxy(t *testing.T) {
 		_, _ = w.Write([]byte("{}"))
 	}))
 	defer moto.Close()
-	p, err := newProxy(moto.URL)
+	p, err := newProxy(moto.URL, defaultRegion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +60,11 @@ func TestProxy(t *testing.T) {
 	_, err = clients.ECR.PutRegistryPolicy(t.Context(), &ecr.PutRegistryPolicyInput{PolicyText: aws.String(allow(`{"AWS":"` + GoneAccount + `"}`))})
 	if err == nil || !strings.Contains(err.Error(), "Principal not found") {
 		t.Errorf("a registry policy for an absent account: %v", err)
+	}
+
+	_, err = newClients(endpoint, "eu-nowhere-1").CloudFormation.ListStacks(t.Context(), &cloudformation.ListStacksInput{})
+	if err == nil || !strings.Contains(err.Error(), "UnknownRegion: eu-nowhere-1: ") || !strings.Contains(err.Error(), "the stack in "+defaultRegion) {
+		t.Errorf("an absent Region: %v", err)
 	}
 
 	const several = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":["arn:1",{"Ref":"q"}]}]}`
