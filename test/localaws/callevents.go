@@ -14,11 +14,13 @@ import (
 // Operator is the name of the role whose access key the environment has.
 const Operator = "operator"
 
-// observe returns what has to be done when a call has been answered: to publish the events that AWS would. Those of other
-// Regions reach no rule of the stack.
+// observe returns what has to be done when a call has been answered: to publish the events that AWS would, or to replace
+// a deleted principal in policies. Events of other Regions reach no rule of the stack.
 func (a *AWS) observe(ctx context.Context, c call) (answered func(answer) error, err error) {
 	var events func(answer) ([]Event, error)
 	switch {
+	case c.form != nil:
+		return a.observePrincipal(ctx, c)
 	case c.region != "" && c.region != a.Region:
 		return nil, nil
 	case c.service == targetECR && !isRead(c.operation):

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -38,6 +39,7 @@ type Clients struct {
 	CloudWatchLogs *cloudwatchlogs.Client
 	ECR            *ecr.Client
 	EventBridge    *eventbridge.Client
+	IAM            *iam.Client
 	Organizations  *organizations.Client
 	SQS            *sqs.Client
 	SSM            *ssm.Client
@@ -55,6 +57,7 @@ func newClients(endpoint, region string) Clients {
 		CloudWatchLogs: cloudwatchlogs.NewFromConfig(config),
 		ECR:            ecr.NewFromConfig(config),
 		EventBridge:    eventbridge.NewFromConfig(config),
+		IAM:            iam.NewFromConfig(config),
 		Organizations:  organizations.NewFromConfig(config),
 		SQS:            sqs.NewFromConfig(config),
 		SSM:            ssm.NewFromConfig(config),

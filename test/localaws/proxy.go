@@ -29,6 +29,8 @@ type proxy struct {
 	played map[string]func(context.Context, call) (any, error) // by service and operation; an *apiError is how AWS answers
 	before map[string]func(context.Context) error              // by service: what has to be done before a call
 
+	principals principals
+
 	// observe is called with each call. The function that it returns, if any, is called with the answer before that is
 	// sent, so that the events of a call that has ended are under way.
 	observe func(context.Context, call) (answered func(answer) error, err error)
@@ -77,6 +79,8 @@ func newProxy(moto, region string) (*proxy, error) {
 		played:  map[string]func(context.Context, call) (any, error){},
 		before:  map[string]func(context.Context) error{},
 		observe: func(context.Context, call) (func(answer) error, error) { return nil, nil },
+
+		principals: principals{deleted: map[string]bool{}},
 	}
 	p.paths.HandleFunc("/", p.serveCall)
 	p.server = &http.Server{Handler: http.HandlerFunc(p.serve)}
@@ -138,7 +142,7 @@ func (p *proxy) call(w http.ResponseWriter, r *http.Request, c call) error {
 		return err
 	}
 	recorded := httptest.NewRecorder()
-	rejected := c.rejection()
+	rejected := c.rejection(p.principals.isGone)
 	play, isPlayed := p.played[c.service+"."+c.operation]
 	switch {
 	case rejected != nil:

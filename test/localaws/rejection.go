@@ -1,28 +1,20 @@
 package localaws
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 )
 
-// GoneAccount is an account that doesn't exist in the local AWS, and neither do roles and users whose names end in
-// GoneName. All others do.
-const (
-	GoneAccount = "404040404040"
-	GoneName    = "/gone"
-)
-
-// rejection returns why AWS rejects a call that moto accepts; nil if it doesn't.
-func (c call) rejection() *apiError {
+// rejection returns why AWS rejects a call that moto accepts; nil if it doesn't. isGone reports whether a principal
+// doesn't exist.
+func (c call) rejection(isGone func(principal string) bool) *apiError {
 	switch {
 	case c.service == targetECR:
-		return c.ecrRejection()
+		return c.ecrRejection(isGone)
 	case c.service == targetSQS && (c.operation == "CreateQueue" || c.operation == "SetQueueAttributes"):
 		var asked struct{ Attributes struct{ Policy string } }
 		if json.Unmarshal(c.parameters, &asked) == nil && namesSeveral([]byte(asked.Attributes.Policy)) {
@@ -49,7 +41,7 @@ func (c call) rejection() *apiError {
 
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutRegistryPolicy.html
-func (c call) ecrRejection() *apiError {
+func (c call) ecrRejection(isGone func(principal string) bool) *apiError {
 	const maxCharacters = 10240
 	var asked struct{ RepositoryName, PolicyText string }
 	if json.Unmarshal(c.parameters, &asked) != nil {
@@ -69,43 +61,6 @@ func (c call) ecrRejection() *apiError {
 		return invalid("PolicyText", "Principal not found")
 	}
 	return nil
-}
-
-// isGone reports whether a principal doesn't exist. Unique IDs are what is left of deleted roles and users.
-func isGone(principal string) bool {
-	return strings.HasPrefix(principal, "AROA") || strings.HasPrefix(principal, "AIDA") ||
-		strings.HasSuffix(principal, GoneName) || principal == GoneAccount || strings.Contains(principal, "::"+GoneAccount+":")
-}
-
-// oneOrMore are the values of a member of a policy that is a string or a list of strings.
-type oneOrMore []string
-
-func (v *oneOrMore) UnmarshalJSON(data []byte) error {
-	if bytes.HasPrefix(data, []byte("[")) {
-		return json.Unmarshal(data, (*[]string)(v))
-	}
-	*v = make(oneOrMore, 1)
-	return json.Unmarshal(data, &(*v)[0])
-}
-
-// principalsOf returns the AWS principals that a policy names.
-func principalsOf(document string) []string {
-	var policy struct {
-		Statement []struct{ Principal, NotPrincipal json.RawMessage }
-	}
-	if json.Unmarshal([]byte(document), &policy) != nil {
-		return nil // moto rejects it
-	}
-	var principals []string
-	for _, statement := range policy.Statement {
-		for _, raw := range []json.RawMessage{statement.Principal, statement.NotPrincipal} {
-			var named struct{ AWS oneOrMore }
-			if raw != nil && json.Unmarshal(raw, &named) == nil {
-				principals = append(principals, named.AWS...)
-			}
-		}
-	}
-	return principals
 }
 
 // namesSeveral reports whether a statement of a queue's policy names more than one queue. In a template, a name can be
