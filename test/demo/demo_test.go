@@ -35,6 +35,7 @@ func TestDemo(t *testing.T) {
 		"✓ 222222222222 can no longer pull",
 		`"2222-2222-2222"`,
 		"✓ all 4 policies are unchanged",
+		`   - "Principal": {"AWS": ["arn:aws:iam::111111111111:root"]},` + "\n" + `   + "Principal": "*",` + "\n",
 		"Next steps",
 	} {
 		if !bytes.Contains(output, []byte(part)) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -9,7 +10,6 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/fatih/color"
 	textutil "github.com/jedib0t/go-pretty/v6/text"
-	"github.com/tidwall/pretty"
 )
 
 const width = 80
@@ -66,40 +66,71 @@ func (n *narrator) took(what string, d time.Duration) {
 	n.faint.Fprintf(n.out, "   %s after %.1f s\n", what, d.Seconds())
 }
 
-// policy prints how the policy of a repository changed.
+// policy prints how the policy of a repository changed, statement by statement.
 func (n *narrator) policy(repository, before, after string) {
-	before, after = indent(before), indent(after)
 	n.bold.Fprintf(n.out, "   %s\n", repository)
 	if before == after {
 		n.faint.Fprintln(n.out, "   unchanged")
 		return
 	}
-	for i, line := range diff(before, after) {
-		switch {
-		case i < 2, strings.HasPrefix(line, "@@"), strings.HasPrefix(line, `\`):
-		case strings.HasPrefix(line, "+"):
-			n.green.Fprintf(n.out, "   %s\n", line)
-		case strings.HasPrefix(line, "-"):
-			n.red.Fprintf(n.out, "   %s\n", line)
+	sidsBefore, was := statements(before)
+	sids, is := statements(after)
+	for _, sid := range sidsBefore {
+		if _, found := is[sid]; !found {
+			sids = append(sids, sid)
+		}
+	}
+	for _, sid := range sids {
+		n.statement(was[sid], is[sid])
+	}
+}
+
+// statement prints how a statement changed. One that doesn't exist is "".
+func (n *narrator) statement(before, after string) {
+	for line := range strings.Lines(diff(before, after)) {
+		line = "   " + strings.TrimSuffix(line, "\n")
+		switch line[3] {
+		case '+':
+			n.green.Fprintln(n.out, line)
+		case '-':
+			n.red.Fprintln(n.out, line)
 		default:
-			fmt.Fprintf(n.out, "   %s\n", line)
+			fmt.Fprintln(n.out, line)
 		}
 	}
 }
 
-// diff returns the lines of a unified diff that shows both documents whole.
-func diff(before, after string) []string {
-	text, err := udiff.ToUnified("before", "after", before, udiff.Strings(before, after), strings.Count(before, "\n")+1)
-	if err != nil {
-		panic(err) // the edits are those of before
+// statements returns the statements of a policy as text by Sid, and the Sids in their order.
+func statements(policy string) (sids []string, texts map[string]string) {
+	var document struct{ Statement []json.RawMessage }
+	if policy != "" {
+		must(json.Unmarshal([]byte(policy), &document))
 	}
-	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	texts = map[string]string{}
+	for _, statement := range document.Statement {
+		var named struct{ Sid string }
+		must(json.Unmarshal(statement, &named))
+		sids = append(sids, named.Sid)
+		texts[named.Sid] = layout(statement, width-4) // three columns of the demo, and one of the diff
+	}
+	return sids, texts
 }
 
-// indent formats a policy, with short lists on one line.
-func indent(policy string) string {
-	if policy == "" {
-		return ""
+// diff returns the lines of both texts, with the signs of a unified diff.
+func diff(before, after string) string {
+	if before == after {
+		return " " + strings.ReplaceAll(strings.TrimSuffix(after, "\n"), "\n", "\n ")
 	}
-	return string(pretty.PrettyOptions([]byte(policy), &pretty.Options{Indent: " ", Width: width - 7}))
+	text, err := udiff.ToUnified("before", "after", before, udiff.Strings(before, after), strings.Count(before, "\n")+1)
+	must(err)
+	_, lines, _ := strings.Cut(text, "@@\n")
+	return lines
+}
+
+// must panics with an error that can only be a mistake in the demo: ECR stores valid JSON, and the edits of a diff are
+// those of its text.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
