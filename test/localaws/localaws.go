@@ -153,7 +153,7 @@ func (a *AWS) start() error {
 	}
 	a.Clients = newClients(a.Endpoint, a.Region)
 	var err error
-	if a.Stack, err = deploy(a.done, a.Clients, stackName, template, a.options.Parameters); err != nil {
+	if a.Stack, err = deploy(a.done, a.CloudFormation, a.Quiet, stackName, template, a.options.Parameters); err != nil {
 		return fmt.Errorf("deploying %s to moto: %w", a.options.Template, err)
 	}
 	if err := a.startEmulators(); err != nil {

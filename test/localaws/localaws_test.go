@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -72,6 +73,12 @@ func TestStack(t *testing.T) {
 		t.Errorf("the event sources are %+v", aws.Stack.Sources)
 	}
 
+	described, err := aws.CloudFormation.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &aws.Stack.Name})
+	check(t, err)
+	if outputs := described.Stacks[0].Outputs; len(outputs) != len(aws.Stack.Outputs) {
+		t.Errorf("%d outputs, want those of the template: %d", len(outputs), len(aws.Stack.Outputs))
+	}
+
 	// A rule delivers nothing while it is disabled: here by a parameter of the stack, or by a user.
 	pushes := ruleOf(t, aws, "ECR Image Action")
 	for i, step := range []struct {
@@ -98,7 +105,7 @@ func TestStack(t *testing.T) {
 		}
 	}
 	schedule := ruleOf(t, aws, "rate(")
-	_, err := aws.EventBridge.DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: &schedule})
+	_, err = aws.EventBridge.DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: &schedule})
 	check(t, err)
 	if err := aws.Tick(t.Context()); err == nil {
 		t.Error("the schedule runs although it is disabled")

@@ -28,6 +28,7 @@ type proxy struct {
 	paths  *http.ServeMux                                      // of operations that are played; all others go to serveCall
 	played map[string]func(context.Context, call) (any, error) // by service and operation; an *apiError is how AWS answers
 	before map[string]func(context.Context) error              // by service: what has to be done before a call
+	edited map[string]func(body []byte) []byte                 // by operation: answers of moto that aren't those of AWS
 
 	principals principals
 
@@ -78,6 +79,7 @@ func newProxy(moto, region string) (*proxy, error) {
 		paths:   http.NewServeMux(),
 		played:  map[string]func(context.Context, call) (any, error){},
 		before:  map[string]func(context.Context) error{},
+		edited:  map[string]func([]byte) []byte{"DescribeStacks": withoutFacts},
 		observe: func(context.Context, call) (func(answer) error, error) { return nil, nil },
 
 		principals: principals{deleted: map[string]bool{}},
@@ -144,6 +146,7 @@ func (p *proxy) call(w http.ResponseWriter, r *http.Request, c call) error {
 	recorded := httptest.NewRecorder()
 	rejected := c.rejection(p.principals.isGone)
 	play, isPlayed := p.played[c.service+"."+c.operation]
+	edit, isEdited := p.edited[c.operation]
 	switch {
 	case rejected != nil:
 		rejected.write(recorded, c.form != nil)
@@ -156,20 +159,25 @@ func (p *proxy) call(w http.ResponseWriter, r *http.Request, c call) error {
 		} else if err := json.NewEncoder(recorded).Encode(result); err != nil {
 			return err
 		}
-	case answered == nil:
+	case answered == nil && !isEdited:
 		p.moto.ServeHTTP(w, r)
 		return nil
 	default:
 		p.moto.ServeHTTP(recorded, r)
 	}
+	body := recorded.Body.Bytes()
+	if isEdited {
+		body = edit(body)
+		recorded.Header().Del("Content-Length")
+	}
 	if answered != nil {
-		if err := answered(answer{recorded.Code, recorded.Body.Bytes()}); err != nil {
+		if err := answered(answer{recorded.Code, body}); err != nil {
 			return err
 		}
 	}
 	maps.Copy(w.Header(), recorded.Header())
 	w.WriteHeader(recorded.Code)
-	_, _ = w.Write(recorded.Body.Bytes())
+	_, _ = w.Write(body)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,11 @@ var translateScript string
 // Prefix of the outputs that translate.py adds.
 const factPrefix = "LocalAws"
 
+var factOutput = regexp.MustCompile(`(?s)<member>\s*<OutputKey>` + factPrefix + `.*?</member>`)
+
+// withoutFacts removes these outputs from an answer of DescribeStacks.
+func withoutFacts(body []byte) []byte { return factOutput.ReplaceAll(body, nil) }
+
 // translate turns a SAM template into CloudFormation: as SAM would deploy it, or as moto can.
 func translate(ctx context.Context, venv Venv, template, region string, forMoto bool) ([]byte, error) {
 	input, err := json.Marshal(struct {
@@ -104,13 +110,13 @@ func translate(ctx context.Context, venv Venv, template, region string, forMoto 
 	return translated, nil
 }
 
-// deploy creates the stack and reads back what it has become.
-func deploy(ctx context.Context, clients Clients, name string, template []byte, overrides map[string]string) (*Stack, error) {
+// deploy creates the stack and reads back what it has become, with clients that the facts aren't hidden from.
+func deploy(ctx context.Context, creating *cloudformation.Client, clients Clients, name string, template []byte, overrides map[string]string) (*Stack, error) {
 	parameters, err := parameters(template, overrides)
 	if err != nil {
 		return nil, err
 	}
-	_, err = clients.CloudFormation.CreateStack(ctx, &cloudformation.CreateStackInput{
+	_, err = creating.CreateStack(ctx, &cloudformation.CreateStackInput{
 		StackName:    &name,
 		TemplateBody: aws.String(string(template)),
 		Parameters:   parameters,

@@ -85,7 +85,7 @@ don't have policies. The logs are in %[2]s.
 To use the services, run this command in another terminal, in bash or zsh. The
 terminal can't use your AWS accounts and profiles any more:
 
-  source %[3]s
+  source '%[3]s'
 
 To let two accounts pull from all repositories:
 
@@ -125,7 +125,7 @@ and to redrive the queue:
     "Detail": "{\"repositories\": []}"}]'
   aws sqs start-message-move-task --source-arn \
     %[6]s
-`, local.Stack.Name, relative(local.WorkDir), relative(shell), local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"],
+`, local.Stack.Name, relative(local.WorkDir), shell, local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"],
 		local.Stack.Outputs["OnRepoLogGroup"],
 		fmt.Sprintf("arn:aws:sqs:%s:%s:%s", local.Region, localaws.Account, path.Base(deadLetters))), nil
 }

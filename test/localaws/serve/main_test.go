@@ -86,7 +86,7 @@ func paste(t *testing.T, instructions string) string {
 		if command, ok := strings.CutPrefix(line, "  "); ok && !strings.HasPrefix(command, "make ") {
 			script.WriteString(command)
 		}
-		if len(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, "arn:aws:sqs:") {
+		if len(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, "arn:aws:sqs:") && !strings.Contains(line, "source ") {
 			t.Errorf("more than 80 columns: %s", line)
 		}
 	}
@@ -95,6 +95,7 @@ func paste(t *testing.T, instructions string) string {
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", text)
 	shell.Env = append(os.Environ(), "AWS_PROFILE=production", "AWS_ENDPOINT_URL_ECR=http://192.0.2.1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true")
+	shell.Dir = t.TempDir() // the commands work from any directory
 	shell.WaitDelay = time.Second
 	output, err := shell.CombinedOutput()
 	if err != nil {
