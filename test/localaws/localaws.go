@@ -177,6 +177,8 @@ func (a *AWS) startProxy() (err error) {
 	a.proxy.played[targetSQS+".StartMessageMoveTask"] = redrives.start
 	a.proxy.played[targetSQS+".ListMessageMoveTasks"] = redrives.list
 	a.proxy.before[targetLogs] = a.flushLogs
+	a.proxy.formed["CreateChangeSet"] = a.translateChangeSet
+	a.proxy.formed["ExecuteChangeSet"] = a.checkChangeSet
 	a.proxy.paths.HandleFunc("POST /2015-03-31/functions/{name}/invocations", a.serveInvoke)
 	a.Endpoint, err = a.proxy.listen("127.0.0.1")
 	return err

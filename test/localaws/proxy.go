@@ -28,6 +28,7 @@ type proxy struct {
 	paths  *http.ServeMux                                      // of operations that are played; all others go to serveCall
 	played map[string]func(context.Context, call) (any, error) // by service and operation; an *apiError is how AWS answers
 	before map[string]func(context.Context) error              // by service: what has to be done before a call
+	formed map[string]func(context.Context, url.Values) error  // by operation: what moto gets in place of a form
 	edited map[string]func(body []byte) []byte                 // by operation: answers of moto that aren't those of AWS
 
 	principals principals
@@ -79,6 +80,7 @@ func newProxy(moto, region string) (*proxy, error) {
 		paths:   http.NewServeMux(),
 		played:  map[string]func(context.Context, call) (any, error){},
 		before:  map[string]func(context.Context) error{},
+		formed:  map[string]func(context.Context, url.Values) error{},
 		edited:  map[string]func([]byte) []byte{"DescribeStacks": withoutFacts},
 		observe: func(context.Context, call) (func(answer) error, error) { return nil, nil },
 
@@ -145,6 +147,14 @@ func (p *proxy) call(w http.ResponseWriter, r *http.Request, c call) error {
 	}
 	recorded := httptest.NewRecorder()
 	rejected := c.rejection(p.principals.isGone)
+	if form, ok := p.formed[c.operation]; ok {
+		err := form(r.Context(), c.form)
+		if !errors.As(err, &rejected) && err != nil {
+			return err
+		}
+		body := c.form.Encode()
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	}
 	play, isPlayed := p.played[c.service+"."+c.operation]
 	edit, isEdited := p.edited[c.operation]
 	switch {

@@ -1,10 +1,16 @@
-"""Runs moto's server, with its arguments. Four things are fixed before: moto describes the parameters of a stack that
-are lists as Python writes lists, feeds a mapped queue to the function in Docker, delivers events for rules that are
-disabled or have only a schedule, and takes no registry policy but for replication, as ECR did before scope V2."""
+"""Runs moto's server, with its arguments. Before, this fixes what moto does unlike AWS:
+
+- It describes the parameters of a stack that are lists as Python writes lists.
+- It gives a stack no outputs if a change set creates it, and takes no change set without changes.
+- It feeds a mapped queue to the function in Docker.
+- It delivers events for rules that are disabled or have only a schedule.
+- It takes no registry policy but for replication, as ECR did before scope V2.
+"""
 
 import sys
 
-from moto.cloudformation.models import Stack
+from moto.cloudformation.models import ChangeSet, Stack
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.ecr.exceptions import InvalidParameterException
 from moto.ecr.models import ECRBackend
 from moto.events.models import Rule
@@ -25,6 +31,33 @@ def parameter_list(stack):
 
 
 Stack.parameter_list = property(parameter_list)
+apply = ChangeSet.apply
+
+
+def apply_with_outputs(change_set):
+    apply(change_set)
+    stack = change_set.stack
+    stack.template, stack.template_dict = change_set.template, change_set.template_dict
+    stack.output_map = stack._create_output_map()
+
+
+def has_parameters(stack, values):
+    now = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in parameter_list(stack)}
+    given = {name: ",".join(value) if isinstance(value, list) else value for name, value in values.items()}
+    return now | given == now
+
+
+validate_different_update = CloudFormationResponse._validate_different_update
+
+
+def validate_update_of_stack(response, *args):
+    if response._get_action() != "CreateChangeSet":  # a change set without changes has the status FAILED
+        validate_different_update(response, *args)
+
+
+CloudFormationResponse._validate_different_update = validate_update_of_stack
+ChangeSet.apply = apply_with_outputs
+Stack.has_parameters = has_parameters
 # The mapping is only for reading. The router, in Go, polls the queue and invokes the function.
 Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, mappings: None)
 

@@ -77,6 +77,7 @@ def for_moto(template):
             if "Condition" in resource:
                 output["Condition"] = resource["Condition"]
             outputs[OUTPUT_PREFIX + logical_id] = output
+        resource.pop("Metadata", None)  # sam build adds to it
         if resource["Type"] in NOT_FOR_MOTO:
             del resources[logical_id]
         elif resource["Type"] == "AWS::Lambda::Function":
