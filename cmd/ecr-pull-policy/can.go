@@ -30,14 +30,23 @@ func newCan(f *flags) *cobra.Command {
 		Long: `Show whether the repository policy and the registry policy let a consumer perform an
 action on a repository, and which statements decide.
 
-CONSUMER is an account ID, the ARN of a role or user, an organization ID, or the path of
-an organizational unit, as in an account list. ACTION is pull, push, or an ECR action such
-as ecr:DescribeImages. can evaluates all Allow and Deny statements, including those that
-ecr-pull-policy doesn't manage. If a condition can't be decided, such as one on the
-address of the client, the answer is "depends" and names the condition.
+CONSUMER is an account ID, the ARN of a role, a user, or a session of a role, an
+organization ID, the path of an organizational unit, the name of a service such as
+codebuild.amazonaws.com, or * for all principals in any account. can evaluates all Allow
+and Deny statements, including those that ecr-pull-policy doesn't manage. If a condition
+can't be decided, such as one on the address of the client, the answer is "depends" and
+names the condition.
 
-The consumer's IAM policies must allow the action, too. can doesn't read them. It also
-doesn't read service control policies, resource control policies, or VPC endpoint policies.
+ACTION is one of these, in any case, or an ECR action such as ecr:DescribeImages, for
+which ecr: is optional:
+  pull    ecr:BatchGetImage and ecr:GetDownloadUrlForLayer
+  push    ecr:BatchCheckLayerAvailability, ecr:CompleteLayerUpload,
+          ecr:InitiateLayerUpload, ecr:PutImage, and ecr:UploadLayerPart
+  delete  ecr:BatchDeleteImage, which deletes images
+
+The IAM policies of a consumer in another account must allow the action, too. In the
+account that owns the registry, they are enough. can doesn't read them. It also doesn't
+read service control policies, resource control policies, or VPC endpoint policies.
 
 Required permissions: ecr:GetRepositoryPolicy and ecr:GetRegistryPolicy.
 
@@ -86,47 +95,46 @@ type question struct {
 	organization                         string
 
 	consumer iampolicy.Consumer
+	group    string   // of actions: pull, push, delete, or "" for a single action
 	actions  []string // all of them are necessary
 }
 
-// pushActions returns the actions that a push needs:
+// actionGroups returns the groups of actions by their name. A push needs the actions of
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
-func pushActions() []string {
-	return []string{"ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}
+func actionGroups() map[string][]string {
+	return map[string][]string{
+		"pull":   iampolicy.PullActions(),
+		"push":   {"ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"},
+		"delete": {"ecr:BatchDeleteImage"},
+	}
 }
 
 func (q *question) readAction() error {
-	name, isECR := strings.CutPrefix(strings.ToLower(q.actionText), "ecr:")
-	switch {
-	case q.actionText == "pull":
-		q.actions = iampolicy.PullActions()
-	case q.actionText == "push":
-		q.actions = pushActions()
-	case !isECR || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "":
-		return fmt.Errorf("%q: unknown action; use pull, push, or an ECR action such as ecr:DescribeImages", q.actionText)
-	case !audit.IsKnown(q.actionText): // such as ecr:GetAuthorizationToken, which can't be in a repository policy, or a typo
-		return fmt.Errorf("%q: not an action on a repository; see the list of actions in docs/audit.md", q.actionText)
-	default:
-		q.actions = []string{q.actionText}
+	name := strings.ToLower(q.actionText)
+	if actions, ok := actionGroups()[name]; ok {
+		q.group, q.actions = name, actions
+		return nil
 	}
-	return nil
+	if known, ok := audit.KnownAction("ecr:" + strings.TrimPrefix(name, "ecr:")); ok {
+		q.actions = []string{known}
+		return nil
+	}
+	return fmt.Errorf("%q: not an action on a repository; use pull, push, delete, or an ECR action such as ecr:DescribeImages (see docs/audit.md)", q.actionText)
 }
 
-// readConsumer reads the consumer and its organization, which are written as in an account list.
+// readConsumer reads the consumer and its organization.
 func (q *question) readConsumer(r policy.Registry) error {
-	consumer, err := readEntry(q.consumerText, r)
+	consumer, err := readConsumer(q.consumerText, r)
 	if err != nil {
 		return err
 	}
 	if q.organization != "" {
 		of, err := readEntry(q.organization, r)
 		switch {
-		case err != nil:
-			return fmt.Errorf("--org: %w", err)
-		case of.Account != "":
-			return fmt.Errorf("--org %q must be an organization ID or the path of an OU", q.organization)
+		case err != nil || of.Account != "":
+			return fmt.Errorf("--org %q must be an organization ID (o-…), or the path of an OU (o-…/r-…/ou-…/*)", q.organization)
 		case consumer.Account == "":
-			return errors.New("--org applies only to an account, a role, or a user")
+			return errors.New("--org applies only to an account, a role, a session, or a user")
 		}
 		consumer.Organization = of.Organization
 		if of.Kind == iampolicy.OrganizationalUnit {
@@ -145,21 +153,40 @@ func (q *question) readConsumer(r policy.Registry) error {
 	return nil
 }
 
+// readConsumer reads an entry of an account list, or what a list can't have but a statement can name: a session, a
+// service, or all principals.
+func readConsumer(text string, r policy.Registry) (iampolicy.Consumer, error) {
+	if text == "*" {
+		return iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: text}, nil
+	}
+	if strings.HasSuffix(text, ".amazonaws.com") || strings.HasSuffix(text, ".amazonaws.com.cn") {
+		return iampolicy.Consumer{Kind: iampolicy.ServicePrincipal, ID: text}, nil
+	}
+	if strings.HasPrefix(text, "arn:"+r.Partition+":sts:") {
+		session := iampolicy.OfARN(text)
+		if _, ok := session.SessionRole(); !ok {
+			return session, fmt.Errorf("%q: invalid session; expected arn:%s:sts::ACCOUNT:assumed-role/ROLE/SESSION", text, r.Partition)
+		}
+		return session, nil
+	}
+	return readEntry(text, r)
+}
+
 // readEntry reads one entry of an account list. Unlike a list, it can be the registry's own account.
 func readEntry(text string, r policy.Registry) (iampolicy.Consumer, error) {
 	r.AccountID = ""
 	list, err := policy.ParseList(text, r)
-	if problems, ok := errors.AsType[*policy.ListError](err); ok {
-		return iampolicy.Consumer{}, fmt.Errorf("%q: %s", text, problems.Problems[0].Reason)
+	if problems, ok := errors.AsType[*policy.ListError](err); ok && len(problems.Problems) == 1 {
+		// Reasons that say what to list instead are of no use here.
+		if reason := problems.Problems[0].Reason; !strings.Contains(reason, "list") {
+			return iampolicy.Consumer{}, fmt.Errorf("%q: %s", text, reason)
+		}
 	}
-	if err != nil {
-		return iampolicy.Consumer{}, err
+	if all := obstacle.Consumers(list.Consumers); err == nil && len(all) == 1 {
+		return all[0], nil
 	}
-	all := obstacle.Consumers(list.Consumers)
-	if len(all) != 1 {
-		return iampolicy.Consumer{}, fmt.Errorf("%q must be one account, role, user, organization, or OU", text)
-	}
-	return all[0], nil
+	return iampolicy.Consumer{}, fmt.Errorf("%q: not a consumer; expected one account ID (12 digits), ARN of a role, user, or session in the partition %s, "+
+		"organization ID (o-…), path of an OU (o-…/r-…/ou-…/*), name of a service, or *", text, r.Partition)
 }
 
 // policiesOf reads the documents that apply to a repository. If the registry policy can't be read, the answer can
@@ -192,7 +219,7 @@ func (s *session) policiesOf(ctx context.Context, errOut io.Writer, repository s
 // answer writes the answer, and returns its exit status.
 func (q *question) answer(out io.Writer, r policy.Registry, documents []iampolicy.Document) error {
 	evaluation := iampolicy.Evaluate(documents, iampolicy.Request{Consumer: q.consumer, Resource: r.RepositoryARN(q.repository)})
-	isOwn := q.consumer.Account == r.AccountID && !q.lambda
+	isOwn := q.consumer.Account == r.AccountID && q.consumer.Kind != iampolicy.ServicePrincipal
 	decisions := make([]iampolicy.Decision, len(q.actions))
 	for i, action := range q.actions {
 		decisions[i] = evaluation.Decide(action)
@@ -202,8 +229,15 @@ func (q *question) answer(out io.Writer, r policy.Registry, documents []iampolic
 		}
 	}
 	overall := slices.MinFunc(decisions, func(a, b iampolicy.Decision) int { return cmp.Compare(rank(a.Answer), rank(b.Answer)) }).Answer
+	canDeny := slices.ContainsFunc(decisions, func(d iampolicy.Decision) bool {
+		return d.Answer == iampolicy.Depends && slices.ContainsFunc(d.Reasons, isDeny)
+	})
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %s\n\n", overall, q.sentence(overall))
+	fmt.Fprintf(&text, "%s: %s\n", overall, q.sentence(overall, isOwn, canDeny))
+	if role, ok := q.consumer.SessionRole(); ok {
+		fmt.Fprintf(&text, "The ARN is that of a session, so this is the answer for the role %s in account %s. If it depends on the path of the role, pass the ARN of the role.\n", role, q.consumer.Account)
+	}
+	text.WriteByte('\n')
 	for i, action := range q.actions {
 		fmt.Fprintf(&text, "%s: %s\n", action, decisions[i].Answer)
 		for _, line := range because(decisions[i], isOwn) {
@@ -213,8 +247,11 @@ func (q *question) answer(out io.Writer, r policy.Registry, documents []iampolic
 	if q.dependsOnOrganization(decisions) {
 		text.WriteString("\nIf you know which organization the account belongs to, pass it with --org.\n")
 	}
+	if q.consumer.Kind == iampolicy.ServicePrincipal && q.consumer.Account == "" && strings.HasPrefix(q.consumer.ID, "lambda.") {
+		text.WriteString("\nFor the functions in one account, pass the account, and --lambda.\n")
+	}
 	fmt.Fprintf(&text, "\n%s\n", q.otherHalf(isOwn))
-	if checks := "ecr:BatchCheckLayerAvailability"; q.actionText == "pull" && !q.lambda && overall == iampolicy.Yes && evaluation.Decide(checks).Answer != iampolicy.Yes {
+	if checks := "ecr:BatchCheckLayerAvailability"; q.group == "pull" && q.consumer.Kind != iampolicy.ServicePrincipal && overall == iampolicy.Yes && evaluation.Decide(checks).Answer != iampolicy.Yes {
 		fmt.Fprintf(&text, "note: %s isn't allowed. AWS's examples include it, but a pull doesn't need it.\n", checks)
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {
@@ -228,6 +265,9 @@ func (q *question) answer(out io.Writer, r policy.Registry, documents []iampolic
 	}
 	return nil
 }
+
+// isDeny reports whether a statement or document that decides can deny.
+func isDeny(r iampolicy.Reason) bool { return r.Statement.Effect != iampolicy.Allow }
 
 // dependsOnOrganization reports whether --org could decide an answer.
 func (q *question) dependsOnOrganization(decisions []iampolicy.Decision) bool {
@@ -246,60 +286,64 @@ func rank(a iampolicy.Answer) int {
 	return slices.Index([]iampolicy.Answer{iampolicy.No, iampolicy.Depends, iampolicy.Yes}, a)
 }
 
-func (q *question) sentence(answer iampolicy.Answer) string {
-	action := q.actionText + " from"
+// sentence returns the answer as a sentence. canDeny is whether a statement can deny what the answer depends on.
+func (q *question) sentence(answer iampolicy.Answer, isOwn, canDeny bool) string {
+	action := map[string]string{"pull": "pull from", "push": "push to", "delete": "delete images from"}[q.group]
+	if action == "" {
+		action = "perform " + q.actions[0] + " on"
+	}
+	can, condition := "can", ""
 	switch {
-	case q.actionText == "push":
-		action = "push to"
-	case q.actionText != "pull":
-		action = "perform " + q.actionText + " on"
-	}
-	can, under := "can", ""
-	switch answer {
-	case iampolicy.No:
+	case answer == iampolicy.No:
 		can = "can't"
-	case iampolicy.Depends:
-		under = " only under the conditions below"
+	case answer == iampolicy.Depends && isOwn && canDeny:
+		condition = " if IAM policies in the account allow it and no statement below denies it"
+	case answer == iampolicy.Depends && isOwn:
+		condition = " if IAM policies in the account allow it"
+	case answer == iampolicy.Depends:
+		condition = " only under the conditions below"
 	}
-	return fmt.Sprintf("%s %s %s %s%s", q.subject(), can, action, q.repository, under)
+	return fmt.Sprintf("%s %s %s %s%s", q.subject(), can, action, q.repository, condition)
 }
 
 func (q *question) subject() string {
 	switch {
 	case q.lambda:
 		return "Lambda, for functions in account " + q.consumer.Account + ","
-	case q.consumer.Kind == iampolicy.NamedPrincipal:
-		return q.consumer.ID
+	case q.consumer.Kind == iampolicy.NamedPrincipal, q.consumer.Kind == iampolicy.AllPrincipals:
+		return q.consumer.String()
 	}
 	return strings.ReplaceAll(string(q.consumer.Kind), "-", " ") + " " + q.consumer.ID
 }
 
 // because returns the statements that decide, one a line.
 func because(d iampolicy.Decision, isOwn bool) []string {
-	if len(d.Reasons) == 0 && isOwn {
-		return []string{"no statement allows or denies it, so the consumer's IAM policies decide"}
-	}
-	if len(d.Reasons) == 0 {
-		return []string{"no statement allows it"}
-	}
 	var lines []string
 	for _, r := range d.Reasons {
-		if r.Position == 0 {
-			lines = append(lines, "depends on "+strings.Join(r.Undecided, " and "))
+		place := "the " + r.Document
+		if r.Position > 0 && r.Statement.Sid != "" {
+			place = fmt.Sprintf("statement %d (%s) of the %s", r.Position, r.Statement.Sid, r.Document)
+		} else if r.Position > 0 {
+			place = fmt.Sprintf("statement %d of the %s", r.Position, r.Document)
+		}
+		line := "allowed by " + place
+		switch {
+		case r.Position == 0 || r.Statement.Err != nil:
+			lines = append(lines, iampolicy.Visible("depends on "+place+", which can't be read"))
 			continue
-		}
-		statement := fmt.Sprintf("statement %d of the %s", r.Position, r.Document)
-		if r.Statement.Sid != "" {
-			statement = fmt.Sprintf("statement %d (%s) of the %s", r.Position, r.Statement.Sid, r.Document)
-		}
-		line := "allowed by " + statement
-		if r.Statement.Effect == iampolicy.Deny {
-			line = "denied by " + statement
+		case isDeny(r):
+			line = "denied by " + place
 		}
 		if len(r.Undecided) > 0 {
-			line += ", depending on " + strings.Join(r.Undecided, " and ")
+			line += " if " + strings.Join(r.Undecided, " and ")
 		}
 		lines = append(lines, iampolicy.Visible(line))
+	}
+	switch {
+	case isOwn && d.Answer == iampolicy.Depends:
+		lines = append(lines, "allowed if IAM policies in the account allow it, because the account owns the registry")
+	case len(lines) == 0:
+		lines = append(lines, "no statement allows it")
 	}
 	return lines
 }
@@ -311,12 +355,14 @@ func (q *question) otherHalf(isOwn bool) string {
 	if len(q.actions) == 1 {
 		actions = "this action"
 	}
-	if q.actionText == "pull" || q.actionText == "push" {
+	if q.group == "pull" || q.group == "push" {
 		actions += " and ecr:GetAuthorizationToken"
 	}
 	switch {
 	case q.lambda:
 		return "The user or role that creates or updates the function needs the same access for account " + q.consumer.Account + ", and IAM policies that allow it.\n" + others
+	case q.consumer.Kind == iampolicy.ServicePrincipal:
+		return "This is the access of requests that the service makes itself, on behalf of a resource. Services often use a role instead, which needs access of its own.\n" + others
 	case isOwn:
 		return "The account owns the registry, so IAM policies in it can allow " + actions + " without a repository policy.\n" + others
 	case q.consumer.Kind == iampolicy.NamedPrincipal:

@@ -88,7 +88,7 @@ func accessOfUnknown(action string) Access {
 	if !ok || strings.ContainsAny(name, "*?") {
 		return ""
 	}
-	if IsKnown(action) {
+	if _, known := KnownAction(action); known {
 		return ""
 	}
 	for _, verb := range []string{"get", "list", "describe", "batchget", "batchcheck"} {
@@ -99,14 +99,15 @@ func accessOfUnknown(action string) Access {
 	return Configure
 }
 
-// IsKnown reports whether an action is in ActionsOf, regardless of case.
-func IsKnown(action string) bool {
+// KnownAction returns an action of ActionsOf as it is written there, regardless of case. It reports false for any other
+// action.
+func KnownAction(action string) (string, bool) {
 	for _, known := range ActionsOf() {
-		if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, action) }) {
-			return true
+		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, action) }); i >= 0 {
+			return known[i], true
 		}
 	}
-	return false
+	return "", false
 }
 
 // ordered returns the kinds of access that a set contains, in the order of the output.

@@ -107,6 +107,12 @@ func (c Consumer) IsUnlimitedService() bool {
 	return c.Kind == ServicePrincipal && c.Account == "" && c.Organization == ""
 }
 
+// SessionRole returns the name of the role if the consumer is a session of a role.
+func (c Consumer) SessionRole() (name string, ok bool) {
+	role, ok := roleOf(c.ID)
+	return strings.TrimPrefix(role, c.Account+" "), ok && strings.Contains(c.ID, ":assumed-role/")
+}
+
 // AppliesTo returns the consumers that the statement applies to. If it allows, they are narrowed by the conditions that
 // limit them to organizations, OUs, accounts or principals. The conditions of a statement that denies are ignored,
 // because each of them exempts principals from the denial.

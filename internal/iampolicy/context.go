@@ -29,8 +29,12 @@ func (known context) of(key string) fact {
 
 func (r Request) context() context {
 	known, c := ofResource(r.Resource), r.Consumer
-	if c.Organization == "" && c.Account != "" && c.Account == known.of("aws:ResourceAccount").value {
-		c.Organization = OwnOrganization
+	if c.Account != "" && c.Account == known.of("aws:ResourceAccount").value {
+		if c.Organization == "" {
+			c.Organization = OwnOrganization
+		} else {
+			known["aws:resourceorgid"] = is(c.Organization)
+		}
 	}
 	if c.Kind == ServicePrincipal {
 		known.addService(c)
@@ -63,7 +67,10 @@ func (known context) addCaller(c Consumer) {
 		known["aws:principalaccount"] = is(c.Account)
 		known["aws:principalarn"] = is("arn:*:*::" + c.Account + ":*")
 	}
-	if _, isRole := roleOf(c.ID); c.Kind == NamedPrincipal && (!isRole || strings.Contains(c.ID, ":role/")) {
+	if role, isSession := c.SessionRole(); isSession {
+		// The key has the ARN of the role, which can have a path that the ARN of the session doesn't show.
+		known["aws:principalarn"] = is("arn:" + partsOf(c.ID)[1] + ":iam::" + c.Account + ":role/*" + role)
+	} else if c.Kind == NamedPrincipal {
 		known["aws:principalarn"] = is(c.ID)
 	}
 	known.addOrganization("aws:principalorgid", "aws:principalorgpaths", c)
@@ -86,13 +93,15 @@ func (known context) addService(c Consumer) {
 	known.addOrganization("aws:sourceorgid", "aws:sourceorgpaths", c)
 }
 
+// addOrganization adds the facts about the organization of a consumer. Requests of accounts outside any organization
+// don't have the keys.
 func (known context) addOrganization(idKey, pathsKey string, c Consumer) {
-	switch c.Organization {
-	case "":
-	case strangersOrganization:
-		known[idKey], known[pathsKey] = fact{Depends, c.Organization}, fact{Depends, c.Organization + "/*"}
-	default:
-		known[idKey], known[pathsKey] = is(c.Organization), is(cmp.Or(c.OrganizationPath, c.Organization+"/*"))
+	presence := Yes
+	if c.Organization == strangersOrganization || c.Organization == OwnOrganization && c.Account != "" {
+		presence = Depends
+	}
+	if c.Organization != "" {
+		known[idKey], known[pathsKey] = fact{presence, c.Organization}, fact{presence, cmp.Or(c.OrganizationPath, c.Organization+"/*")}
 	}
 	if c.Kind == OrganizationalUnit {
 		known[pathsKey] = is(c.ID)

@@ -1,6 +1,7 @@
 package iampolicy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -63,7 +64,8 @@ type Decision struct {
 	Answer Answer
 
 	// Reasons are the statements that decide: those that deny, or else those that allow. If the answer depends on
-	// something, they are all statements whose application isn't known. There are none if no statement allows the action.
+	// something, they are the statements that can deny, and then those that allow or can allow. There are none if no
+	// statement allows the action.
 	Reasons []Reason
 }
 
@@ -72,7 +74,7 @@ type Reason struct {
 	Document  string
 	Position  int       // of the statement in the document, from 1; 0 if the document can't be read
 	Statement Statement // the zero value if the document can't be read
-	Undecided []string  // conditions and other phrases; none if the statement applies
+	Undecided []string  // conditions and other clauses that must all be true; none if the statement applies
 }
 
 // Decide returns whether an action is allowed.
@@ -82,13 +84,10 @@ func (e *Evaluation) Decide(action string) Decision {
 		return Decision{No, deny.Reasons}
 	}
 	allow := e.decide(Allow, action)
-	switch {
-	case allow.Answer == No || deny.Answer == No:
+	if allow.Answer == No || deny.Answer == No {
 		return allow
-	case allow.Answer == Depends:
-		return Decision{Depends, unique(append(deny.Reasons, allow.Reasons...))}
 	}
-	return deny
+	return Decision{Depends, unique(append(deny.Reasons, allow.Reasons...))}
 }
 
 // Denies returns whether an action is denied explicitly.
@@ -100,7 +99,7 @@ func (e *Evaluation) decide(effect Effect, action string) Decision {
 	d := Decision{Answer: No}
 	for i, document := range e.documents {
 		if document.Err != nil {
-			d.add(match{Depends, []string{"what the " + document.Name + " says, which can't be read"}}, Reason{Document: document.Name})
+			d.add(match{answer: Depends}, Reason{Document: document.Name})
 		}
 		for j, s := range document.Statements {
 			if s.Err == nil && (s.Effect != effect || !s.CoversAction(action)) {
@@ -148,7 +147,7 @@ func (s Statement) Applies(r Request) (answer Answer, undecided []string) {
 
 func (s Statement) match(r Request, known context) match {
 	if s.Err != nil {
-		return match{Depends, []string{"what the statement says, which can't be read"}}
+		return match{Depends, []string{"it covers the request, but it can't be read"}}
 	}
 	m := s.matchPrincipal(r.Consumer)
 	if m.answer == No {
@@ -159,11 +158,11 @@ func (s Statement) match(r Request, known context) match {
 		return match{answer: No}
 	case Depends:
 		m.answer = Depends
-		matching := "the repository matching "
+		matches := "the repository matches "
 		if s.NotResource {
-			matching = "the repository not matching "
+			matches = "the repository doesn't match "
 		}
-		m.undecided = append(m.undecided, matching+strings.Join(s.Resources, ", "))
+		m.undecided = append(m.undecided, matches+anyOf(s.Resources))
 	}
 	for _, c := range s.Conditions {
 		switch s.evaluate(c, known) {
@@ -182,31 +181,61 @@ func (s Statement) matchPrincipal(c Consumer) match {
 	if s.NotPrincipal {
 		return s.matchNotPrincipal(c)
 	}
-	m := match{answer: No}
+	var possible []string
 	for _, p := range s.Principals {
 		switch p.includes(c) {
 		case Yes:
 			return match{answer: Yes}
 		case Depends:
-			m.answer = Depends
-			m.undecided = append(m.undecided, "the principal being "+p.Value)
+			possible = append(possible, p.clause())
 		}
 	}
-	return m
+	if len(possible) == 0 {
+		return match{answer: No}
+	}
+	return match{Depends, []string{"the principal " + anyOf(possible)}}
 }
 
-// matchNotPrincipal returns whether a NotPrincipal element applies to a consumer. AWS evaluates the account, the role
-// and the session of a request separately, and a Deny with NotPrincipal applies to all principals with a permissions
-// boundary, so only consumers in other accounts can be decided:
+// clause returns what is true of the callers that a principal in a statement includes.
+func (p Principal) clause() string {
+	if named := p.consumer(); named.Kind == Account {
+		return "belongs to account " + named.Account
+	}
+	return "is " + p.Value
+}
+
+// anyOf joins the first of several alternatives, and counts the others.
+func anyOf(texts []string) string {
+	const most = 3
+	if len(texts) > most+1 {
+		texts = append(slices.Clone(texts[:most]), fmt.Sprintf("one of %d others", len(texts)-most))
+	}
+	return strings.Join(texts, " or ")
+}
+
+// matchNotPrincipal returns whether a NotPrincipal element applies to a consumer. It applies to all principals, also to
+// AWS services, that it doesn't list. AWS evaluates the account, the role and the session of a caller separately, and a
+// Deny with NotPrincipal applies to all principals with a permissions boundary, so callers in an account with a principal
+// in the list can't be decided:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
 func (s Statement) matchNotPrincipal(c Consumer) match {
+	var exempt []string
 	for _, p := range s.Principals {
-		other := p.consumer()
-		if p.includes(c) != No || other.Account != "" && other.Account == c.Account {
-			return match{Depends, []string{"how NotPrincipal " + p.Value + " applies to the principal"}}
+		named := p.consumer()
+		switch includes := p.includes(c); {
+		case includes == Yes && !isCaller(c):
+			return match{answer: No}
+		case includes != No, isCaller(c) && named.Account != "" && named.Account == c.Account:
+			exempt = append(exempt, p.Value)
 		}
 	}
-	return match{answer: Yes}
+	switch {
+	case len(exempt) == 0:
+		return match{answer: Yes}
+	case isCaller(c):
+		return match{Depends, []string{"NotPrincipal, which lists " + anyOf(exempt) + ", doesn't exempt the principal (it exempts no principal that has a permissions boundary)"}}
+	}
+	return match{Depends, []string{"the principal isn't " + anyOf(exempt)}}
 }
 
 // includes returns whether a principal in a statement includes a consumer.

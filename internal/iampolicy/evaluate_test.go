@@ -11,16 +11,18 @@ import (
 const repository = "arn:aws:ecr:eu-west-1:999999999999:repository/team-a/api"
 
 var (
-	account  = iampolicy.OfAccount("111111111111")
-	member   = iampolicy.Consumer{Kind: iampolicy.Account, ID: "111111111111", Account: "111111111111", Organization: "o-a1b2c3d4e5", OrganizationPath: "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}
-	own      = iampolicy.OfAccount("999999999999")
-	role     = iampolicy.OfARN("arn:aws:iam::111111111111:role/team/deploy")
-	user     = iampolicy.OfARN("arn:aws:iam::111111111111:user/alice")
-	org      = iampolicy.OfOrganization("o-a1b2c3d4e5")
-	unit     = iampolicy.OfOrganizationalUnit("o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*")
-	lambda   = iampolicy.OfLambda("arn:aws:lambda:eu-west-1:111111111111:function:*")
-	stranger = iampolicy.Stranger()
-	all      = iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: "*"}
+	account   = iampolicy.OfAccount("111111111111")
+	member    = iampolicy.Consumer{Kind: iampolicy.Account, ID: "111111111111", Account: "111111111111", Organization: "o-a1b2c3d4e5", OrganizationPath: "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}
+	own       = iampolicy.OfAccount("999999999999")
+	ownMember = iampolicy.Consumer{Kind: iampolicy.Account, ID: "999999999999", Account: "999999999999", Organization: "o-a1b2c3d4e5"}
+	role      = iampolicy.OfARN("arn:aws:iam::111111111111:role/team/deploy")
+	session   = iampolicy.OfARN("arn:aws:sts::111111111111:assumed-role/deploy/ci")
+	user      = iampolicy.OfARN("arn:aws:iam::111111111111:user/alice")
+	org       = iampolicy.OfOrganization("o-a1b2c3d4e5")
+	unit      = iampolicy.OfOrganizationalUnit("o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*")
+	lambda    = iampolicy.OfLambda("arn:aws:lambda:eu-west-1:111111111111:function:*")
+	stranger  = iampolicy.Stranger()
+	all       = iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: "*"}
 )
 
 // Each case is whether a statement applies to a consumer. IAM's documentation has the rules:
@@ -46,7 +48,7 @@ func TestApplies(t *testing.T) {
 		{role, `"Principal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Yes},
 		{role, `"Principal":{"AWS":"arn:aws:sts::111111111111:assumed-role/deploy/ci"}`, ``, iampolicy.Depends},
 		{role, `"Principal":{"AWS":"arn:aws:iam::111111111111:role/other"}`, ``, iampolicy.No},
-		{iampolicy.OfARN("arn:aws:sts::111111111111:assumed-role/deploy/ci"), `"Principal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Yes},
+		{session, `"Principal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Yes},
 		{iampolicy.OfARN("arn:aws:iam::111111111111:role/*"), `"Principal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Depends},
 		{user, `"Principal":{"AWS":"arn:aws:iam::111111111111:user/alice"}`, ``, iampolicy.Yes},
 		{org, `"Principal":{"AWS":"111111111111"}`, ``, iampolicy.Depends},
@@ -55,6 +57,9 @@ func TestApplies(t *testing.T) {
 		{lambda, `"Principal":{"AWS":"111111111111"}`, ``, iampolicy.No},
 		{iampolicy.Consumer{Kind: iampolicy.ServicePrincipal, ID: iampolicy.AnyService}, `"Principal":{"Service":"lambda.amazonaws.com"}`, ``, iampolicy.Depends},
 
+		{lambda, `"NotPrincipal":{"AWS":["111111111111","arn:aws:iam::111111111111:role/team/deploy"]}`, ``, iampolicy.Yes},
+		{lambda, `"NotPrincipal":{"Service":"lambda.amazonaws.com"}`, ``, iampolicy.No},
+		{org, `"NotPrincipal":{"AWS":"111111111111"}`, ``, iampolicy.Depends},
 		{account, `"NotPrincipal":{"AWS":"222222222222"}`, ``, iampolicy.Yes},
 		{account, `"NotPrincipal":{"AWS":"111111111111"}`, ``, iampolicy.Depends},
 		{role, `"NotPrincipal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Depends},
@@ -74,6 +79,9 @@ func TestApplies(t *testing.T) {
 		{role, everyone, `"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/team/deploy"}`, iampolicy.Yes},
 		{role, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*"}`, iampolicy.Yes},
 		{role, everyone, `"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*"}`, iampolicy.No},
+		{session, everyone, `"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/team/deploy"}`, iampolicy.Depends},
+		{session, everyone, `"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/other"}`, iampolicy.No},
+		{session, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}`, iampolicy.Yes},
 		{account, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/team/*"}`, iampolicy.Depends},
 		{account, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::222222222222:role/team/*"}`, iampolicy.No},
 		{account, everyone, `"StringLike":{"aws:PrincipalArn":"*"}`, iampolicy.Yes},
@@ -85,7 +93,10 @@ func TestApplies(t *testing.T) {
 		{member, everyone, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.Yes},
 		{member, everyone, `"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.No},
 		{member, everyone, `"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`, iampolicy.Depends},
-		{own, everyone, `"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`, iampolicy.Yes},
+		{own, everyone, `"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`, iampolicy.Depends}, // it can be in no organization
+		{own, everyone, `"StringEqualsIfExists":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`, iampolicy.Yes},
+		{own, everyone, `"Null":{"aws:PrincipalOrgID":"true"}`, iampolicy.Depends},
+		{ownMember, everyone, `"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`, iampolicy.Yes},
 		{member, everyone, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/*"}`, iampolicy.Yes},
 		{unit, everyone, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*"}`, iampolicy.Yes},
 		{unit, everyone, `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/ou-ab12-22222222/*"}`, iampolicy.Depends},
@@ -162,13 +173,13 @@ func TestDecide(t *testing.T) {
 		"deny, nothing allowed":         {repository: deny, want: iampolicy.No, reasons: "deny"},
 		"allow under a condition":       {repository: allowIf, want: iampolicy.Depends, reasons: "allowIf"},
 		"allow with and without":        {repository: allowIf + "," + allow, want: iampolicy.Yes, reasons: "allow"},
-		"deny under a condition":        {repository: allow, registry: denyIf, want: iampolicy.Depends, reasons: "denyIf"},
+		"deny under a condition":        {repository: allow, registry: denyIf, want: iampolicy.Depends, reasons: "denyIf allow"},
 		"both under conditions":         {repository: allowIf + "," + denyIf, want: iampolicy.Depends, reasons: "denyIf allowIf"},
 		"deny nothing allowed":          {repository: denyIf, want: iampolicy.No},
 		"deny for another repository":   {repository: allow, registry: other, want: iampolicy.Yes, reasons: "allow"},
-		"unreadable statement":          {repository: allow + "," + broken, want: iampolicy.Depends, reasons: "broken"},
+		"unreadable statement":          {repository: allow + "," + broken, want: iampolicy.Depends, reasons: "broken allow"},
 		"unreadable statement, no deny": {repository: broken, want: iampolicy.Depends, reasons: "broken"},
-		"unreadable policy":             {repository: allow, err: errors.New("denied"), want: iampolicy.Depends, reasons: "registry policy"},
+		"unreadable policy":             {repository: allow, err: errors.New("denied"), want: iampolicy.Depends, reasons: "registry policy allow"},
 		"deny, unreadable policy":       {repository: allow + "," + deny, err: errors.New("denied"), want: iampolicy.No, reasons: "deny"},
 	} {
 		t.Run(name, func(t *testing.T) {

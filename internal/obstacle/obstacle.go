@@ -19,9 +19,9 @@ type Obstacle struct {
 	Sid      string // "" if the statement has none
 
 	Denied    []string // consumers that can't pull because of the statement
-	Undecided []string // consumers for which that depends on Conditions
+	Undecided []string // consumers that can't pull if one of Conditions is true
 
-	Conditions []string // what Undecided depend on
+	Conditions []string // clauses
 }
 
 // Find returns the statements of documents that deny a pull from a repository to consumers in its lists.
@@ -54,11 +54,7 @@ func (o *Obstacle) add(s iampolicy.Statement, r iampolicy.Request) {
 		o.Denied = append(o.Denied, name(r.Consumer))
 	case iampolicy.Depends:
 		o.Undecided = append(o.Undecided, name(r.Consumer))
-		for _, condition := range undecided {
-			if !slices.Contains(o.Conditions, condition) {
-				o.Conditions = append(o.Conditions, condition)
-			}
-		}
+		o.Conditions = union(o.Conditions, []string{strings.Join(undecided, " and ")})
 	}
 }
 
@@ -132,7 +128,7 @@ func (o Obstacle) Effect() string {
 		effects = append(effects, "denies a pull to "+phrase.Some(o.Denied))
 	}
 	if len(o.Undecided) > 0 {
-		effects = append(effects, "can deny a pull to "+phrase.Some(o.Undecided)+", depending on "+iampolicy.Visible(phrase.Some(o.Conditions)))
+		effects = append(effects, "can deny a pull to "+phrase.Some(o.Undecided)+" if "+iampolicy.Visible(phrase.Some(o.Conditions)))
 	}
 	return strings.Join(effects, ", and ")
 }

@@ -25,7 +25,7 @@ func TestFind(t *testing.T) {
 		"none":          {`{"Effect":"Allow","Principal":"*","Action":"*"}`, nil},
 		"other actions": {`{"Effect":"Deny","Principal":"*","Action":"ecr:PutImage"}`, nil},
 		"other account": {`{"Effect":"Deny","Principal":{"AWS":"444444444444"},"Action":"*"}`, []string{
-			"statement 1 of the repository policy can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/*, depending on the principal being 444444444444",
+			"statement 1 of the repository policy can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/* if the principal belongs to account 444444444444",
 		}},
 		"one action, everyone": {`{"Sid":"\u001b[31mred","Effect":"Deny","Principal":"*","Action":"ecr:Get*"}`, []string{
 			"statement 1 \ufffd[31mred of the repository policy denies a pull to 111111111111, Lambda functions of 111111111111, 222222222222, and 6 more",
@@ -33,18 +33,18 @@ func TestFind(t *testing.T) {
 		"everyone outside an organization, even Lambda": {
 			`{"Sid":"Perimeter","Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}}`, []string{
 				"statement 1 Perimeter of the repository policy denies a pull to Lambda functions of 111111111111, Lambda functions of 222222222222, Lambda functions of o-a1b2c3d4e5, and 2 more, " +
-					"and can deny a pull to 111111111111, 222222222222, arn:aws:iam::333333333333:role/ci, depending on StringNotEquals aws:PrincipalOrgID: o-a1b2c3d4e5",
+					"and can deny a pull to 111111111111, 222222222222, arn:aws:iam::333333333333:role/ci if StringNotEquals aws:PrincipalOrgID: o-a1b2c3d4e5",
 			},
 		},
 		"functions of an organization": {
 			`{"Effect":"Deny","Principal":{"Service":"lambda.amazonaws.com"},"Action":"*","Condition":{"StringEquals":{"aws:SourceOrgID":["o-a1b2c3d4e5","o-b1b2c3d4e5"]}}}`, []string{
 				"statement 1 of the repository policy denies a pull to Lambda functions of o-a1b2c3d4e5, Lambda functions of o-b1b2c3d4e5/r-ab12/*, " +
-					"and can deny a pull to Lambda functions of 111111111111, Lambda functions of 222222222222, depending on StringEquals aws:SourceOrgID: o-a1b2c3d4e5, o-b1b2c3d4e5",
+					"and can deny a pull to Lambda functions of 111111111111, Lambda functions of 222222222222 if StringEquals aws:SourceOrgID: o-a1b2c3d4e5, o-b1b2c3d4e5",
 			},
 		},
 		"two": {`{"Effect":"Deny","Principal":{"AWS":"111111111111"},"Action":"*"},{"Effect":"Maybe"},{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::333333333333:role/ci"},"Action":"*"}`, []string{
-			"statement 1 of the repository policy denies a pull to 111111111111, and can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/*, depending on the principal being 111111111111",
-			"statement 3 of the repository policy denies a pull to arn:aws:iam::333333333333:role/ci, and can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/*, depending on the principal being arn:aws:iam::333333333333:role/ci",
+			"statement 1 of the repository policy denies a pull to 111111111111, and can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/* if the principal belongs to account 111111111111",
+			"statement 3 of the repository policy denies a pull to arn:aws:iam::333333333333:role/ci, and can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/* if the principal is arn:aws:iam::333333333333:role/ci",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

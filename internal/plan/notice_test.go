@@ -50,7 +50,7 @@ func TestNotices(t *testing.T) {
 		}
 	}
 	want := []notice{
-		{"statement 1 of the registry policy can deny a pull to 111111111111, depending on StringNotEquals aws:PrincipalOrgID: o-a1b2c3d4e5",
+		{"statement 1 of the registry policy can deny a pull to 111111111111 if StringNotEquals aws:PrincipalOrgID: o-a1b2c3d4e5",
 			[]string{"a/api", "a/web", "b/api", "c/api"}},
 		{"statement 1 NoPulls of the repository policy denies a pull to 111111111111", []string{"a/api", "a/web"}},
 		{"the policy still grants access to 222222222222, arn:aws:iam::333333333333:role/ci because of the list /ecr-pull-policy/accounts/b, which doesn't exist",
