@@ -14,7 +14,7 @@ func TestAuditOutputs(t *testing.T) {
 	cloud.PutList(accountList, "111111111111")
 	for format, parts := range map[string][]string{
 		"table": {"critical", "a/open", "Everybody"},
-		"json":  {`"schema": 3`, `"sid": "Everybody"`},
+		"json":  {`"schema": 4`, `"sid": "Everybody"`},
 		"csv":   {"repository,policy", ",Everybody,"},
 		"html":  {"<!doctype html>", "Everybody", "a/api"},
 		"sarif": {`"version": "2.1.0"`, `"ruleId": "open-to-all-principals"`},

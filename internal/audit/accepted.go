@@ -16,8 +16,9 @@ import (
 )
 
 // Acceptance is an entry of a file of accepted findings. Until its end date, it accepts the findings of a kind in the
-// statements that give no access and apply to no consumer that the entry doesn't list, and that have exactly its
-// conditions. The severity can't be higher. A statement that is extended later is reported again.
+// statements that give no access and apply to no consumer that the entry doesn't list, that have exactly its conditions,
+// and that exactly its Deny statements limit. The severity can't be higher. A statement that is extended later is reported
+// again.
 type Acceptance struct {
 	Kind       Kind     `json:"kind"`
 	Repository string   `json:"repository"` // a name, a pattern, or "registry policy"
@@ -25,6 +26,7 @@ type Acceptance struct {
 	Consumers  []string `json:"consumers"`  // as in the report, or * for any
 	Access     []Access `json:"access"`
 	Conditions []string `json:"conditions"` // as in the report, or * for any
+	Denies     []string `json:"denies"`     // as in the report, or * for any
 	Severity   Severity `json:"severity"`   // the highest
 	Reason     string   `json:"reason"`
 	Until      string   `json:"until"` // the last day
@@ -89,7 +91,7 @@ func parseAcceptance(entry json.RawMessage) (Acceptance, error) {
 	decoder := json.NewDecoder(bytes.NewReader(entry))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&a); err != nil {
-		return a, fmt.Errorf("%s; an entry has kind, repository, statement, consumers, access, conditions, severity, reason, and until", strings.TrimPrefix(err.Error(), "json: "))
+		return a, fmt.Errorf("%s; an entry has kind, repository, statement, consumers, access, conditions, denies, severity, reason, and until", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if !slices.Contains(Kinds(), a.Kind) {
 		return a, fmt.Errorf("kind %q doesn't exist; use one of %s", a.Kind, all(asStrings(Kinds())))
@@ -200,14 +202,25 @@ func (a Acceptance) excess(f Finding, s Statement, own string) string {
 		return "also covers the access " + join(asStrings(access))
 	}
 	conditions := s.conditionTexts()
-	if !slices.Contains(a.Conditions, "*") && !slices.Equal(slices.Sorted(slices.Values(conditions)), slices.Sorted(slices.Values(a.Conditions))) {
+	if !accepts(a.Conditions, conditions) {
 		if len(conditions) == 0 {
 			return "has no conditions"
 		}
 		return "has the conditions " + s.conditionText()
 	}
+	if !accepts(a.Denies, f.Denies) {
+		if len(f.Denies) == 0 {
+			return "isn't limited by Deny statements"
+		}
+		return "is limited by the Deny statements " + visible(strings.Join(f.Denies, "; "))
+	}
 	if f.Severity > a.Severity {
 		return "has the severity " + f.Severity.String()
 	}
 	return ""
+}
+
+// accepts reports whether an entry lists exactly the given texts, in any order, or any.
+func accepts(listed, texts []string) bool {
+	return slices.Contains(listed, "*") || slices.Equal(slices.Sorted(slices.Values(texts)), slices.Sorted(slices.Values(listed)))
 }

@@ -44,6 +44,7 @@ func TestAccepted(t *testing.T) {
 		"no consumers":                   {entry(`"consumers":["555555555555"],`, ""), "also applies to 555555555555"},
 		"a severity that isn't accepted": {entry(`"severity":"high"`, `"severity":"medium"`), "because Build in team/api has the severity high; correct the policy, or update the entry"},
 		"a condition that is gone":       {entry(`"severity"`, `"conditions":["Bool x: true"],"severity"`), "because Build in team/api has no conditions; correct the policy, or update the entry"},
+		"a Deny statement that is gone":  {entry(`"severity"`, `"denies":["ecr:* to *"],"severity"`), "because Build in team/api isn't limited by Deny statements; correct the policy, or update the entry"},
 		"another kind":                   {entry("cross-account-write", "outside-list"), "accepted.json:2: accepts no finding; remove the entry, or correct its kind, repository, and statement"},
 		"another statement":              {entry(`"Build"`, `"Builds"`), "accepts no finding; remove"},
 		"another repository":             {entry("team/**", "other"), "accepts no finding; remove"},
@@ -86,6 +87,16 @@ func TestAcceptedFindingThatGrew(t *testing.T) {
 			[]string{allow(anyone, pullActions), `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"StringNotEquals":{"aws:PrincipalTag/team":"a"}}}`},
 			[]string{allow(anyone, pullActions)},
 		},
+		"a Deny statement with another condition": {
+			audit.CrossAccountWrite, "high", "", role,
+			[]string{allow(`{"AWS":"`+role+`"}`, `"Action":"ecr:PutImage"`), `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}`},
+			[]string{allow(`{"AWS":"`+role+`"}`, `"Action":"ecr:PutImage"`), `{"Effect":"Deny","Principal":"*","Action":"ecr:*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.0.0/8"}}}`},
+		},
+		"the Deny statement of a role is removed": {
+			audit.CrossAccountWrite, "high", "", role,
+			[]string{allow(`{"AWS":"`+role+`"}`, `"Action":"ecr:PutImage"`), `{"Effect":"Deny","Principal":"*","Action":"ecr:Put*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}`},
+			[]string{allow(`{"AWS":"`+role+`"}`, `"Action":"ecr:PutImage"`)},
+		},
 		"the condition of a role is removed": {
 			audit.CrossAccountWrite, "high", `"IpAddress aws:SourceIp: 203.0.113.7"`, role,
 			[]string{allow(`{"AWS":"`+role+`"}`, `"Action":"ecr:PutImage"`, `"IpAddress":{"aws:SourceIp":"203.0.113.7"}`)},
@@ -104,6 +115,9 @@ func TestAcceptedFindingThatGrew(t *testing.T) {
 				t.Fatal(err)
 			}
 			before, after := outOfScope(t, c.before...), outOfScope(t, c.after...)
+			for i := range accepted {
+				accepted[i].Denies = before.Findings[0].Denies
+			}
 			if problems := before.Accept(accepted, true); len(before.Accepted) != 1 {
 				t.Errorf("not accepted: %q", problems)
 			}

@@ -35,7 +35,6 @@ func Run(standard policy.Standard, registryPolicy Document, documents []Document
 		return Report{}, fmt.Errorf("standard policy: %w", err)
 	}
 	report := Report{
-		Schema:       schema,
 		Account:      standard.Registry.AccountID,
 		Region:       standard.Registry.Region,
 		Generated:    generated,
@@ -82,14 +81,13 @@ func (a *auditor) review(d Document) (Repository, []Finding) {
 	j := newJudge(a.standard.Registry.RepositoryARN(d.Repository), own, a.registry.document)
 	repository.Statements = j.evaluate(statements)
 	repository.Consumers = consumers(repository.Statements, j.evaluate(a.registry.covering(j.resource)))
-	whole := func(m mark) []Finding { return []Finding{m.at(d.Repository, Statement{})} }
 	switch {
 	case state == Unreadable:
-		return repository, whole(unreadable("policy", err))
+		return repository, []Finding{unreadable("policy", err).whole(d.Repository)}
 	case state == Absent && d.OutOfScope:
 		return repository, nil
 	case state == Absent:
-		return repository, whole(noPolicy(a.standard, d))
+		return repository, []Finding{noPolicy(a.standard, d).whole(d.Repository)}
 	}
 
 	existing, change, err := merge(a.standard, d)
@@ -116,12 +114,12 @@ func (a *auditor) review(d Document) (Repository, []Finding) {
 	explained := map[string]bool{} // the Sids of the statements with findings that apply corrects
 	for _, s := range repository.Statements {
 		if m, ok := rules.finding(s); ok {
-			findings = append(findings, m.at(d.Repository, s))
+			findings = append(findings, m.at(d.Repository, s, j.denies(s)))
 			explained[s.Sid] = explained[s.Sid] || m.remedy == Drift.Remedy()
 		}
 	}
 	if m, ok := drift(change, err); ok && !d.OutOfScope && (err != nil || !explains(explained, change)) {
-		findings = append(findings, whole(m)...)
+		findings = append(findings, m.whole(d.Repository))
 	}
 	return repository, findings
 }
@@ -196,7 +194,7 @@ func (j *judge) narrow(s Statement, all []iampolicy.Consumer) []iampolicy.Consum
 	if j.openTo(s, s.Access).open != iampolicy.No {
 		return all
 	}
-	remaining := j.exempted(s)
+	remaining, _ := j.exempted(s)
 	if j.isOpenToServices(s) {
 		remaining = append(remaining, iampolicy.Consumer{Kind: iampolicy.ServicePrincipal, ID: iampolicy.AnyService, Principal: "*"})
 	}

@@ -283,6 +283,7 @@ func TestOpenToSome(t *testing.T) {
 		"Lambda":                    {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringEquals":{"aws:PrincipalServiceName":"lambda.amazonaws.com"}`)}, service},
 		"functions":                 {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:*:*:function:*"}`)}, service},
 		"services":                  {[]string{allow(`"*"`, `"Action":"ecr:*"`, `"StringLike":{"aws:SourceAccount":"*"}`)}, service},
+		"an account and others":     {deny(`"StringNotLike":{"aws:PrincipalAccount":["111111111111","2*"]}`), open},
 		"accounts left out":         {deny(`"StringNotLike":{"aws:PrincipalAccount":"1*"}`), open},
 		"organizations, too":        {deny(`"StringNotLike":{"aws:PrincipalOrgID":"o-a*"}`), open},
 		"outside all VPC endpoints": {[]string{allow(`"*"`, pullActions, `"Null":{"aws:SourceVpce":"true"}`)}, open},
@@ -367,7 +368,8 @@ func TestRemedies(t *testing.T) {
 		"managed":                  {statement: managed, want: "Run ecr-pull-policy apply"},
 		"managed, out of scope":    {statement: managed, outside: true, want: "Remove the statement, or include the repository in the scope."},
 		"possibly in a listed org": {statement: sid("Own", `{"AWS":"555555555555"}`), list: organizations(), want: "condition on aws:PrincipalOrgID"},
-		"open, with push":          {statement: allow(`"*"`, `"Action":"ecr:*"`), want: "Remove all actions except the pull actions."},
+		"open, with push":          {statement: allow(`"*"`, `"Action":"ecr:*"`), want: "and remove all actions except the pull actions."},
+		"open to accounts without an organization": {statement: allow(`"*"`, pullActions, `"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`), want: "Remove IfExists"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list := c.list
@@ -435,7 +437,7 @@ func TestFindings(t *testing.T) {
 	if write.Statement != 2 || write.Sid != "Agencies" || write.Remedy != audit.CrossAccountWrite.Remedy() {
 		t.Errorf("got %+v, want statement 2, Agencies", write)
 	}
-	want := "The statement allows 444444444444, 555555555555, 666666666666 and 2 others to pull, push, delete images or the repository, change the repository policy and change settings. The account list can't be read to check them."
+	want := "The statement allows 444444444444, 555555555555, 666666666666 and others to pull, push, delete images or the repository, change the repository policy and change settings. The account list can't be read to check them."
 	if write.Explanation != want {
 		t.Errorf("got  %s\nwant %s", write.Explanation, want)
 	}

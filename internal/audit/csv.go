@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"encoding/csv"
 	"io"
 	"strconv"
 	"strings"
@@ -22,8 +21,11 @@ func csvColumns() []string {
 // repository. A repository without statements and a statement without consumers get a row too. The first row contains
 // the names of the columns.
 //
+// A row has only the values of conditions that name its consumer, because a Lambda statement can have a hundred.
+//
 // Policies can contain text from any author, and spreadsheets evaluate text that looks like a formula. Such a field
-// gets a leading apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
+// gets a leading apostrophe. Where lists are separated by semicolons, a spreadsheet can divide a field at its semicolons
+// and line breaks, so each part is treated like a field: https://owasp.org/www-community/attacks/CSV_Injection
 func WriteCSV(w io.Writer, report Report) error {
 	worst := worstByPlace(report.Findings)
 	rows := [][]string{csvColumns()}
@@ -40,7 +42,26 @@ func WriteCSV(w io.Writer, report Report) error {
 			}
 		}
 	}
-	return csv.NewWriter(w).WriteAll(rows)
+	var out strings.Builder
+	for _, fields := range rows {
+		for i, field := range fields {
+			if i > 0 {
+				out.WriteByte(',')
+			}
+			out.WriteString(quoteField(field))
+		}
+		out.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// quoteField quotes a field that contains a separator of any spreadsheet. encoding/csv doesn't quote semicolons.
+func quoteField(field string) string {
+	if !strings.ContainsAny(field, ",;\"\t\r\n") && field == strings.TrimSpace(field) {
+		return field
+	}
+	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 }
 
 func row(head []string, s Statement, finding Severity, c iampolicy.Consumer) []string {
@@ -49,7 +70,7 @@ func row(head []string, s Statement, finding Severity, c iampolicy.Consumer) []s
 		position, managed, finding = "", "", 0
 	}
 	fields := append(head[:len(head):len(head)], position, s.Sid, managed, string(s.Effect), finding.String(),
-		string(c.Kind), c.ID, c.Account, c.Organization, c.Principal, s.accessText(), s.actionText(), s.conditionText(),
+		string(c.Kind), c.ID, c.Account, c.Organization, c.Principal, s.accessText(), s.actionText(), joinConditions(s.ConditionsOf(c)),
 		s.answered(c, iampolicy.No), s.answered(c, iampolicy.Depends))
 	for i, field := range fields {
 		fields[i] = escapeFormula(field)
@@ -76,10 +97,16 @@ func orZero[T any](values []T) []T {
 	return values
 }
 
-// escapeFormula prevents a spreadsheet from evaluating a text as a formula.
+// escapeFormula prevents a spreadsheet from evaluating a text, or a part of it, as a formula.
 func escapeFormula(field string) string {
-	if trimmed := strings.TrimLeft(field, " \n"); trimmed != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", []rune(trimmed)[0]) {
-		return "'" + field
+	var escaped strings.Builder
+	starts := true // a cell
+	for i, r := range field {
+		if starts && strings.ContainsRune("=+-@\t\r＝＋－＠", []rune(strings.TrimLeft(field[i:], " \n") + " ")[0]) {
+			escaped.WriteByte('\'')
+		}
+		starts = strings.ContainsRune(";\t\r\n", r)
+		escaped.WriteRune(r)
 	}
-	return field
+	return escaped.String()
 }

@@ -15,6 +15,9 @@ type Finding struct {
 	Sid         string   `json:"sid"`        // "" if the statement has none
 	Explanation string   `json:"explanation"`
 	Remedy      string   `json:"remedy"`
+
+	// Denies are the Deny statements that limit the access of the statement, each on one line.
+	Denies []string `json:"denies"`
 }
 
 // Place returns the repository, or that the finding is about the registry policy.
@@ -115,10 +118,10 @@ func (k Kind) texts() (title, remedy string) {
 	switch k {
 	case OpenToAll:
 		return "Open to all principals",
-			"Name the accounts in Principal, or add a condition on aws:PrincipalOrgID, aws:PrincipalOrgPaths or aws:PrincipalAccount. If the account list already includes the consumers, remove the statement."
+			"Name the accounts in Principal, or add a condition on aws:PrincipalOrgID, aws:PrincipalOrgPaths or aws:PrincipalAccount, and remove all actions except the pull actions. If the account list already includes the consumers, remove the statement."
 	case NetworkOnly:
 		return "Limited only by network",
-			"Add a condition on aws:PrincipalOrgID, aws:PrincipalOrgPaths or aws:PrincipalAccount. Principals of any account can send requests from a network that allows them."
+			"Add a condition on aws:PrincipalOrgID, aws:PrincipalOrgPaths or aws:PrincipalAccount, and remove all actions except the pull actions. Principals of any account can send requests from a network that allows them."
 	case InvertedPrincipal:
 		return "Allow with NotPrincipal",
 			"Name the intended principals in Principal. Use NotPrincipal only in Deny statements."
@@ -130,7 +133,7 @@ func (k Kind) texts() (title, remedy string) {
 			"Remove all actions except the pull actions, and let pipelines in other accounts assume a role in this account instead. If the access is intended, limit it to one role."
 	case OutsideList:
 		return "Access outside the account list",
-			"Remove the statement. If the consumer needs to pull, add it to the account list."
+			"Remove the statement. If the consumer needs to pull, add it to the account list. If its account belongs to an organization in the list, a condition on aws:PrincipalOrgID can show this instead."
 	case UnlimitedService:
 		return "Service without aws:SourceArn",
 			"Add a condition on aws:SourceArn with the account whose resources the service can act on behalf of."
@@ -159,6 +162,28 @@ func (k Kind) texts() (title, remedy string) {
 	return string(k), ""
 }
 
+// The remedies that differ from those of the kind.
+const (
+	remedyOptional    = "Remove IfExists or ForAllValues from the operator of the condition, so that requests without the key don't meet it: use StringEquals for aws:PrincipalOrgID, and ForAnyValue:StringLike for aws:PrincipalOrgPaths."
+	remedyReplication = "If the accounts must replicate images to this registry, no action is needed. Otherwise, remove the statement."
+	remedyOutOfScope  = "Remove the statement, or include the repository in the scope. The stack doesn't change policies out of scope."
+)
+
+// todo returns a heading for what is to be done about a finding: the title of its kind, unless the remedy is another one.
+func (f Finding) todo() string {
+	switch f.Remedy {
+	case remedyOptional:
+		return "Open to accounts outside any organization"
+	case remedyReplication:
+		return "Replication from other accounts"
+	case remedyOutOfScope:
+		return "Managed statement out of scope"
+	case Drift.Remedy():
+		return Drift.Title()
+	}
+	return f.Kind.Title()
+}
+
 // mark is a finding without its place.
 type mark struct {
 	severity    Severity
@@ -167,8 +192,8 @@ type mark struct {
 	remedy      string // "" for that of the kind
 }
 
-// at returns the finding for a statement. The zero statement stands for the policy as a whole.
-func (m mark) at(repository string, s Statement) Finding {
+// at returns the finding for a statement, limited by Deny statements.
+func (m mark) at(repository string, s Statement, denies []string) Finding {
 	return Finding{
 		Severity:    m.severity,
 		Kind:        m.kind,
@@ -177,8 +202,12 @@ func (m mark) at(repository string, s Statement) Finding {
 		Sid:         s.Sid,
 		Explanation: m.explanation,
 		Remedy:      cmp.Or(m.remedy, m.kind.Remedy()),
+		Denies:      denies,
 	}
 }
+
+// whole returns the finding for a policy as a whole.
+func (m mark) whole(repository string) Finding { return m.at(repository, Statement{}, []string{}) }
 
 func sortFindings(findings []Finding) {
 	order := Kinds()

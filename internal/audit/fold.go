@@ -9,33 +9,29 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 )
 
-// task has the findings of one severity and kind that have the same remedy.
+// task has the findings about which the same is to be done.
 type task struct {
-	Severity Severity
-	Kind     Kind
+	Severity Severity // the highest
+	Title    string
 	Remedy   string
 	Count    int       // of findings
-	Problems []problem // in descending order of the number of repositories
+	Problems []problem // in descending order of their severity, and then of the number of repositories
 }
 
 // problem is the same finding in one or more repositories.
 type problem struct {
+	Severity     Severity
 	Statement    string // the Sid or the position of the statement; "" for the policy as a whole
 	Explanation  string
 	Repositories []string
 }
 
-// tasks groups sorted findings by what is to be done about them.
+// tasks groups sorted findings by what is to be done about them, whatever their kinds and severities.
 func tasks(findings []Finding) []task {
-	type work struct {
-		severity Severity
-		kind     Kind
-		remedy   string
-	}
 	var all []task
-	for _, same := range group.By(findings, func(f Finding) work { return work{f.Severity, f.Kind, f.Remedy} }) {
+	for _, same := range group.By(findings, func(f Finding) string { return f.todo() + "\n" + f.Remedy }) {
 		first := same[0]
-		all = append(all, task{first.Severity, first.Kind, first.Remedy, len(same), problems(same)})
+		all = append(all, task{first.Severity, first.todo(), first.Remedy, len(same), problems(same)})
 	}
 	return all
 }
@@ -67,16 +63,26 @@ func decisions(accepted []AcceptedFinding) []decision {
 }
 
 func problems(findings []Finding) []problem {
-	type cause struct{ statement, explanation string }
+	type cause struct {
+		severity         Severity
+		sid, explanation string
+	}
 	var all []problem
-	for _, same := range group.By(findings, func(f Finding) cause { return cause{statementName(f.Statement, f.Sid), f.Explanation} }) {
-		p := problem{Statement: statementName(same[0].Statement, same[0].Sid), Explanation: same[0].Explanation}
+	for _, same := range group.By(findings, func(f Finding) cause { return cause{f.Severity, f.Sid, f.Explanation} }) {
+		first := same[0]
+		p := problem{Severity: first.Severity, Statement: statementName(first.Statement, first.Sid), Explanation: first.Explanation}
 		for _, f := range same {
 			p.Repositories = append(p.Repositories, f.Place())
+			if f.Statement != first.Statement && first.Sid == "" { // at different positions
+				p.Statement = ""
+			}
 		}
+		p.Repositories = slices.Compact(p.Repositories)
 		all = append(all, p)
 	}
-	slices.SortStableFunc(all, func(a, b problem) int { return cmp.Compare(len(b.Repositories), len(a.Repositories)) })
+	slices.SortStableFunc(all, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(len(b.Repositories), len(a.Repositories)))
+	})
 	return all
 }
 

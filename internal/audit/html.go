@@ -73,8 +73,8 @@ type pageTask struct {
 
 type pageProblem struct {
 	problem
-	Severity Severity
-	Places   []pageName
+	Heading Severity // of the task
+	Places  []pageName
 }
 
 // pageName is the name of a repository, and its row in the matrix, or that of the registry policy, which has no row.
@@ -256,7 +256,7 @@ func (p *page) addTasks(report Report) {
 	for _, t := range tasks(report.Findings) {
 		var all []pageProblem
 		for _, same := range t.Problems {
-			shown := pageProblem{problem: same, Severity: t.Severity}
+			shown := pageProblem{problem: same, Heading: t.Severity}
 			for _, name := range same.Repositories {
 				shown.Places = append(shown.Places, pageName{rows[name], visible(name)})
 			}

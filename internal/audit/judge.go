@@ -69,6 +69,32 @@ func (j *judge) answer(applies iampolicy.Answer, c iampolicy.Consumer, action st
 	return e.Decide(action).Answer // another statement can allow it under any condition
 }
 
+// denies returns the Deny statements that deny or can deny the consumers of an Allow statement some of its access, each
+// once, sorted.
+func (j *judge) denies(s Statement) []string {
+	texts := []string{}
+	if s.Effect != iampolicy.Allow {
+		return texts
+	}
+	consumers := append(slices.Clone(s.Consumers), s.Expand(j.resource).AppliesTo()...) // narrowed by these statements, or not
+	if slices.ContainsFunc(consumers, isAllPrincipals) {
+		consumers = append(consumers, iampolicy.Stranger())
+	}
+	for _, c := range consumers {
+		for _, kind := range s.Access {
+			for _, action := range s.actions[kind] {
+				for _, r := range j.of(c).Denies(action).Reasons {
+					if text := denyText(r.Statement); r.Position > 0 && r.Statement.Err == nil && !slices.Contains(texts, text) {
+						texts = append(texts, text)
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(texts)
+	return texts
+}
+
 // combine returns whether a kind of access is possible, given the answers for its actions. A pull needs all actions,
 // other access needs one.
 func combine(access Access, answers []iampolicy.Answer) iampolicy.Answer {
@@ -95,7 +121,7 @@ type exposure struct {
 // conditions name those who can: an account can match a pattern such as 1*.
 func (j *judge) openTo(s Statement, kinds []Access) exposure {
 	e := j.exposure(s, kinds, iampolicy.Stranger())
-	if e.open != iampolicy.No || s.NamesCallers() || len(j.exempted(s)) > 0 {
+	if exempted, all := j.exempted(s); e.open != iampolicy.No || s.NamesCallers() || len(exempted) > 0 && all {
 		return e
 	}
 	return j.exposure(s, kinds, iampolicy.Consumer{Kind: iampolicy.AllPrincipals, ID: "*"})
@@ -160,13 +186,16 @@ func (j *judge) deniesOtherNetworks(s iampolicy.Statement, strangers iampolicy.C
 	return limits
 }
 
-// exempted returns the consumers that remain of all principals if a Deny statement leaves out only some.
-func (j *judge) exempted(s Statement) []iampolicy.Consumer {
-	var exempted []iampolicy.Consumer
+// exempted returns the consumers that remain of all principals if a Deny statement leaves out only some, and whether they
+// are all that remain.
+func (j *judge) exempted(s Statement) (exempted []iampolicy.Consumer, all bool) {
+	all = true
 	for _, actions := range s.actions {
 		for _, action := range actions {
 			for _, r := range j.of(iampolicy.Stranger()).Denies(action).Reasons {
-				for _, c := range r.Statement.Expand(j.resource).Exempts() {
+				consumers, complete := r.Statement.Expand(j.resource).Exempts()
+				all = all && complete
+				for _, c := range consumers {
 					if !slices.Contains(exempted, c) {
 						exempted = append(exempted, c)
 					}
@@ -174,7 +203,7 @@ func (j *judge) exempted(s Statement) []iampolicy.Consumer {
 			}
 		}
 	}
-	return exempted
+	return exempted, all
 }
 
 // grant is what one statement gives one consumer after all Deny statements.

@@ -131,7 +131,10 @@ func TestJSON(t *testing.T) {
 	}
 	type repository struct {
 		Name, Policy string
-		Statements   []struct {
+		Grants       int
+	}
+	type grants struct {
+		Statements []struct {
 			Sid, Effect string
 			Managed     bool
 			Access      []string
@@ -143,19 +146,38 @@ func TestJSON(t *testing.T) {
 		Account      string
 		Findings     []struct{ Severity, Kind, Repository, Explanation, Remedy string }
 		Repositories []repository
+		Grants       []grants
 	}
 	if err := json.NewDecoder(&out).Decode(&read); err != nil {
 		t.Fatal(err)
 	}
-	if read.Schema != 3 || read.Account != "999999999999" || read.Findings[0].Severity != "high" {
+	if read.Schema != 4 || read.Account != "999999999999" || read.Findings[0].Severity != "high" {
 		t.Errorf("got schema %d, account %s, severity %s", read.Schema, read.Account, read.Findings[0].Severity)
 	}
 	i := slices.IndexFunc(read.Repositories, func(r repository) bool { return r.Name == "team/api" })
-	s := read.Repositories[i].Statements
+	s := read.Grants[read.Repositories[i].Grants].Statements
 	last := s[len(s)-1]
 	if last.Sid != "EcrPullPolicyAccounts" || !last.Managed || last.Effect != "Allow" ||
 		!slices.Equal(last.Access, []string{"pull", "read"}) || last.Consumers[0].Account != "111111111111" {
 		t.Errorf("the last statement is %+v", last)
+	}
+	if len(read.Repositories) != 4 || len(read.Grants) != 2 {
+		t.Errorf("%d repositories have %d different grants", len(read.Repositories), len(read.Grants))
+	}
+}
+
+// A row of the CSV output has only the values of conditions that name its consumer.
+func TestCSVConditions(t *testing.T) {
+	function := func(account string) string { return "arn:aws:lambda:eu-west-1:" + account + ":function:*" }
+	report := outOfScope(t, allow(lambda, pullActions, `"StringLike":{"aws:SourceArn":["`+function("111111111111")+`","`+function("222222222222")+`"]}`, `"StringEquals":{"aws:PrincipalTag/team":["a","b"]}`))
+	var out bytes.Buffer
+	if err := audit.WriteCSV(&out, report); err != nil {
+		t.Fatal(err)
+	}
+	for _, account := range []string{"111111111111", "222222222222"} {
+		if want := `"StringEquals aws:PrincipalTag/team: a, b and StringLike aws:SourceArn: ` + function(account) + `"`; strings.Count(out.String(), want) != 1 {
+			t.Errorf("no %s in %s", want, out.String())
+		}
 	}
 }
 
@@ -192,15 +214,18 @@ func TestCSV(t *testing.T) {
 }
 
 func TestCSVRunsNoFormula(t *testing.T) {
-	for _, text := range []string{"=1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\n=1", "＝1"} {
+	for text, want := range map[string]string{
+		"=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\t=1": `"'` + "\t'=1\"", "\r=1": `"'` + "\r'=1\"", " =1": "' =1", "\n=1": `"'` + "\n'=1\"", "＝1": "'＝1",
+		"a;=1": `"a;'=1"`, "a; -1;b": `"a;' -1;b"`, "a;b": `"a;b"`, "a=1": "a=1", "a, -1": `"a, -1"`, `a"b`: `"a""b"`,
+	} {
 		report := run(t)
 		report.Repositories = []audit.Repository{{Name: text}}
 		var out bytes.Buffer
 		if err := audit.WriteCSV(&out, report); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(out.String(), "'"+text) {
-			t.Errorf("%q isn't escaped: %q", text, out.String())
+		if !strings.Contains(out.String(), ","+want+",") {
+			t.Errorf("%q isn't %s: %q", text, want, out.String())
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (a *auditor) reviewRegistry(documents []Document) (RegistryPolicy, []Findin
 	r := a.registry
 	reviewed := RegistryPolicy{Policy: r.state, Statements: []Statement{}}
 	if r.state == Unreadable {
-		return reviewed, []Finding{unreadable("registry policy", r.err).at("", Statement{})}
+		return reviewed, []Finding{unreadable("registry policy", r.err).whole("")}
 	}
 	rules := rules{
 		registry:   a.standard.Registry,
@@ -67,16 +67,17 @@ func (a *auditor) reviewRegistry(documents []Document) (RegistryPolicy, []Findin
 	for i, read := range r.document.Statements {
 		var shown Statement // as it is for the repositories with the most severe finding
 		var found mark
+		var denies []string
 		for n, resource := range reviewedResources(read, a.standard.Registry) {
 			rules.judge = newJudge(resource, r.document)
 			s := rules.judge.statement(i+1, read)
 			if m, ok := rules.finding(s); n == 0 || ok && m.severity > found.severity {
-				shown, found = s, m
+				shown, found, denies = s, m, rules.judge.denies(s)
 			}
 		}
 		reviewed.Statements = append(reviewed.Statements, shown)
 		if found.severity > 0 {
-			findings = append(findings, found.at("", shown))
+			findings = append(findings, found.at("", shown, denies))
 		}
 	}
 	return reviewed, findings

@@ -2,36 +2,25 @@ package audit
 
 import (
 	"cmp"
-	"encoding/json"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// schema is the version of the JSON form of a report. Version 2 has managed and unmanaged statements instead of owners,
-// and all principals instead of everybody. Version 3 has at most one finding for each statement, and subtracts Deny
-// statements from the findings and the totals.
-const schema = 3
-
 // Report shows which consumers have which access to the repositories of a registry, and the findings.
-//
-// Its JSON form, which WriteJSON writes, is stable: while Schema stays the same, members can be added, but no member is
-// renamed or removed. Lists are never null.
 type Report struct {
-	Schema       int          `json:"schema"`
-	Account      string       `json:"account"`
-	Region       string       `json:"region"`
-	Generated    time.Time    `json:"generated"`
-	Totals       Totals       `json:"totals"`
-	Findings     []Finding    `json:"findings"`     // in descending order of severity
-	Repositories []Repository `json:"repositories"` // by name
+	Account      string
+	Region       string
+	Generated    time.Time
+	Totals       Totals
+	Findings     []Finding    // in descending order of severity
+	Repositories []Repository // by name
 
-	RegistryPolicy RegistryPolicy `json:"registryPolicy"`
+	RegistryPolicy RegistryPolicy
 
 	// Accepted are the findings that Accept has removed from Findings.
-	Accepted []AcceptedFinding `json:"accepted"`
+	Accepted []AcceptedFinding
 }
 
 // Totals summarizes a report.
@@ -170,16 +159,6 @@ func (s Statement) reached(include func(iampolicy.Consumer) bool) []Access {
 	return slices.DeleteFunc(slices.Clone(s.Access), func(a Access) bool {
 		return !slices.ContainsFunc(s.grants, func(g grant) bool { return include(g.consumer) && g.reaches(a) })
 	})
-}
-
-// WriteJSON writes the report as indented JSON.
-func WriteJSON(w io.Writer, report Report) error { return writeIndented(w, report) }
-
-func writeIndented(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
 }
 
 // DropBelow removes the findings that are less severe, accepted or not.

@@ -57,7 +57,7 @@ func (r rules) finding(s Statement) (mark, bool) {
 		case corrected:
 			found.remedy = Drift.Remedy()
 		case outOfScope:
-			found.remedy = "Remove the statement, or include the repository in the scope. The stack doesn't change policies out of scope."
+			found.remedy = remedyOutOfScope
 		}
 	}
 	return found, found.severity > 0
@@ -86,7 +86,11 @@ func (r rules) openToAll(s Statement) (mark, bool) {
 	m := mark{severity: severity, kind: kind, explanation: "The statement allows all principals in any AWS account to " + phrase(access) + reason}
 	if len(common(access, writes())) > 0 {
 		m.severity = max(m.severity, High)
-		m.remedy = kind.Remedy() + " Remove all actions except the pull actions."
+	}
+	if optional := s.OptionalLimits(); len(optional) > 0 && kind == OpenToAll {
+		m.explanation += " Requests without the key also meet the condition " + optional[0].Operator + " " + optional[0].Key +
+			", so it doesn't exclude accounts that belong to no organization."
+		m.remedy = remedyOptional
 	}
 	return m, true
 }
@@ -105,7 +109,7 @@ func (r rules) invertedPrincipal(s Statement) (mark, bool) {
 }
 
 func (r rules) invertedAction(s Statement) (mark, bool) {
-	sentence := "The statement allows " + names(s.reaching(Accesses()...)) + " to perform all actions except " + few(s.Actions) + "."
+	sentence := "The statement allows " + names(s.reaching(Accesses()...)) + " to perform all actions except " + someOf(s.Actions) + "."
 	return mark{severity: High, kind: InvertedAction, explanation: sentence}, s.NotAction && len(s.reaching(Accesses()...)) > 0
 }
 
@@ -120,7 +124,7 @@ func (r rules) crossAccountWrite(s Statement) (mark, bool) {
 	}
 	m := mark{severity: High, kind: CrossAccountWrite, explanation: allowance(others, s.reached(isOther))}
 	if r.isRegistry && isReplication(s) {
-		m.severity, m.remedy = Low, "If the accounts must replicate images to this registry, no action is needed. Otherwise, remove the statement."
+		m.severity, m.remedy = Low, remedyReplication
 	}
 	if outsiders := r.outsiders(s); len(outsiders) > 0 && m.severity == High {
 		m.explanation += " " + r.notListed(outsiders)
@@ -143,12 +147,9 @@ func (r rules) outsideList(s Statement) (mark, bool) {
 	}
 	access := s.reached(func(c iampolicy.Consumer) bool { return slices.Contains(outsiders, c) })
 	m := mark{severity: High, kind: OutsideList, explanation: allowance(outsiders, access) + " " + r.notListed(outsiders)}
-	isOurs := func(c iampolicy.Consumer) bool { return c.Organization == iampolicy.OwnOrganization }
-	switch {
-	case !r.hasMainList(), !slices.ContainsFunc(outsiders, func(c iampolicy.Consumer) bool { return !isOurs(c) }):
+	isOther := func(c iampolicy.Consumer) bool { return c.Organization != iampolicy.OwnOrganization }
+	if !r.hasMainList() || !slices.ContainsFunc(outsiders, isOther) {
 		m.severity = Medium
-	case slices.ContainsFunc(outsiders, r.couldBelong):
-		m.remedy = OutsideList.Remedy() + " If its account belongs to an organization in the list, show this with a condition on aws:PrincipalOrgID."
 	}
 	if len(common(access, contents())) == 0 { // only metadata
 		m.severity--
@@ -212,7 +213,7 @@ func (r rules) deniedConsumer(s Statement) (mark, bool) {
 		if o.Position != s.Position {
 			continue
 		}
-		m := mark{severity: Medium, kind: DeniedConsumer, explanation: "The statement " + o.Effect() + ". The lists include these consumers."}
+		m := mark{severity: Medium, kind: DeniedConsumer, explanation: "The statement " + o.Effect() + "."}
 		if len(o.Denied) == 0 {
 			m.severity = Low
 		}

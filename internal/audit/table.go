@@ -58,9 +58,9 @@ func (t *terminal) totals(report Report) {
 
 func (t *terminal) findings(report Report) {
 	for _, todo := range tasks(report.Findings) {
-		t.line("", "\n%s  %s (%d)", t.severity(todo.Severity), t.bold(todo.Kind.Title()), todo.Count)
+		t.line("", "\n%s  %s (%d)", t.severity(todo.Severity), t.bold(todo.Title), todo.Count)
 		t.line("", "%s", todo.Remedy)
-		t.problems(todo.Problems)
+		t.problems(todo.Problems, todo.Severity)
 	}
 }
 
@@ -68,13 +68,17 @@ func (t *terminal) accepted(report Report) {
 	for _, d := range decisions(report.Accepted) {
 		t.line("", "\n%s  %s (%d)", t.paint("ACCEPTED", color.Faint), t.bold(d.Kind.Title()), d.Count)
 		t.line("", "Until %s: %s", d.Until, visible(d.Reason))
-		t.problems(d.Problems)
+		t.problems(d.Problems, 0)
 	}
 }
 
-func (t *terminal) problems(problems []problem) {
+// problems writes problems, with their severity if it isn't that of the heading, unless that is 0.
+func (t *terminal) problems(problems []problem, heading Severity) {
 	for _, p := range problems {
 		explanation := p.Explanation
+		if heading != 0 && p.Severity != heading {
+			explanation += " (" + p.Severity.String() + ")"
+		}
 		if p.Statement != "" {
 			explanation = p.Statement + ": " + explanation
 		}

@@ -33,8 +33,8 @@ func phrase(access []Access) string {
 	return join(parts)
 }
 
-// names lists the first consumers in a sentence, and counts the others.
-func names(consumers []iampolicy.Consumer) string { return few(labels(consumers, few)) }
+// names lists the first consumers in a sentence.
+func names(consumers []iampolicy.Consumer) string { return someOf(labels(consumers, someOf)) }
 
 // labels returns the name of each consumer once. A service has one label for all accounts and organizations that it
 // acts on behalf of, which the given function joins.
@@ -57,11 +57,22 @@ func labels(consumers []iampolicy.Consumer, joinAll func([]string) string) []str
 	return labels
 }
 
+// most is how many texts a sentence lists, if there are others too.
+const most = 3
+
 // few joins the first texts, and counts the others.
 func few(texts []string) string {
-	const most = 3
 	if len(texts) > most+1 { // a single other text is as short as its count
 		texts = append(slices.Clone(texts[:most]), fmt.Sprintf("%d others", len(texts)-most))
+	}
+	return join(texts)
+}
+
+// someOf joins the first texts. It doesn't count the others, so that findings that differ only in their number are
+// grouped.
+func someOf(texts []string) string {
+	if len(texts) > most {
+		texts = append(slices.Clone(texts[:most]), "others")
 	}
 	return join(texts)
 }
@@ -107,14 +118,35 @@ func (s Statement) actionText() string {
 }
 
 // conditionText returns the conditions of a statement on one line.
-func (s Statement) conditionText() string { return strings.Join(s.conditionTexts(), " and ") }
+func (s Statement) conditionText() string { return joinConditions(s.Conditions) }
 
-func (s Statement) conditionTexts() []string {
+func (s Statement) conditionTexts() []string { return conditionTexts(s.Conditions) }
+
+func joinConditions(conditions []iampolicy.Condition) string {
+	return strings.Join(conditionTexts(conditions), " and ")
+}
+
+func conditionTexts(conditions []iampolicy.Condition) []string {
 	var texts []string
-	for _, c := range s.Conditions {
+	for _, c := range conditions {
 		texts = append(texts, c.String())
 	}
 	return texts
+}
+
+// denyText returns a Deny statement on one line.
+func denyText(s iampolicy.Statement) string {
+	named := Statement{Statement: s, Consumers: s.Named()}
+	text := named.actionText() + " to " + named.consumerText(all)
+	if s.NotResource {
+		text += " except on " + all(s.Resources)
+	} else if len(s.Resources) > 0 {
+		text += " on " + all(s.Resources)
+	}
+	if conditions := named.conditionText(); conditions != "" {
+		text += " if " + conditions
+	}
+	return text
 }
 
 // consumerText returns the consumers that a statement applies to, joined by the given function.

@@ -292,26 +292,40 @@ func (s Statement) requires(key, value string) bool {
 }
 
 // Exempts returns the consumers that a statement that denies leaves out: those in its NotPrincipal element, and those
-// in conditions that require other values.
-func (s Statement) Exempts() []Consumer {
-	var consumers []Consumer
+// in conditions that require other values. It reports whether they are all that it leaves out: a pattern such as 1* can
+// leave out any account.
+func (s Statement) Exempts() (consumers []Consumer, all bool) {
 	if s.NotPrincipal {
 		consumers = s.Named()
 	}
+	all = true
 	for _, c := range s.Conditions {
 		for _, key := range principalKeys() {
 			if o := parseOperator(c.Operator); !strings.EqualFold(c.Key, key) || !o.negated {
 				continue
 			}
 			for _, value := range c.Values {
-				if exempt, ok := limitedTo(key, value); ok && !s.isText(value) {
+				switch exempt, ok := limitedTo(key, value); {
+				case s.isText(value): // it matches nobody
+				case ok:
 					exempt.Principal = value
 					consumers = append(consumers, exempt)
+				default:
+					all = false
 				}
 			}
 		}
 	}
-	return consumers
+	return consumers, all
+}
+
+// OptionalLimits returns the conditions that require an organization or OU, but that requests without the key meet, too:
+// principals in accounts outside any organization don't have these keys.
+func (s Statement) OptionalLimits() []Condition {
+	return slices.DeleteFunc(slices.Clone(s.Conditions), func(c Condition) bool {
+		o := parseOperator(c.Operator)
+		return o.negated || !o.ifExists && !o.all || !strings.EqualFold(c.Key, "aws:PrincipalOrgID") && !strings.EqualFold(c.Key, "aws:PrincipalOrgPaths")
+	})
 }
 
 // limits returns the consumers that a condition on a key allows. It reports false if there is no such condition, or if
@@ -333,6 +347,30 @@ func (s Statement) limits(key string) ([]Consumer, bool) {
 		}
 	}
 	return nil, false
+}
+
+// ConditionsOf returns the conditions that the requests of a consumer must meet, one of those that AppliesTo returns. Of
+// a condition whose values name the consumers, they have only the values that name this one.
+func (s Statement) ConditionsOf(c Consumer) []Condition {
+	conditions := slices.Clone(s.Conditions)
+	for i, condition := range conditions {
+		for _, key := range append(principalKeys(), sourceKeys()...) {
+			if !strings.EqualFold(condition.Key, key) || !requiresMatch(condition.Operator) || !s.Limits(key) {
+				continue
+			}
+			var values []string
+			for _, value := range condition.Values {
+				if named, _ := limitedTo(key, value); named.Account == c.Account && named.Source == c.Source && named.OrganizationPath == c.OrganizationPath &&
+					(c.Kind == ServicePrincipal || named.ID == c.ID) {
+					values = append(values, value)
+				}
+			}
+			if len(values) > 0 {
+				conditions[i].Values = values
+			}
+		}
+	}
+	return conditions
 }
 
 // requiresMatch reports whether an operator requires the key to be present and to have one of the values. With IfExists

@@ -2,6 +2,7 @@ package iampolicy_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -295,12 +296,15 @@ func TestLimitsNetwork(t *testing.T) {
 }
 
 func TestExempts(t *testing.T) {
-	s := read(t, `{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5","aws:SourceIp":"x"},"StringEquals":{"aws:PrincipalAccount":"111111111111"}}}`)
-	if got := s.Exempts(); len(got) != 1 || got[0].ID != "o-a1b2c3d4e5" {
-		t.Errorf("got %v", got)
-	}
-	s = read(t, `{"Effect":"Deny","NotPrincipal":{"AWS":"111111111111"},"Action":"*"}`)
-	if got := s.Exempts(); len(got) != 1 || got[0].ID != "111111111111" {
-		t.Errorf("got %v", got)
+	for statement, want := range map[string]string{
+		`"Principal":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5","aws:SourceIp":"x"},"StringEquals":{"aws:PrincipalAccount":"111111111111"}}`: "[o-a1b2c3d4e5] true",
+		`"NotPrincipal":{"AWS":"111111111111"}`:                                                                    "[111111111111] true",
+		`"Principal":"*","Condition":{"StringNotLike":{"aws:PrincipalAccount":["111111111111","2*"]}}`:             "[111111111111] false",
+		`"Principal":"*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":["111111111111","${aws:Other}"]}}`: "[111111111111] false",
+	} {
+		consumers, all := read(t, `{"Effect":"Deny","Action":"*",`+statement+`}`).Exempts()
+		if got := fmt.Sprint(consumers, all); got != want {
+			t.Errorf("%s: got %s, want %s", statement, got, want)
+		}
 	}
 }

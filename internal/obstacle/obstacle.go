@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
@@ -22,6 +21,8 @@ type Obstacle struct {
 	Undecided []string // consumers that can't pull if one of Conditions is true
 
 	Conditions []string // clauses
+
+	Unaffected bool // the lists have other consumers, which the statement never denies a pull
 }
 
 // Find returns the statements of documents that deny a pull from a repository to consumers in its lists.
@@ -50,6 +51,8 @@ func Find(standard policy.Standard, documents []iampolicy.Document, repository s
 
 func (o *Obstacle) add(s iampolicy.Statement, r iampolicy.Request) {
 	switch answer, undecided := s.Applies(r); answer {
+	case iampolicy.No:
+		o.Unaffected = true
 	case iampolicy.Yes:
 		o.Denied = append(o.Denied, name(r.Consumer))
 	case iampolicy.Depends:
@@ -121,16 +124,38 @@ func (o Obstacle) String() string {
 	return statement + " " + o.Effect()
 }
 
-// Effect returns what the statement does, without the statement itself.
+// Effect returns what the statement does, without the statement itself. It doesn't count consumers, so that the same
+// statement has the same effect in repositories with different lists.
 func (o Obstacle) Effect() string {
+	denied, undecided := some(o.Denied), some(o.Undecided)
+	if all := "all consumers in the lists"; !o.Unaffected && len(o.Denied)+len(o.Undecided) > 1 {
+		switch {
+		case len(o.Undecided) == 0:
+			denied = all
+		case len(o.Denied) == 0:
+			undecided = all
+		}
+	}
 	var effects []string
 	if len(o.Denied) > 0 {
-		effects = append(effects, "denies a pull to "+phrase.Some(o.Denied))
+		effects = append(effects, "denies a pull to "+denied)
 	}
 	if len(o.Undecided) > 0 {
-		effects = append(effects, "can deny a pull to "+phrase.Some(o.Undecided)+" if "+iampolicy.Visible(phrase.Some(o.Conditions)))
+		effects = append(effects, "can deny a pull to "+undecided+" if "+iampolicy.Visible(strings.Join(shorten(o.Conditions, "another condition is met"), ", or if ")))
 	}
 	return strings.Join(effects, ", and ")
+}
+
+// some joins the first texts.
+func some(texts []string) string { return strings.Join(shorten(texts, "others"), ", ") }
+
+// shorten replaces all but the first texts with another text.
+func shorten(texts []string, others string) []string {
+	const most = 3
+	if len(texts) <= most {
+		return texts
+	}
+	return append(slices.Clone(texts[:most]), others)
 }
 
 // Merge returns the union of the same statement's effects in two repositories.
@@ -138,6 +163,7 @@ func (o Obstacle) Merge(other Obstacle) Obstacle {
 	o.Denied = union(o.Denied, other.Denied)
 	o.Undecided = union(o.Undecided, other.Undecided)
 	o.Conditions = union(o.Conditions, other.Conditions)
+	o.Unaffected = o.Unaffected || other.Unaffected
 	return o
 }
 

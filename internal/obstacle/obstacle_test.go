@@ -28,11 +28,18 @@ func TestFind(t *testing.T) {
 			"statement 1 of the repository policy can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/* if the principal belongs to account 444444444444",
 		}},
 		"one action, everyone": {`{"Sid":"\u001b[31mred","Effect":"Deny","Principal":"*","Action":"ecr:Get*"}`, []string{
-			"statement 1 \ufffd[31mred of the repository policy denies a pull to 111111111111, Lambda functions of 111111111111, 222222222222, and 6 more",
+			"statement 1 \ufffd[31mred of the repository policy denies a pull to all consumers in the lists",
+		}},
+		"accounts": {`{"Effect":"Deny","Principal":{"AWS":["111111111111","222222222222","arn:aws:iam::333333333333:role/ci"]},"NotAction":"ecr:PutImage","Condition":{"Bool":{"aws:PrincipalIsAWSService":"false"}}}`, []string{
+			"statement 1 of the repository policy denies a pull to 111111111111, 222222222222, arn:aws:iam::333333333333:role/ci, " +
+				"and can deny a pull to o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/* if the principal belongs to account 111111111111 or belongs to account 222222222222 or is arn:aws:iam::333333333333:role/ci",
+		}},
+		"unless in a network": {`{"Effect":"Deny","Principal":"*","Action":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}`, []string{
+			"statement 1 of the repository policy can deny a pull to all consumers in the lists if NotIpAddress aws:SourceIp: 203.0.113.0/24",
 		}},
 		"everyone outside an organization, even Lambda": {
 			`{"Sid":"Perimeter","Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}}`, []string{
-				"statement 1 Perimeter of the repository policy denies a pull to Lambda functions of 111111111111, Lambda functions of 222222222222, Lambda functions of o-a1b2c3d4e5, and 2 more, " +
+				"statement 1 Perimeter of the repository policy denies a pull to Lambda functions of 111111111111, Lambda functions of 222222222222, Lambda functions of o-a1b2c3d4e5, others, " +
 					"and can deny a pull to 111111111111, 222222222222, arn:aws:iam::333333333333:role/ci if StringNotEquals aws:PrincipalOrgID: o-a1b2c3d4e5",
 			},
 		},

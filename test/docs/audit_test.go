@@ -38,7 +38,7 @@ func TestAuditPage(t *testing.T) {
 		"accesses": {cells(p.rows(t, "access", "actions"), 0), accesses},
 		"actions":  {cells(p.rows(t, "access", "actions"), 1), actions},
 		"columns":  {cells(p.rows(t, "column", "content"), 0), columns},
-		"fields":   {cells(p.rows(t, "field", "content"), 0), fields(reflect.TypeFor[audit.Report](), "", map[reflect.Type]bool{})},
+		"fields":   {cells(p.rows(t, "field", "content"), 0), fields(reflect.TypeFor[audit.Output](), "", map[reflect.Type]bool{})},
 	} {
 		slices.Sort(c.got)
 		slices.Sort(c.want)

@@ -1,7 +1,8 @@
-// Command sample writes the HTML report of a sample registry with every kind of finding:
+// Command sample writes the report of a sample registry with every kind of finding, for example to see the HTML page, or
+// to measure the size of a format:
 //
 //	go run ./internal/audit/sample > report.html
-//	go run ./internal/audit/sample -repositories 1000 -accounts 50 > large.html
+//	go run ./internal/audit/sample -repositories 800 -accounts 80 -output json | wc -c
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -37,13 +39,26 @@ type sample struct {
 func main() {
 	repositories := flag.Int("repositories", 0, "number of additional `repositories` with the standard policy")
 	accounts := flag.Int("accounts", 0, "number of additional `accounts` in the account list")
+	output := flag.String("output", "html", "format of the report: html, json, csv, sarif, or table")
 	flag.Parse()
-	if err := write(os.Stdout, *repositories, *accounts); err != nil {
+	if err := write(os.Stdout, *repositories, *accounts, *output); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func write(w io.Writer, repositories, accounts int) error {
+// writers returns the writers of the formats.
+func writers() map[string]func(io.Writer, audit.Report) error {
+	return map[string]func(io.Writer, audit.Report) error{
+		"html": audit.WriteHTML, "json": audit.WriteJSON, "csv": audit.WriteCSV, "sarif": audit.WriteSARIF,
+		"table": func(w io.Writer, r audit.Report) error { return audit.WriteTable(w, r, audit.TextOptions{}) },
+	}
+}
+
+func write(w io.Writer, repositories, accounts int, output string) error {
+	writer, ok := writers()[output]
+	if !ok {
+		return fmt.Errorf("-output %q must be one of %q", output, slices.Sorted(maps.Keys(writers())))
+	}
 	var s sample
 	if err := json.Unmarshal(registry, &s); err != nil {
 		return err
@@ -65,7 +80,7 @@ func write(w io.Writer, repositories, accounts int) error {
 	if err != nil {
 		return err
 	}
-	return audit.WriteHTML(w, report)
+	return writer(w, report)
 }
 
 // documents returns the policies of the registry. They have the standard policy, except in the repositories that

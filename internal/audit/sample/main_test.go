@@ -10,12 +10,12 @@ import (
 
 func TestSampleHasEveryKindOfFinding(t *testing.T) {
 	var out bytes.Buffer
-	if err := write(&out, 20, 5); err != nil {
+	if err := write(&out, 20, 5, "json"); err != nil {
 		t.Fatal(err)
 	}
 	for _, kind := range audit.Kinds() {
-		if !strings.Contains(out.String(), "</span> "+kind.Title()+" <span") {
-			t.Errorf("no finding %q", kind.Title())
+		if !strings.Contains(out.String(), `"kind": "`+string(kind)+`"`) {
+			t.Errorf("no finding %q", kind)
 		}
 	}
 	if !strings.Contains(out.String(), "team-03/service-003") {
