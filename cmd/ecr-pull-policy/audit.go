@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -38,7 +39,8 @@ don't change the exit status.
 Exit status:
   0  there are no critical or high findings; with --min-severity, there are no findings of
      that severity or higher
-  1  an error occurred
+  1  an error occurred, for example because ecr:GetRepositoryPolicy is denied for all
+     repositories
   2  there are critical or high findings; with --min-severity, there are findings of that
      severity or higher`,
 		Example: `  ecr-pull-policy audit
@@ -179,6 +181,7 @@ func (s *session) documents(command *cobra.Command) (registryPolicy audit.Docume
 func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accountlist.Snapshot, policies *registry.Policies, names []string) ([]audit.Document, error) {
 	progress := newProgress(progressTo, len(names), "reading policies")
 	read := make([]*audit.Document, len(names))
+	denied := make([]error, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(auditConcurrency)
 	for i, name := range names {
@@ -190,6 +193,8 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 				return nil // it was deleted after it was listed
 			case awsclient.Unanswered(err):
 				return err
+			case awsclient.Denied(err):
+				denied[i] = err
 			}
 			read[i] = &audit.Document{Repository: name, Text: text, Err: shortened(err), Lists: lists.Listed(name), OutOfScope: !s.Scope.Contains(name)}
 			return ctx.Err()
@@ -198,10 +203,17 @@ func (s *session) readAll(ctx context.Context, progressTo io.Writer, lists accou
 	err := group.Wait()
 	_ = progress.Finish()
 	var documents []audit.Document
-	for _, document := range read {
+	readable := false
+	for i, document := range read {
 		if document != nil {
 			documents = append(documents, *document)
+			readable = readable || denied[i] == nil
 		}
+	}
+	if err == nil && len(documents) > 0 && !readable {
+		// It isn't a finding that these credentials can't read policies.
+		i := slices.IndexFunc(denied, func(err error) bool { return err != nil })
+		err = fmt.Errorf("none of the policies can be read: %w", denied[i])
 	}
 	return documents, err
 }

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
 func TestAuditOutputs(t *testing.T) {
@@ -66,4 +70,30 @@ func TestAuditExitStatus(t *testing.T) {
 			contains(t, strings.ReplaceAll(out, file, "FILE"), c.parts...)
 		})
 	}
+}
+
+// If no policy can be read, the credentials are the cause, so the command fails. If some can't be, that is a finding.
+func TestAuditWithoutPermission(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api", "a/web")
+	cloud.PutList(accountList, "111111111111")
+	deny := func(repositories ...string) {
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "GetRepositoryPolicy" && slices.ContainsFunc(repositories, func(name string) bool { return strings.Contains(string(call.Body), `"`+name+`"`) }) {
+				return stubaws.Fault{Code: "AccessDeniedException"}
+			}
+			return stubaws.Fault{}
+		}
+	}
+	deny("a/api", "a/web")
+	status, out := call(t.Context(), "audit")
+	if status != exitFailed {
+		t.Errorf("exit status %d without the permission", status)
+	}
+	contains(t, out, "none of the policies can be read: get policy of a/api: AccessDeniedException", "; use credentials that allow ecr:GetRepositoryPolicy, or ask an administrator of the account to allow it\n")
+	deny("a/api")
+	if status, out = call(t.Context(), "audit"); status != exitChanges {
+		t.Errorf("exit status %d without the permission for one repository", status)
+	}
+	contains(t, out, "HIGH  Unreadable policy (1)", "If access is denied, ask an administrator of the account")
 }

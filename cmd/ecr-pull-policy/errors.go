@@ -102,7 +102,7 @@ func (f *flags) advice(err error) string {
 	case isCall && awsclient.Denied(err) && call.ServiceID == organizations.ServiceID:
 		return "use credentials of the management account or of a delegated administrator that allow " + awsclient.Action(call)
 	case isCall && awsclient.Denied(err):
-		return "use credentials that allow " + awsclient.Action(call)
+		return "use credentials that allow " + awsclient.Action(call) + ", or ask an administrator of the account to allow it"
 	case awsclient.Unanswered(err) && strings.Contains(aws.ToString(f.connected.BaseEndpoint), "://"):
 		return "check AWS_ENDPOINT_URL, which replaces the addresses of AWS"
 	case isDNS && unknown.IsNotFound:

@@ -52,9 +52,9 @@ func TestErrors(t *testing.T) {
 		"extra argument":   {[]string{"doctor", "x"}, "unexpected argument \"x\"\n\nUsage: ecr-pull-policy doctor [flags]\n"},
 		"one problem a line": {[]string{"plan", "--list-name", "x", "--extra-actions", "y"},
 			"five levels, for example /ecr-pull-policy/accounts\necr-pull-policy: actions that aren't allowed: \"y\"; use "},
-		"one entry a line": {[]string{"plan", "--accounts", "1,2"}, "--accounts: line 1, column 1: \"1\": invalid account ID; expected 12 digits, found 1\necr-pull-policy: --accounts: line 2, "},
+		"one entry a line": {[]string{"plan", "--accounts", "1,2"}, "--accounts: \"1\": invalid account ID; expected 12 digits, found 1\necr-pull-policy: --accounts: \"2\": "},
 		"stack not allowed": {[]string{"plan", "--stack", "secret"},
-			"AccessDenied: not for you; pass --stack '' to use the template's defaults and the flags; use credentials that allow cloudformation:DescribeStacks\n"},
+			"AccessDenied: not for you; pass --stack '' to use the template's defaults and the flags; use credentials that allow cloudformation:DescribeStacks, or ask an administrator of the account to allow it\n"},
 		"invalid Region":  {[]string{"plan", "--region", "eu central"}, "\"eu central\": invalid Region; expected a name such as eu-central-1\n"},
 		"unknown profile": {[]string{"plan", "--profile", "nosuch"}, "profile nosuch doesn't exist; to list the profiles, run: aws configure list-profiles\n"},
 	} {
@@ -67,7 +67,7 @@ func TestErrors(t *testing.T) {
 		})
 	}
 	for code, want := range map[string]string{
-		"AccessDeniedException": "list repositories: AccessDeniedException: stubaws: injected fault; use credentials that allow ecr:DescribeRepositories\n",
+		"AccessDeniedException": "list repositories: AccessDeniedException: stubaws: injected fault; use credentials that allow ecr:DescribeRepositories, or ask an administrator of the account to allow it\n",
 		"ExpiredTokenException": "list repositories: ExpiredTokenException: stubaws: injected fault; renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the environment",
 	} {
 		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,9 @@ const (
 	standardTier = 4096
 	advancedTier = 8192
 )
+
+// accountsFlag is the flag for the entries of the account list.
+const accountsFlag = "--accounts"
 
 // listFlags are the flags for lists to use instead of those in SSM.
 type listFlags struct {
@@ -62,7 +66,7 @@ type listOverride struct {
 func (l *listFlags) read(command *cobra.Command, root string) ([]listOverride, error) {
 	var lists []listOverride
 	if command.Flags().Changed("accounts") {
-		lists = append(lists, listOverride{root, "--accounts", strings.Join(l.accounts, "\n")})
+		lists = append(lists, listOverride{root, accountsFlag, strings.Join(l.accounts, "\n")})
 	}
 	stdin := false
 	for _, value := range l.files {
@@ -99,6 +103,9 @@ func (s *session) store(lists []listOverride) (*parameterstore.Store, error) {
 	values := map[string]string{}
 	for _, list := range lists {
 		parsed, err := policy.ParseList(list.text, s.Standard.Registry)
+		if problems, ok := errors.AsType[*policy.ListError](err); ok && list.source == accountsFlag {
+			err = withoutPlaces(problems)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", list.source, err)
 		}
@@ -112,6 +119,18 @@ func (s *session) store(lists []listOverride) (*parameterstore.Store, error) {
 	}
 	s.lists = lists
 	return parameterstore.New(parameterstore.Override(ssm.NewFromConfig(s.config), values), s.ListName, s.Standard), nil
+}
+
+// withoutPlaces returns the error for a list that has no lines because it is the value of a flag.
+func withoutPlaces(list *policy.ListError) error {
+	problems := slices.Clone(list.Problems)
+	for i, p := range problems {
+		if p.Line > 0 {
+			place := fmt.Sprintf("line %d, column %d: ", p.Line, p.Column)
+			problems[i] = policy.Problem{Reason: strings.TrimPrefix(p.String(), place)}
+		}
+	}
+	return &policy.ListError{Problems: problems}
 }
 
 // readList reads a list from a file, or from standard input if the name of the file is -.

@@ -139,7 +139,7 @@ func (k Kind) texts() (title, remedy string) {
 			"Add a condition on aws:SourceArn with the account whose resources the service can act on behalf of."
 	case UnreadablePolicy:
 		return "Unreadable policy",
-			"To see the policy, run aws ecr get-repository-policy or, for the registry policy, aws ecr get-registry-policy. Correct the policy or add the missing permission, then run the audit again."
+			"To see the policy, run aws ecr get-repository-policy or, for the registry policy, aws ecr get-registry-policy, and correct it. If access is denied, ask an administrator of the account to allow ecr:GetRepositoryPolicy or ecr:GetRegistryPolicy. Then run the audit again."
 	case DeletedPrincipal:
 		return "Deleted role or user",
 			"Remove the ID from the statement. If the role or user was created again, name its ARN again, because its ID has changed."

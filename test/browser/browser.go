@@ -125,6 +125,15 @@ func (b *Browser) Print() ([]byte, error) {
 	return printed.Data, err
 }
 
+// EmulatePrint applies the styles of printed pages to the page, or those of the screen.
+func (b *Browser) EmulatePrint(printed bool) error {
+	media := "screen"
+	if printed {
+		media = "print"
+	}
+	return b.call("Emulation.setEmulatedMedia", map[string]any{"media": media}, nil)
+}
+
 // Problems returns the exceptions of scripts and the violations of the Content-Security-Policy so far.
 func (b *Browser) Problems() []string { return b.problems }
 

@@ -53,6 +53,20 @@ func TestReport(t *testing.T) {
 	page.is("a link to a repository opens its policy", `document.getElementById("r100").checkVisibility()`)
 
 	page.open(1280, "")
+	if err := b.EmulatePrint(true); err != nil {
+		t.Fatal(err)
+	}
+	page.is("the title is the largest text", `[...document.querySelectorAll("body *")].every(e => e.localName === "h1" || !e.checkVisibility() || size(e) < size(document.querySelector("h1")) || e.closest(".totals"))`)
+	page.is("names are larger than what belongs to them", `(document.querySelectorAll(".repository").forEach(e => e.open = true),
+		[...document.querySelectorAll(".statement h3, .statement .sid, .of .sid")].every(e => size(e) <= size(e.closest(".repository").querySelector(".name"))))`)
+	page.is("lists have no markers", `[...document.querySelectorAll("summary")].every(e => getComputedStyle(e).listStyleType === "none" || getComputedStyle(e).display === "flex")`)
+	page.is("a matrix that is printed has a legend", `document.querySelector(".legend").checkVisibility() && document.querySelector("#scroll").checkVisibility()`)
+	page.is("a matrix that isn't printed has none", `(document.getElementById("fold").click(), !document.querySelector(".legend").checkVisibility() && !document.querySelector("#scroll").checkVisibility())`)
+	if err := b.EmulatePrint(false); err != nil {
+		t.Fatal(err)
+	}
+
+	page.open(1280, "")
 	pdf, err := b.Print()
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +103,7 @@ func (p page) open(width int, fragment string) {
 	var defined bool
 	err := p.b.Evaluate(`
 		var text = selector => document.querySelector(selector).textContent;
+		var size = element => parseFloat(getComputedStyle(element).fontSize);
 		var rows = () => document.querySelectorAll("#scroll tbody tr").length;
 		var columns = () => document.querySelectorAll("#scroll thead th").length;
 		var find = words => {
