@@ -52,7 +52,7 @@ func TestPlanReportsDeny(t *testing.T) {
 	if status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-	contains(t, out, "note: in 2 repositories (a/api, a/web), statement 1 Freeze of the registry policy denies a pull to 111111111111, Lambda functions of 111111111111\n  if they must pull, change the Deny statement")
+	contains(t, out, "note: in 2 repositories (a/api, a/web), statement 1 Freeze of the registry policy denies a pull to all consumers in the lists\n  if they must pull, change the Deny statement")
 }
 
 // Anyone who can set a repository policy chooses its Sids and principals. They must not control the operator's terminal.
