@@ -39,9 +39,8 @@ names the condition.
 
 ACTION is one of these, in any case, or an ECR action such as ecr:DescribeImages, for
 which ecr: is optional:
-  pull    ecr:BatchGetImage and ecr:GetDownloadUrlForLayer
-  push    ecr:BatchCheckLayerAvailability, ecr:CompleteLayerUpload,
-          ecr:InitiateLayerUpload, ecr:PutImage, and ecr:UploadLayerPart
+  pull  ecr:BatchGetImage and ecr:GetDownloadUrlForLayer
+  push  ecr:PutImage and the other four actions that a push needs, which the answer names
   delete  ecr:BatchDeleteImage, which deletes images
 
 The IAM policies of a consumer in another account must allow the action, too. In the
