@@ -28,6 +28,8 @@ type Document struct {
 	// CoveredBy.
 	cover      *Document
 	repository string
+
+	only bool // to be marked; see AsOnly
 }
 
 // managedStatement is a managed statement, decoded beside its JSON.

@@ -70,6 +70,9 @@ type Change struct {
 // The statements for the Lambda service are in the policies of the repositories
 // at either level.
 //
+// The mark that only the registry policy has managed statements stays if all of
+// them have it; see [Document.IsOnly].
+//
 // In the grant style principal, statements that grant the same access using
 // a condition also conform to the standard. If the existing document has such
 // statements, changes use that style too, because ECR has rejected a principal
@@ -108,18 +111,29 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 		return Change{Document: existing.text}, nil
 	}
 	written, other := s.styles(existing, style)
-	wanted, err := s.all(existing, lists, written, other)
+	plain := existing
+	plain.managed = marked(existing.managed, false)
+	wanted, err := s.all(plain, lists, written, other)
 	if err != nil {
 		return Change{}, err
 	}
-	change := compare(existing.managed, wanted)
-	if change.Changed && existing.level.isRegistry() && other != written {
+	if existing.level.isRegistry() && other != written && compare(plain.managed, wanted).Changed {
 		// One name that ECR rejects would keep all lists from the registry policy.
-		if wanted, err = s.all(existing, lists, written, written); err != nil {
+		if wanted, err = s.all(plain, lists, written, written); err != nil {
 			return Change{}, err
 		}
-		change = compare(existing.managed, wanted)
 	}
+	if s.isOnly(existing) {
+		if change, err := s.change(existing, marked(wanted, true), written); err == nil {
+			return change, nil
+		}
+	}
+	return s.change(existing, wanted, written)
+}
+
+// change returns the change to a document with these managed statements.
+func (s Standard) change(existing Document, wanted []managedStatement, style GrantStyle) (Change, error) {
+	change := compare(existing.managed, wanted)
 	if change.DeletedPrincipals = existing.removed; len(existing.removed) > 0 {
 		change.Changed = true
 	}
@@ -128,7 +142,7 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 		return change, nil
 	}
 	change.Document = existing.with(wanted)
-	if err := s.checkSize(change.Document, existing, written); err != nil {
+	if err := s.checkSize(change.Document, existing, style); err != nil {
 		return Change{}, err
 	}
 	return change, nil
