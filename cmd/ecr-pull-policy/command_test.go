@@ -94,7 +94,7 @@ func TestCompletion(t *testing.T) {
 		{"plan --extra-actions ecr:ListImages,ecr:DescribeI", "ecr:ListImages,ecr:BatchGetRepositoryScanningConfiguration\necr:ListImages,ecr:BatchImportUpstreamImage\n"},
 		{"plan --out ", ":0\n"},
 		{"plan --accounts ", ":4\n"},
-		{"can 111111111111 pu", "pull\npush\necr:BatchCheckLayerAvailability\n"},
+		{"can 111111111111 pu", "delete\npull\npush\necr:BatchCheckLayerAvailability\n"},
 		{"can 111111111111 pull ", ":4\n"},
 	} {
 		var out bytes.Buffer

@@ -107,7 +107,7 @@ func completeItems(items []string) cobra.CompletionFunc {
 func completeAction(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var actions []string
 	if len(args) == 1 { // after CONSUMER
-		actions = append([]string{"pull", "push"}, slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(audit.ActionsOf()))...)))...)
+		actions = append(slices.Sorted(maps.Keys(actionGroups())), slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(audit.ActionsOf()))...)))...)
 	}
 	return actions, cobra.ShellCompDirectiveNoFileComp
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 )
 
 //go:embed page
@@ -32,7 +33,7 @@ func WriteHTML(w io.Writer, report Report) error {
 		"visible": visible,
 		"title":   title,
 		"plural":  plural,
-		"few":     few,
+		"some":    phrase.Some,
 		"place":   func(f Finding) string { return statementName(f.Statement, f.Sid) },
 	}).ParseFS(pageFiles, "page/report.html")
 	if err != nil {

@@ -56,7 +56,7 @@ func TestTable(t *testing.T) {
 		"HIGH  Write access for other accounts (1)",
 		"\n  team/api\n    statement 4: The statement allows lambda.amazonaws.com ",
 		"policy absent", "policy unreadable", "deny push", "all principals except 111111111111",
-		" same grants: 2 repositories: team/none and team/scratch ", "EcrPullPolicyAccounts", "lambda.amazonaws.com for 999999999999",
+		" same grants: 2 repositories: team/none, team/scratch ", "EcrPullPolicyAccounts", "lambda.amazonaws.com for 999999999999",
 	} {
 		if !strings.Contains(plain.String(), want) {
 			t.Errorf("no %q in\n%s", want, plain.String())
@@ -92,7 +92,7 @@ func sameReport(t *testing.T) audit.Report {
 
 func TestTableFoldsRepositories(t *testing.T) {
 	for all, want := range map[bool]map[string]int{
-		false: {"\n  same finding: 3 repositories: team/a, team/b and team/c\n": 1, "\n same grants: 3 repositories: team/a, team/b and team/c ": 1, "Agency: 555555555555": 1, "HIGH": 1, "(4)": 1},
+		false: {"\n  same finding: 3 repositories: team/a, team/b, team/c\n": 1, "\n same grants: 3 repositories: team/a, team/b, team/c ": 1, "Agency: 555555555555": 1, "HIGH": 1, "(4)": 1},
 		true:  {"same": 0, "\n  team/a\n": 1, "\n  team/b\n": 1, "\n team/c ": 1, "Agency: 555555555555": 3, "HIGH": 1, "(4)": 1},
 	} {
 		var out bytes.Buffer

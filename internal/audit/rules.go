@@ -83,7 +83,7 @@ func (r rules) openToAll(s Statement) (mark, bool) {
 	case len(common(access, contents())) == 0:
 		severity = High
 	}
-	m := mark{severity: severity, kind: kind, explanation: "The statement allows all principals in any AWS account to " + phrase(access) + reason}
+	m := mark{severity: severity, kind: kind, explanation: "The statement allows all principals in any AWS account to " + verbs(access) + reason}
 	if len(common(access, writes())) > 0 {
 		m.severity = max(m.severity, High)
 	}
@@ -101,7 +101,7 @@ func (r rules) invertedPrincipal(s Statement) (mark, bool) {
 	if !s.NotPrincipal || len(s.reaching(Accesses()...)) == 0 {
 		return mark{}, false
 	}
-	sentence := "The statement allows all principals except " + names(s.Named()) + " to " + phrase(s.reached(anyone))
+	sentence := "The statement allows all principals except " + names(s.Named()) + " to " + verbs(s.reached(anyone))
 	if r.judge.openTo(s, Accesses()).open == iampolicy.Yes {
 		return mark{severity: Critical, kind: InvertedPrincipal, explanation: sentence + "."}, true
 	}
@@ -268,7 +268,7 @@ func drift(change policy.Change, err error) (mark, bool) {
 
 // allowance returns the sentence that a statement allows consumers some access.
 func allowance(consumers []iampolicy.Consumer, access []Access) string {
-	return "The statement allows " + names(consumers) + " to " + phrase(access) + "."
+	return "The statement allows " + names(consumers) + " to " + verbs(access) + "."
 }
 
 // outsiders returns the consumers with access that neither belong to the registry's account nor are on a list. All

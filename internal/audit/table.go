@@ -16,6 +16,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/group"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/phrase"
 )
 
 // TextOptions are the options of WriteTable.
@@ -102,7 +103,7 @@ func some(names []string, common string) string {
 	if len(names) == 1 {
 		return names[0]
 	}
-	return fmt.Sprintf("%s: %d repositories: %s", common, len(names), few(names))
+	return fmt.Sprintf("%s: %s: %s", common, phrase.Repositories(len(names)), phrase.Some(names))
 }
 
 // access writes the grants, each with all repositories that have it.
@@ -146,7 +147,7 @@ func (t *terminal) grants(report Report) [][]tableRow {
 		}
 		for _, s := range r.Statements {
 			access := s.tableAccess()
-			text := statementName(s.Position, s.Sid) + ": " + cmp.Or(s.consumerText(few), "-")
+			text := statementName(s.Position, s.Sid) + ": " + cmp.Or(s.consumerText(phrase.Some), "-")
 			grants = append(grants, tableRow{r.Name, access, text, strings.Join([]string{access, text, s.consumerText(all)}, "\n")})
 		}
 	}

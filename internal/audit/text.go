@@ -9,8 +9,8 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
 
-// phrase returns what kinds of access allow, as the rest of a sentence: "The consumer can …".
-func phrase(access []Access) string {
+// verbs returns what kinds of access allow, as the rest of a sentence: "The consumer can …".
+func verbs(access []Access) string {
 	var parts []string
 	for _, a := range access {
 		switch a {
@@ -59,14 +59,6 @@ func labels(consumers []iampolicy.Consumer, joinAll func([]string) string) []str
 
 // most is how many texts a sentence lists, if there are others too.
 const most = 3
-
-// few joins the first texts, and counts the others.
-func few(texts []string) string {
-	if len(texts) > most+1 { // a single other text is as short as its count
-		texts = append(slices.Clone(texts[:most]), fmt.Sprintf("%d others", len(texts)-most))
-	}
-	return join(texts)
-}
 
 // someOf joins the first texts. It doesn't count the others, so that findings that differ only in their number are
 // grouped.

@@ -26,7 +26,7 @@
     return e;
   };
   const count = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ? one : many);
-  const few = names => names.length < 5 ? names.join(", ") : names.slice(0, 3).join(", ") + " and " + (names.length - 3) + " others";
+  const some = names => names.length < 5 ? names.join(", ") : names.slice(0, 3).join(", ") + ", and " + (names.length - 3) + " more";
   const groupBy = (values, key) => { // in the order of the first values
     const groups = new Map();
     for (const value of values) {
@@ -67,7 +67,7 @@
     const names = element("ul", {className: "names"});
     const details = element("details", {className: "same"},
       element("summary", {}, "Same grants: " + count(line.length, "repository", "repositories"),
-        element("span", {className: "first"}, few(line.map(i => rows[i].name)))), names);
+        element("span", {className: "first"}, some(line.map(i => rows[i].name)))), names);
     details.addEventListener("toggle", () => {
       if (!names.hasChildNodes()) names.append(...line.map(i => element("li", {}, link(i))));
     });
