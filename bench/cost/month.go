@@ -13,6 +13,13 @@ const (
 	listChanges = 4    // rollouts in which the policy of every repository changes
 	pushes      = 20   // image pushes to each repository
 	created     = 0.02 // new repositories, as a fraction of the existing ones
+	badHours    = 24   // hours in which a repository failed, and in which a policy was restored
+
+	// findings is the number of metrics that have data in each hour with a rollout: UnusableListsFound and
+	// RejectedPrincipalsFound. failures is the number of metrics that have data only if something is wrong:
+	// FailedPermanently and RestoredPolicies.
+	findings = 2
+	failures = 2
 
 	// platformLogBytes is the size of the log lines START, END, and REPORT that Lambda writes for each invocation.
 	platformLogBytes = 400

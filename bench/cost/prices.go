@@ -9,11 +9,9 @@ const (
 	perEvent      = 1.00 / 1e6   // https://aws.amazon.com/eventbridge/pricing/
 	perLogByte    = 0.50 / 1e9   // https://aws.amazon.com/cloudwatch/pricing/
 	perKeptByte   = 0.03 / 1e9   // per month; the same page
-	perMetric     = 0.30         // the same page
+	perMetric     = 0.30         // per month, prorated by the hours in which the metric has data; the same page
 	perAlarm      = 0.10         // for each metric that an alarm uses; the same page
-	perDashboard  = 3.00         // the same page
 	keptMonths    = 3            // retention of the logs: the default of LogRetentionDays
-	metrics       = 17           // all metrics, although metrics without data are free
 	alarmMetrics  = 22           // metrics that the alarms in template.yaml use
-	dashboards    = 1            // dashboards in template.yaml
+	hoursInMonth  = 30.4 * 24
 )

@@ -63,6 +63,7 @@ type item struct {
 
 func (m month) bill() []item {
 	gbSeconds := m.calls * secondsPerCall * memory
+	const metricHours = findings*(schedules+listChanges) + failures*badHours
 	polls := idlePolls + m.requests*callsPerMessage
 	return []item{
 		{"calls to ECR, SSM, and EventBridge", m.calls, 0, 0},
@@ -71,8 +72,7 @@ func (m month) bill() []item {
 		{"EventBridge: requests published", m.requests, 0, m.requests * perEvent},
 		{"SQS: calls", polls, 0, polls * perSQSCall},
 		{"CloudWatch: GB logged", m.logBytes / 1e9, 2, m.logBytes * (perLogByte + keptMonths*perKeptByte)},
-		{"CloudWatch: metrics", metrics, 0, metrics * perMetric},
+		{"CloudWatch: hours in which a metric has data", metricHours, 0, metricHours / hoursInMonth * perMetric},
 		{"CloudWatch: metrics used by alarms", alarmMetrics, 0, alarmMetrics * perAlarm},
-		{"CloudWatch: dashboard", dashboards, 0, dashboards * perDashboard},
 	}
 }

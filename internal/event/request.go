@@ -30,7 +30,7 @@ const (
 
 // Request is the detail of the event that asks to reconcile repositories.
 type Request struct {
-	Trigger      string     `json:"trigger,omitempty"` // only for logs and metrics
+	Trigger      string     `json:"trigger,omitempty"` // only for logs
 	Principals   Principals `json:"principals,omitempty"`
 	Repositories []string   `json:"repositories"`
 }

@@ -8,9 +8,10 @@ import (
 
 // Finding is the result of a check of the whole stack, such as the number of account lists that can't be used. The
 // newest check determines the state of the alarm, but CloudWatch has no statistic for the newest value of a period.
-// Therefore, a finding has two metrics: the number of problems, and, for the alarm, the time of the check.
+// Therefore, a finding has two values: the number of problems, which is only in the log, and, for the alarm, the time of
+// the check.
 //
-// The second metric has the name of the first with the suffix Found. Its value is the time in seconds since 1970,
+// The second value is a metric that has the name of the first with the suffix Found. Its value is the time in seconds since 1970,
 // negated if there were no problems. In any period, the maximum is then the time of the newest check that found a
 // problem, and the minimum is the negated time of the newest check that didn't. The alarm is on their sum. If all
 // checks of the period have the same result, both have the same sign, and so does the sum.

@@ -82,7 +82,7 @@ func logged(t *testing.T, c check) map[string]float64 {
 	for _, metric := range line.AWS.CloudWatchMetrics[0].Metrics {
 		names = append(names, metric.Name+" "+metric.Unit)
 	}
-	if got := strings.Join(names, ", "); got != "UnusableLists Count, UnusableListsFound Seconds" || line.Stack != "stack" {
+	if got := strings.Join(names, ", "); got != "UnusableListsFound Seconds" || line.Stack != "stack" {
 		t.Fatalf("the metrics of %q are %s", line.Stack, got)
 	}
 	return map[string]float64{

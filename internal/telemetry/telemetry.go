@@ -15,7 +15,7 @@ import (
 // Namespace is the namespace of the metrics. Their only dimension is Stack.
 const Namespace = "ecr-pull-policy"
 
-// Names of metrics. All other metrics count the repositories with one outcome.
+// Names of metrics. All other metrics count the repositories with one outcome, and are only fields of log lines.
 const (
 	UnusableLists      = "UnusableLists"      // a Finding: lists that are missing, invalid or too large
 	RejectedPrincipals = "RejectedPrincipals" // a Finding: accounts, roles and users in a list that don't exist
@@ -35,8 +35,14 @@ func NewLogger(w io.Writer) *slog.Logger {
 }
 
 // Metrics are the values that one invocation counted or measured, by the name of the metric. A zero is a value too, so
-// metrics that weren't measured must be absent.
+// metrics that weren't measured must be absent. All of them are fields of the log line, which queries can read. Only
+// those that an alarm uses also become metrics in CloudWatch, because CloudWatch charges for each hour with data.
 type Metrics map[string]float64
+
+// alarmed reports whether an alarm in template.yaml uses a metric.
+func alarmed(name string) bool {
+	return name == FailedPermanently || name == RestoredPolicies || strings.HasSuffix(name, foundSuffix)
+}
 
 // embedded is the member of a log line that makes CloudWatch extract metrics from the other members.
 //
@@ -59,7 +65,7 @@ type metric struct {
 
 // unit returns the unit of a metric in CloudWatch.
 func unit(name string) string {
-	if name == PropagationSeconds || strings.HasSuffix(name, foundSuffix) {
+	if strings.HasSuffix(name, foundSuffix) {
 		return "Seconds"
 	}
 	return "Count"
@@ -71,12 +77,14 @@ func (m Metrics) Log(ctx context.Context, log *slog.Logger, stack, message strin
 }
 
 func (m Metrics) log(ctx context.Context, log *slog.Logger, at time.Time, stack, message string, attributes []slog.Attr) {
-	if len(m) > 0 {
-		d := directive{Namespace: Namespace, Dimensions: [][]string{{"Stack"}}}
-		for _, name := range slices.Sorted(maps.Keys(m)) {
+	d := directive{Namespace: Namespace, Dimensions: [][]string{{"Stack"}}}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		attributes = append(attributes, slog.Float64(name, m[name]))
+		if alarmed(name) {
 			d.Metrics = append(d.Metrics, metric{Name: name, Unit: unit(name)})
-			attributes = append(attributes, slog.Float64(name, m[name]))
 		}
+	}
+	if len(d.Metrics) > 0 {
 		attributes = append(attributes,
 			slog.String("Stack", stack),
 			slog.Any("_aws", embedded{Timestamp: at.UnixMilli(), CloudWatchMetrics: []directive{d}}))

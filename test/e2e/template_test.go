@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -174,6 +175,48 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s notifies %s, and %s when it is over", name, a.AlarmActions, a.OKActions)
 		}
 	})
+}
+
+// CloudWatch charges for each metric, so the functions write just those that an alarm uses.
+func TestMetricsAreForAlarms(t *testing.T) {
+	var used []string
+	every(t, translated(t), "AWS::CloudWatch::Alarm", func(_ string, a alarm) {
+		metrics := []alarmMetric{a.alarmMetric}
+		for _, query := range a.Metrics {
+			if query.MetricStat != nil {
+				metrics = append(metrics, query.MetricStat.Metric)
+			}
+		}
+		for _, metric := range metrics {
+			if metric.Namespace == telemetry.Namespace {
+				used = append(used, metric.MetricName)
+			}
+		}
+	})
+	var written []string
+	for name := range logMembers(t) {
+		if name == "_aws" {
+			continue
+		}
+		line := struct {
+			AWS struct {
+				CloudWatchMetrics []struct{ Metrics []struct{ Name string } }
+			} `json:"_aws"`
+		}{}
+		var log bytes.Buffer
+		telemetry.Metrics{name: 1}.Log(t.Context(), telemetry.NewLogger(&log), "stack", "test")
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if len(line.AWS.CloudWatchMetrics) > 0 {
+			written = append(written, name)
+		}
+	}
+	slices.Sort(used)
+	slices.Sort(written)
+	if used = slices.Compact(used); !slices.Equal(used, written) {
+		t.Errorf("alarms use %q, and the functions write %q", used, written)
+	}
 }
 
 // What EventBridge loses of any rule is an alarm.
