@@ -51,7 +51,7 @@ func TestCost(t *testing.T) {
 	}) {
 		t.Errorf("the alarms in the template use %d metrics, but docs/cost.md has another number; also update alarmMetrics in bench/cost", metrics)
 	}
-	if got := string(template.Parameters["Dashboard"].Default); got != `"off"` {
+	if got := string(template.Parameters["CloudWatchDashboard"].Default); got != `"off"` {
 		t.Errorf("the dashboard is %s by default", got)
 	}
 	total := bill[len(bill)-1]

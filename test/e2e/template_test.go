@@ -354,6 +354,7 @@ func TestEveryPartitionIsTaken(t *testing.T) {
 	tmpl := translated(t)
 	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc", "aws-next-b"} {
 		checkAllowed(t, tmpl, "PermissionsBoundaryArn", map[string]bool{"arn:" + partition + ":iam::123456789012:policy/boundary": true})
+		checkAllowed(t, tmpl, "KmsKeyArn", map[string]bool{"arn:" + partition + ":kms:us-iso-east-1:123456789012:key/mrk-1234abcd": true, "alias/aws/sqs": false})
 		checkAllowed(t, tmpl, "AlarmTopicArn", map[string]bool{"arn:" + partition + ":sns:us-iso-east-1:123456789012:alarms": true})
 	}
 }
@@ -407,6 +408,22 @@ func TestQueuePolicies(t *testing.T) {
 	}
 }
 
+// With a key, it encrypts all that is kept at rest. The queues can't have two kinds of encryption.
+func TestEncryption(t *testing.T) {
+	tmpl := translated(t)
+	const key = `{"Fn::If":["WithKey",{"Ref":"KmsKeyArn"},{"Ref":"AWS::NoValue"}]}`
+	every(t, tmpl, "AWS::SQS::Queue", func(name string, queue struct{ KmsMasterKeyID, SqsManagedSseEnabled json.RawMessage }) {
+		if compact(t, queue.KmsMasterKeyID) != key || compact(t, queue.SqsManagedSseEnabled) != `{"Fn::If":["WithKey",false,true]}` {
+			t.Errorf("%s: %s, %s", name, queue.KmsMasterKeyID, queue.SqsManagedSseEnabled)
+		}
+	})
+	every(t, tmpl, "AWS::Logs::LogGroup", func(name string, group struct{ KmsKeyID json.RawMessage }) {
+		if compact(t, group.KmsKeyID) != key {
+			t.Errorf("%s: %s", name, group.KmsKeyID)
+		}
+	})
+}
+
 // The roles, line by line.
 func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 	const (
@@ -417,6 +434,8 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 		publish   = `PublishRequests Allow "events:PutEvents" {"Fn::Sub":"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"} ` +
 			`if {"ForAllValues:StringEquals":{"events:source":"ecr-pull-policy","events:detail-type":"Repository Reconcile Requested"},` +
 			`"Null":{"events:source":"false","events:detail-type":"false"}}`
+		key = `if WithKey: UseKeyOfQueues Allow ["kms:Decrypt","kms:GenerateDataKey"] {"Ref":"KmsKeyArn"} ` +
+			`if {"StringLike":{"kms:ViaService":{"Fn::Sub":"sqs.${AWS::Region}.*"}}}`
 		logs = `WriteLogs Allow ["logs:CreateLogStream","logs:PutLogEvents"] {"Fn::GetAtt":["%s","Arn"]}`
 	)
 	want := map[string][]string{
@@ -427,6 +446,7 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 			`ReceiveRequests Allow ["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"] {"Fn::GetAtt":["RequestQueue","Arn"]}`,
 			publish,
 			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnRepoDeadLetterQueue","Arn"]}`,
+			key,
 			strings.ReplaceAll(logs, "%s", "OnRepoLogs"),
 		},
 		"OnAccountRole": {
@@ -435,6 +455,7 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 			readLists,
 			publish,
 			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnAccountDeadLetterQueue","Arn"]}`,
+			key,
 			strings.ReplaceAll(logs, "%s", "OnAccountLogs"),
 		},
 	}
