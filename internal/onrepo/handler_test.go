@@ -155,15 +155,6 @@ func TestPropagation(t *testing.T) {
 	}
 }
 
-func text(t *testing.T, value any) string {
-	t.Helper()
-	encoded, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(encoded)
-}
-
 func TestIgnoredEventsWriteOneLine(t *testing.T) {
 	for _, name := range []string{"create-repository-failed", "create-repository-other-registry", "image-scan"} {
 		response, lines, err := handle(t, sample(t, "ignored/"+name), func(event.Repositories, reconcile.Reporter) error {
