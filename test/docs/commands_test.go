@@ -87,6 +87,7 @@ func newSandbox(t *testing.T) *sandbox {
 	}
 	s.must(os.Mkdir(filepath.Join(s.dir, "bin"), 0o755))
 	s.must(os.Symlink(filepath.Join(replacements, "ecr-pull-policy"), filepath.Join(s.dir, "bin", "ecr-pull-policy")))
+	s.must(os.Symlink(filepath.Join(repository, "examples"), filepath.Join(s.dir, "examples")))
 	for name, content := range map[string]string{"accounts.txt": "111111111111 # production\n", "accepted.json": "[]\n"} {
 		s.must(os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o644))
 	}
