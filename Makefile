@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test simulate bench check build cli deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo unit test simulate bench check scan build cli deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -54,10 +54,18 @@ check: tools ## check formatting, code, and template, and build the functions
 	go vet ./... && go -C bench vet ./...
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	go -C bench tool -modfile=../tools/go.mod golangci-lint run ./...
-	for module in . bench; do go -C $$module mod tidy -diff || exit 1; done
+	for module in . bench tools; do go -C $$module mod tidy -diff || exit 1; done
+	go tool -modfile=tools/go.mod hclfmt -check -require-no-change examples/terraform/main.tf >/dev/null
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml examples/*/workflow.yml
+	.venv/bin/zizmor --offline --quiet --no-progress .github examples/*/workflow.yml
 	AWS_DEFAULT_REGION=eu-central-1 $(SAM) validate --lint
-	.venv/bin/cfn-lint template.yaml
+	.venv/bin/cfn-lint template.yaml examples/*/*.yaml
 	$(MAKE) --no-print-directory build
+
+# checkov has 95 dependencies, so it has an environment of its own, which only this target needs.
+scan: ## scan the template and the examples with checkov
+	@test -x .local/scan/bin/checkov || { python3 -m venv .local/scan && .local/scan/bin/pip install --quiet --requirement tools/requirements.txt; }
+	LOG_LEVEL=CRITICAL .local/scan/bin/checkov --compact --quiet --skip-download --framework cloudformation --file template.yaml examples/*/*.yaml
 
 build: tools ## build the functions for sam deploy, into .aws-sam
 	$(SAM) build --config-env $(CONFIG_ENV)
