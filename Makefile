@@ -63,9 +63,12 @@ check: tools ## check formatting, code, and template, and build the functions
 	$(MAKE) --no-print-directory build
 
 # checkov has 95 dependencies, so it has an environment of its own, which only this target needs.
-scan: ## scan the template and the examples with checkov
-	@test -x .local/scan/bin/checkov || { python3 -m venv .local/scan && .local/scan/bin/pip install --quiet --requirement tools/requirements.txt; }
-	LOG_LEVEL=CRITICAL .local/scan/bin/checkov --compact --quiet --skip-download --framework cloudformation --file template.yaml examples/*/*.yaml
+scan: .local/scan/bin/checkov ## scan the template and the examples with checkov
+	LOG_LEVEL=CRITICAL $< --compact --quiet --skip-download --framework cloudformation --file template.yaml examples/*/*.yaml
+
+.local/scan/bin/checkov: tools/requirements.txt
+	python3 -m venv .local/scan && .local/scan/bin/pip install --quiet --requirement $<
+	@touch $@
 
 build: tools ## build the functions for sam deploy, into .aws-sam
 	$(SAM) build --config-env $(CONFIG_ENV)
