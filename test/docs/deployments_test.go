@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
@@ -51,47 +49,6 @@ func TestExampleParameters(t *testing.T) {
 		if template.Outputs[match[1]] == nil {
 			t.Errorf("the stack has no output %s", match[1])
 		}
-	}
-}
-
-// TestListPipeline runs the commands of examples/list-pipeline/workflow.yml. With the roles' policies, each job can make
-// the calls that it makes.
-func TestListPipeline(t *testing.T) {
-	var pipeline struct {
-		Jobs map[string]struct{ Steps []struct{ Name, Run string } }
-	}
-	if err := yaml.Unmarshal([]byte(readExample(t, "list-pipeline/workflow.yml")), &pipeline); err != nil {
-		t.Fatal(err)
-	}
-	s := newSandbox(t)
-	s.environment = append(s.environment, "GITHUB_STEP_SUMMARY="+filepath.Join(s.dir, "summary.md"))
-	for job, name := range map[string]string{"plan": "Validate and plan", "publish": "Write the list"} {
-		steps := pipeline.Jobs[job].Steps
-		last := steps[len(steps)-1]
-		if last.Name != name {
-			t.Fatalf("the last step of %s is %s", job, last.Name)
-		}
-		output, err := s.run(regexp.MustCompile(`(?m)^ecr-pull-policy`).ReplaceAllString(last.Run, "bin/ecr-pull-policy --debug"))
-		if err != nil {
-			t.Errorf("%s: %v\n%s", name, err, output)
-		}
-		called := regexp.MustCompile(`service=(\w+) operation=(\w+)`).FindAllStringSubmatch(string(output), -1)
-		if job == "publish" {
-			called = [][]string{{"", "ssm", "PutParameter"}}
-		}
-		if len(called) == 0 {
-			t.Errorf("%s made no calls", name)
-		}
-		policy := readExample(t, "list-pipeline/"+job+"-policy.json")
-		for _, call := range called {
-			action := strings.ToLower(call[1]) + ":" + call[2]
-			if action != "sts:GetCallerIdentity" && !strings.Contains(policy, `"`+action+`"`) {
-				t.Errorf("%s: %s isn't allowed by the policy of its role", name, action)
-			}
-		}
-	}
-	if summary, err := os.ReadFile(filepath.Join(s.dir, "summary.md")); err != nil || !strings.Contains(string(summary), "account 111111111111") {
-		t.Errorf("the summary is %q, %v", summary, err)
 	}
 }
 
