@@ -135,10 +135,25 @@ func (s Snapshot) ListedByNamespace() []policy.Listed {
 
 // Version returns the versions in use of the lists on the path of a repository, such as "7" or "7 team-a:3". It is
 // empty if no list can be used.
-func (s Snapshot) Version(repository string) string {
-	var versions []string
+func (s Snapshot) Version(repository string) string { return s.versions(s.on(repository)) }
+
+// Versions returns the versions in use of all lists, in the form of Version.
+func (s Snapshot) Versions() string { return s.versions(s.All()) }
+
+// on returns the lists on the path of a repository that exist, the account list first.
+func (s Snapshot) on(repository string) []List {
+	var lists []List
 	for _, name := range Path(s.root, repository) {
-		list := s.lists[name]
+		if list, ok := s.lists[name]; ok {
+			lists = append(lists, list)
+		}
+	}
+	return lists
+}
+
+func (s Snapshot) versions(lists []List) string {
+	var versions []string
+	for _, list := range lists {
 		switch {
 		case list.Consumers == nil:
 		case list.Name == s.root:
@@ -152,10 +167,15 @@ func (s Snapshot) Version(repository string) string {
 
 // Modified returns when the newest of the lists on the path of a repository was written. It is zero if the newest
 // version of one of them can't be used.
-func (s Snapshot) Modified(repository string) time.Time {
+func (s Snapshot) Modified(repository string) time.Time { return modified(s.on(repository)) }
+
+// AnyModified returns when the newest of all lists was written. It is zero if the newest version of one of them can't be
+// used.
+func (s Snapshot) AnyModified() time.Time { return modified(s.All()) }
+
+func modified(lists []List) time.Time {
 	var newest time.Time
-	for _, name := range Path(s.root, repository) {
-		list := s.lists[name]
+	for _, list := range lists {
 		if list.Problem != nil {
 			return time.Time{}
 		}

@@ -349,7 +349,7 @@ func TestPanicFailsOneRepository(t *testing.T) {
 		t.Fatalf("got %q, %v", report.outcomes(), err)
 	}
 	failed := report.results[1]
-	if !strings.Contains(failed.Err.Error(), "reconcile b: panic: index out of range") || !strings.Contains(failed.Stack, "panicking") || failed.Retry {
+	if !strings.Contains(failed.Err.Error(), "reconcile policy of b: panic: index out of range") || !strings.Contains(failed.Stack, "panicking") || failed.Retry {
 		t.Errorf("got %+v", failed)
 	}
 }

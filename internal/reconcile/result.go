@@ -27,9 +27,9 @@ func Outcomes() []Outcome {
 	return []Outcome{Updated, Unchanged, Deleted, Skipped, Gone, Failed, WouldUpdate}
 }
 
-// Result is the outcome for one repository, and the reason for it.
+// Result is the outcome for one policy, and the reason for it.
 type Result struct {
-	Repository  string
+	Repository  string // "" for the registry policy
 	Outcome     Outcome
 	ListVersion string    // the versions of the lists that apply to the repository
 	ListChanged time.Time // when the newest of them was written; zero if unknown
@@ -41,6 +41,7 @@ type Result struct {
 	Err         error     // why the repository failed
 	Retry       bool      // trying again could help
 	Stack       string    // the stack trace of a panic
+	Only        bool      // the registry policy has the mark that only it has managed statements
 
 	// DeletedPrincipals is what was removed from unmanaged statements, or would be, if the Reconciler does that.
 	DeletedPrincipals []policy.Removal

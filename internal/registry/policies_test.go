@@ -74,3 +74,40 @@ func TestResponseWithoutPolicy(t *testing.T) {
 		}
 	}
 }
+
+func (a answering) GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error) {
+	return &ecr.GetRegistryPolicyOutput{PolicyText: a.text}, a.err
+}
+
+func (a answering) PutRegistryPolicy(context.Context, *ecr.PutRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.PutRegistryPolicyOutput, error) {
+	return &ecr.PutRegistryPolicyOutput{}, a.err
+}
+
+func (a answering) DeleteRegistryPolicy(context.Context, *ecr.DeleteRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.DeleteRegistryPolicyOutput, error) {
+	return &ecr.DeleteRegistryPolicyOutput{}, a.err
+}
+
+func TestOwnPolicyErrors(t *testing.T) {
+	text := "{}"
+	for name, c := range map[string]struct {
+		answer           error
+		get, set, delete bool // fails
+		rejected         bool
+	}{
+		"no error":          {},
+		"no policy":         {answer: &types.RegistryPolicyNotFoundException{}, set: true},
+		"invalid parameter": {answer: &types.InvalidParameterException{}, get: true, set: true, delete: true, rejected: true},
+		"invalid document":  {answer: &types.ValidationException{}, get: true, set: true, delete: true, rejected: true},
+		"another error":     {answer: errors.New("throttled"), get: true, set: true, delete: true},
+	} {
+		own := registry.NewOwnPolicy(answering{&text, c.answer})
+		_, get := own.Policy(t.Context())
+		set, remove := own.SetPolicy(t.Context(), "{}"), own.DeletePolicy(t.Context())
+		if (get != nil) != c.get || (set != nil) != c.set || (remove != nil) != c.delete || errors.Is(set, registry.ErrRejected) != c.rejected {
+			t.Errorf("%s: get %v, set %v, delete %v", name, get, set, remove)
+		}
+	}
+	if got, err := registry.NewOwnPolicy(answering{}).Policy(t.Context()); err == nil {
+		t.Errorf("a response without a text: %q", got)
+	}
+}

@@ -75,23 +75,6 @@ func (p *Policies) DeletePolicy(ctx context.Context, repository string) error {
 	return nil
 }
 
-// GetPolicyAPI is the part of the ECR API that Policy uses.
-type GetPolicyAPI interface {
-	GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicyInput, ...func(*ecr.Options)) (*ecr.GetRegistryPolicyOutput, error)
-}
-
-// Policy returns the policy of the registry, or "" if it has none.
-func Policy(ctx context.Context, api GetPolicyAPI) (string, error) {
-	output, err := api.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
-	if _, ok := errors.AsType[*types.RegistryPolicyNotFoundException](err); ok {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("get registry policy: %w", err)
-	}
-	return aws.ToString(output.PolicyText), nil
-}
-
 func classify(err error) error {
 	// ECR rejects a name that isn't valid. Which names are valid has changed over the years.
 	if _, ok := errors.AsType[*types.InvalidParameterException](err); ok {

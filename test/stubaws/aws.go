@@ -79,7 +79,7 @@ type Fault struct {
 	Status     int    // HTTP status of the response; 0 means 400
 	Lost       bool   // the connection breaks, and the caller gets no response
 	Afterwards bool   // the call is executed before it fails
-	Stale      bool   // GetRepositoryPolicy succeeds and returns the policy before the last write
+	Stale      bool   // the call to get a policy succeeds and returns the policy before the last write
 }
 
 // Config returns a configuration for SDK clients that call this AWS in memory. They use the product's retryer.
@@ -250,6 +250,9 @@ func (a *AWS) execute(operation string, body []byte, stale bool) (any, error) {
 		}
 		return with(body, a.getRepositoryPolicy)
 	case "GetRegistryPolicy":
+		if stale {
+			return with(body, a.getStaleRegistryPolicy)
+		}
 		return with(body, a.getRegistryPolicy)
 	case "PutRegistryPolicy":
 		return with(body, a.putRegistryPolicy)

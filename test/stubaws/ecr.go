@@ -21,6 +21,7 @@ type repositories struct {
 	replaced map[string]string // policies before the last write, by repository
 	missing  map[string]bool   // principals that don't exist
 	registry string            // the registry policy, "" for none
+	previous string            // the registry policy before the last write
 }
 
 func newRepositories() repositories {
@@ -251,27 +252,42 @@ func (a *AWS) RegistryPolicy() string {
 func (a *AWS) SetRegistryPolicy(document string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.repositories.registry = document
+	a.repositories.storeRegistry(document)
+}
+
+func (r *repositories) storeRegistry(document string) {
+	r.previous, r.registry = r.registry, document
 }
 
 func (a *AWS) getRegistryPolicy(struct{}) (registryOutput, error) {
-	if a.repositories.registry == "" {
+	return a.registryOutput(a.repositories.registry)
+}
+
+// getStaleRegistryPolicy returns the output that GetRegistryPolicy had before the last write.
+func (a *AWS) getStaleRegistryPolicy(struct{}) (registryOutput, error) {
+	return a.registryOutput(a.repositories.previous)
+}
+
+func (a *AWS) registryOutput(document string) (registryOutput, error) {
+	if document == "" {
 		return registryOutput{}, reject("RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '%s'", a.Account)
 	}
-	return registryOutput{RegistryID: a.Account, PolicyText: a.repositories.registry}, nil
+	return registryOutput{RegistryID: a.Account, PolicyText: document}, nil
 }
 
 func (a *AWS) putRegistryPolicy(input registryInput) (registryOutput, error) {
 	if err := a.checkPolicy(input.PolicyText, "registry"); err != nil {
 		return registryOutput{}, err
 	}
-	a.repositories.registry = reserialise(input.PolicyText)
+	a.repositories.storeRegistry(reserialise(input.PolicyText))
 	return a.getRegistryPolicy(struct{}{})
 }
 
 func (a *AWS) deleteRegistryPolicy(struct{}) (registryOutput, error) {
 	output, err := a.getRegistryPolicy(struct{}{})
-	a.repositories.registry = ""
+	if err == nil {
+		a.repositories.storeRegistry("")
+	}
 	return output, err
 }
 
