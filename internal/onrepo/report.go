@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
@@ -64,50 +63,12 @@ type triggerReport struct {
 // Repository logs the result for one repository.
 func (r *triggerReport) Repository(ctx context.Context, result reconcile.Result) {
 	r.outcomes[result.Outcome]++
-	wrote := result.Outcome == reconcile.Updated || result.Outcome == reconcile.Deleted
-	if wrote && r.trigger.ChangedPolicy() {
-		r.metrics[telemetry.RestoredPolicies]++
-	}
-	if wrote && r.trigger.Trigger == event.TriggerListChanged && !result.ListChanged.IsZero() {
-		r.metrics[telemetry.PropagationSeconds] = max(r.metrics[telemetry.PropagationSeconds], time.Since(result.ListChanged).Seconds())
-	}
-	level := slog.LevelInfo
-	attributes := []slog.Attr{
-		slog.String("repository", result.Repository),
-		slog.String("outcome", string(result.Outcome)),
-		slog.String("trigger", r.trigger.Trigger),
-		slog.String("listVersion", result.ListVersion),
-		slog.Any("added", nonNil(result.Added)),
-		slog.Any("removed", nonNil(result.Removed)),
-	}
-	if r.trigger.ChangedBy != "" {
-		attributes = append(attributes, slog.String("changedBy", r.trigger.ChangedBy))
-	}
-	if result.Reason != "" {
-		attributes = append(attributes, slog.String("reason", result.Reason))
-	}
-	if result.Err != nil {
-		level = slog.LevelError
-		if !result.Retry {
-			r.metrics[telemetry.FailedPermanently]++
-		}
-		attributes = append(attributes, slog.String("error", result.Err.Error()), slog.Bool("retry", result.Retry))
-	}
-	if result.Stack != "" {
-		attributes = append(attributes, slog.String("stack", result.Stack))
-	}
-	r.log.LogAttrs(ctx, level, "repository processed", attributes...)
+	r.metrics.CountResult(result, r.trigger.ChangedPolicy(), r.trigger.Trigger == event.TriggerListChanged)
+	telemetry.LogResult(ctx, r.log, "repository processed", result, r.trigger.Trigger, r.trigger.ChangedBy)
 }
 
 // Unusable logs a list that can't be used. Only onaccount writes the metric, because it always reads all lists and can
 // report that none is unusable.
 func (r *triggerReport) Unusable(ctx context.Context, list accountlist.List) {
 	telemetry.LogList(ctx, r.log, list)
-}
-
-func nonNil(sids []string) []string {
-	if sids == nil {
-		return []string{}
-	}
-	return sids
 }

@@ -19,7 +19,7 @@ const Namespace = "ecr-pull-policy"
 const (
 	UnusableLists      = "UnusableLists"      // a Finding: lists that are missing, invalid or too large
 	RejectedPrincipals = "RejectedPrincipals" // a Finding: accounts, roles and users in a list that don't exist
-	FailedPermanently  = "FailedPermanently"  // repositories that failed and aren't retried
+	FailedPermanently  = "FailedPermanently"  // policies, and checks of principals, that failed and aren't retried
 	RejectedEvents     = "RejectedEvents"     // events that are malformed
 	RejectedNames      = "RejectedNames"      // names in other events that aren't valid repository names
 	RestoredPolicies   = "RestoredPolicies"   // policies that were restored after another principal changed managed statements
