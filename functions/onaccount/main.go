@@ -1,10 +1,12 @@
-// Command onaccount is the Lambda function that turns a change to an account list, or a scheduled event, into requests
-// for all affected repositories. It uses these packages, in the order of the steps:
+// Command onaccount is the Lambda function that applies the account lists to the registry policy, and turns a change to a
+// list, or a scheduled event, into requests for all affected repositories. It uses these packages, in the order of the
+// steps:
 //
 //	internal/onaccount    handles an invocation
 //	internal/event        decodes the event
-//	internal/rollout      publishes requests for the repositories
+//	internal/rollout      reconciles the registry policy, and publishes requests for the repositories
 //	internal/accountlist  reads the account lists from SSM
+//	internal/reconcile    reconciles the registry policy
 //	internal/principals   finds principals that don't exist
 //	internal/registry     lists the repositories in ECR
 //	internal/event        publishes the requests on EventBridge
@@ -27,6 +29,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
@@ -43,8 +46,15 @@ func main() {
 		log.Fatal(err)
 	}
 	repositories, bus := ecr.NewFromConfig(config), eventbridge.NewFromConfig(config)
+	lists := parameterstore.New(ssm.NewFromConfig(config), s.ListName, s.Standard)
 	changes := &rollout.Rollout{
-		Lists: parameterstore.New(ssm.NewFromConfig(config), s.ListName, s.Standard),
+		Lists: lists,
+		Registry: &reconcile.Reconciler{
+			Lists:    lists,
+			Registry: registry.NewOwnPolicy(repositories),
+			Standard: s.Standard,
+			Observe:  s.Observe,
+		},
 		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, repositories) },
 		Requests: func(kind string, known event.Principals) rollout.Publisher {
 			return event.NewPublisher(bus, kind, known)

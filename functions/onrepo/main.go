@@ -39,12 +39,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	repositories := ecr.NewFromConfig(config)
 	handler := &onrepo.Handler{
 		Stack:   s.Stack,
 		Account: s.Standard.Registry.AccountID,
 		Reconciler: &reconcile.Reconciler{
 			Lists:    parameterstore.New(ssm.NewFromConfig(config), s.ListName, s.Standard),
-			Policies: registry.NewPolicies(ecr.NewFromConfig(config)),
+			Policies: registry.NewPolicies(repositories),
+			Registry: registry.NewOwnPolicy(repositories),
 			Standard: s.Standard,
 			Scope:    s.Scope,
 			Observe:  s.Observe,

@@ -74,8 +74,8 @@ func newInstallation() *installation {
 		resources: []string{
 			"OnRepoFunction", "OnAccountFunction",
 			"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
-			"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged",
-			"OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule",
+			"OnRepoFunctionPulledThroughOrScanned",
+			"OnAccountFunctionListChanged", "OnAccountFunctionRegistryPolicyChanged", "OnAccountFunctionSchedule", "RequestRule",
 			"RequestQueue", "OnRepoDeadLetterQueue", "OnAccountDeadLetterQueue", "OnRepoFunctionRequests",
 			"PrincipalCheckRepository",
 		},
@@ -287,8 +287,8 @@ func TestFindings(t *testing.T) {
 		"EventBridge fails": {func(p *installation) { p.errors["DescribeRule RequestRule"] = coded("InternalException") }, "warning rules: can't check the rules: api error InternalException: said AWS → run doctor again; the failed check calls events:DescribeRule"},
 		"push rules disabled by the parameter": {func(p *installation) {
 			p.parameters["PushEvents"] = "off"
-			p.disabled = []string{"OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged"}
-		}, "ok rules: 5 rules are enabled; the rules for image pushes are disabled, because PushEvents is off"},
+			p.disabled = []string{"OnRepoFunctionImagePushed", "OnRepoFunctionPulledThroughOrScanned"}
+		}, "ok rules: 6 rules are enabled; the rules for image pushes are disabled, because PushEvents is off"},
 
 		"rollout": {func(p *installation) { p.messages["RequestQueue"], p.processed = "12", "2" },
 			"ok queue: requests in the request queue: 12 waiting, 2 being processed or retried later"},

@@ -57,7 +57,7 @@ func (d *Doctor) rules(ctx context.Context, p parts) []Finding {
 // isPushRule reports whether the parameter PushEvents can disable a rule.
 func isPushRule(logicalID string) bool {
 	switch logicalID {
-	case "OnRepoFunctionImagePushed", "OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged":
+	case "OnRepoFunctionImagePushed", "OnRepoFunctionPulledThroughOrScanned":
 		return true
 	}
 	return false

@@ -33,8 +33,8 @@ func functions() []string { return []string{"OnRepoFunction", "OnAccountFunction
 func rules() []string {
 	return []string{
 		"OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
-		"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged",
-		"OnAccountFunctionListChanged", "OnAccountFunctionSchedule", "RequestRule",
+		"OnRepoFunctionPulledThroughOrScanned",
+		"OnAccountFunctionListChanged", "OnAccountFunctionRegistryPolicyChanged", "OnAccountFunctionSchedule", "RequestRule",
 	}
 }
 

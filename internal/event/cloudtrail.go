@@ -58,23 +58,15 @@ func cloudTrail(event envelope, account string) (Repositories, error) {
 	if err != nil {
 		return Repositories{}, err
 	}
-	switch detail.EventSource {
-	case "ecr.amazonaws.com", "replication.ecr.amazonaws.com":
-	default:
-		return Repositories{}, ignored("the call is to %q, not to ECR", detail.EventSource)
-	}
 	switch detail.EventName {
 	case triggerCreated, triggerSetPolicy, triggerDeletePolicy:
 	default:
 		return Repositories{}, ignored("%q doesn't create a repository or change its policy", detail.EventName)
 	}
-	if detail.ErrorCode != "" {
-		return Repositories{}, ignored("%s failed with %q", detail.EventName, detail.ErrorCode)
+	if err := detail.check(account); err != nil {
+		return Repositories{}, err
 	}
-	name, registry := detail.repository()
-	if registry != "" && registry != account {
-		return Repositories{}, ignored("%s is in registry %q, not in %s", detail.EventName, registry, account)
-	}
+	name, _ := detail.repository()
 	if name == "" {
 		return Repositories{}, fmt.Errorf("%s event doesn't name a repository", detail.EventName)
 	}
@@ -83,6 +75,39 @@ func cloudTrail(event envelope, account string) (Repositories, error) {
 		t.ChangedBy = detail.caller()
 	}
 	return t, nil
+}
+
+// registryPolicyChange decodes a change to the policy of the account's registry.
+func registryPolicyChange(event envelope, account string) (RegistryPolicyChanged, error) {
+	detail, err := detailOf[cloudTrailDetail](event)
+	if err != nil {
+		return RegistryPolicyChanged{}, err
+	}
+	switch detail.EventName {
+	case "PutRegistryPolicy", "DeleteRegistryPolicy":
+	default:
+		return RegistryPolicyChanged{}, ignored("%q doesn't change the registry policy", detail.EventName)
+	}
+	if err := detail.check(account); err != nil {
+		return RegistryPolicyChanged{}, err
+	}
+	return RegistryPolicyChanged{Call: detail.EventName, ChangedBy: detail.caller()}, nil
+}
+
+// check returns an error for a call that isn't to ECR, has failed, or is for another registry than that of the account.
+func (d cloudTrailDetail) check(account string) error {
+	switch d.EventSource {
+	case "ecr.amazonaws.com", "replication.ecr.amazonaws.com":
+	default:
+		return ignored("the call is to %q, not to ECR", d.EventSource)
+	}
+	if d.ErrorCode != "" {
+		return ignored("%s failed with %q", d.EventName, d.ErrorCode)
+	}
+	if _, registry := d.repository(); registry != "" && registry != account {
+		return ignored("%s is in registry %q, not in %s", d.EventName, registry, account)
+	}
+	return nil
 }
 
 // repository returns the name of the repository and, if it is in the record, the ID of its registry.

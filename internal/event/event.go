@@ -27,7 +27,7 @@ func (t Repositories) ChangedPolicy() bool {
 	return t.Trigger == triggerSetPolicy || t.Trigger == triggerDeletePolicy
 }
 
-// Rollout is an event that requires a rollout: a ListChanged or a Scheduled.
+// Rollout is an event for onaccount: a ListChanged, a Scheduled, or a RegistryPolicyChanged.
 type Rollout interface{ rollout() }
 
 // ListChanged is the creation, update or deletion of an account list.
@@ -39,8 +39,15 @@ type ListChanged struct {
 // Scheduled is a scheduled event.
 type Scheduled struct{}
 
-func (ListChanged) rollout() {}
-func (Scheduled) rollout()   {}
+// RegistryPolicyChanged is a change to the registry policy. The rule excludes changes by the stack itself.
+type RegistryPolicyChanged struct {
+	Call      string // PutRegistryPolicy or DeleteRegistryPolicy
+	ChangedBy string // ARN of the principal that changed the policy, only for the log, because it can be forged
+}
+
+func (ListChanged) rollout()           {}
+func (Scheduled) rollout()             {}
+func (RegistryPolicyChanged) rollout() {}
 
 // Ignored is the error for an event that is well-formed, but not for this function.
 type Ignored struct{ Reason string }
@@ -114,6 +121,8 @@ func ForLists(message []byte, account string) (Rollout, error) {
 		return parameterStoreChange(event)
 	case messageType{"aws.events", "Scheduled Event"}:
 		return Scheduled{}, nil
+	case messageType{"aws.ecr", "AWS API Call via CloudTrail"}:
+		return registryPolicyChange(event, account)
 	default:
 		return nil, ignored("the event isn't for this function: source %q, detail-type %q", received.source, received.detailType)
 	}

@@ -55,6 +55,8 @@ func TestEverySampleForLists(t *testing.T) {
 		"list-deleted":           event.ListChanged{Name: "/ecr-pull-policy/accounts", Operation: "Delete"},
 		"namespace-list-updated": event.ListChanged{Name: "/ecr-pull-policy/accounts/team-a", Operation: "Update"},
 		"schedule":               event.Scheduled{},
+		"put-registry-policy":    event.RegistryPolicyChanged{Call: "PutRegistryPolicy", ChangedBy: "arn:aws:iam::123456789012:role/deploy"},
+		"delete-registry-policy": event.RegistryPolicyChanged{Call: "DeleteRegistryPolicy", ChangedBy: "arn:aws:iam::123456789012:role/deploy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := event.ForLists(sample(t, name), account)

@@ -1,5 +1,5 @@
-// Package onaccount implements the onaccount function, which starts a rollout when an account list changes or the
-// schedule runs. It decodes the event, publishes the requests, and writes logs and metrics.
+// Package onaccount implements the onaccount function, which reconciles the registry policy, and starts a rollout, when an
+// account list changes or the schedule runs. It decodes the event, publishes the requests, and writes logs and metrics.
 package onaccount
 
 import (
@@ -12,14 +12,16 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 )
 
-// Rollout publishes requests for repositories.
+// Rollout reconciles the registry policy, and publishes requests for repositories.
 type Rollout interface {
 	ListChanged(context.Context, event.ListChanged, rollout.Reporter) (requested int, err error)
 	Scheduled(context.Context, rollout.Reporter) (requested int, err error)
+	RegistryPolicyChanged(context.Context, rollout.Reporter) error
 }
 
 // Handler handles the invocations of the function.
@@ -40,21 +42,23 @@ type Response struct {
 	Requested     int `json:"requested"`     // number of repositories
 	UnusableLists int `json:"unusableLists"` // number of lists whose newest version is missing, invalid or too large
 
+	RegistryPolicy reconcile.Outcome `json:"registryPolicy,omitempty"` // the outcome for the registry policy
+
 	RejectedPrincipals []string `json:"rejectedPrincipals,omitempty"` // ARNs of principals in the lists that don't exist
 }
 
 // Handle handles one event. It returns errors that a retry can fix. A list that can't be used isn't such an error.
 func (h *Handler) Handle(ctx context.Context, message json.RawMessage) (Response, error) {
-	report := &report{Handler: h, checkedAt: time.Now()}
+	report := &report{Handler: h, checkedAt: time.Now(), metrics: telemetry.Metrics{}}
 	requested, err := h.run(ctx, message, report)
-	response := Response{Requested: requested, UnusableLists: report.unusable, RejectedPrincipals: report.rejected}
+	response := Response{Requested: requested, UnusableLists: report.unusable, RegistryPolicy: report.registryPolicy, RejectedPrincipals: report.rejected}
 	if ignored, ok := errors.AsType[*event.Ignored](err); ok {
 		h.Log.InfoContext(ctx, "event ignored", "reason", ignored.Reason)
 		return response, nil
 	}
-	metrics := telemetry.Metrics{}
+	metrics := report.metrics
 	if report.checkFailed {
-		metrics[telemetry.FailedPermanently] = 1 // the next rollout checks again
+		metrics[telemetry.FailedPermanently]++ // the next rollout checks again
 	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
@@ -72,10 +76,14 @@ func (h *Handler) run(ctx context.Context, message json.RawMessage, report *repo
 	}
 	switch t := t.(type) {
 	case event.ListChanged:
-		report.changed = t.Name
+		report.changed, report.trigger = t.Name, event.TriggerListChanged
 		return h.Rollout.ListChanged(ctx, t, report)
 	case event.Scheduled:
+		report.trigger = event.TriggerScheduled
 		return h.Rollout.Scheduled(ctx, report)
+	case event.RegistryPolicyChanged:
+		report.trigger, report.changedBy = t.Call, t.ChangedBy
+		return 0, h.Rollout.RegistryPolicyChanged(ctx, report)
 	default:
 		return 0, fmt.Errorf("unexpected rollout of type %T", t)
 	}
@@ -85,8 +93,13 @@ func (h *Handler) run(ctx context.Context, message json.RawMessage, report *repo
 type report struct {
 	*Handler
 	checkedAt time.Time
-	changed   string // the name of the list that changed; "" for a scheduled rollout
+	changed   string // the name of the list that changed; "" for another trigger
+	trigger   string
+	changedBy string // ARN of the principal that changed the registry policy
 	unusable  int
+	metrics   telemetry.Metrics
+
+	registryPolicy reconcile.Outcome
 
 	rejected    []string // ARNs of the principals in the lists that don't exist
 	checkFailed bool     // so that there may be more of them
@@ -110,6 +123,13 @@ func (r *report) Lists(ctx context.Context, lists []accountlist.List) {
 		return
 	}
 	telemetry.Finding{Metric: telemetry.UnusableLists, Count: r.unusable, CheckedAt: r.checkedAt}.Log(ctx, r.Log, r.Stack, "account lists checked")
+}
+
+// Registry logs the result for the registry policy.
+func (r *report) Registry(ctx context.Context, result reconcile.Result) {
+	r.registryPolicy = result.Outcome
+	r.metrics.CountResult(result, r.changedBy != "", r.trigger == event.TriggerListChanged)
+	telemetry.LogResult(ctx, r.Log, "registry policy processed", result, r.trigger, r.changedBy)
 }
 
 // isNew reports whether the grace time of the stack hasn't ended.

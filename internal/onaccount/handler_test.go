@@ -23,6 +23,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
@@ -56,6 +57,12 @@ func (r *rollouts) Scheduled(ctx context.Context, report rollout.Reporter) (int,
 	return 9, r.err
 }
 
+func (r *rollouts) RegistryPolicyChanged(ctx context.Context, report rollout.Reporter) error {
+	r.asked = append(r.asked, "the registry policy")
+	report.Registry(ctx, reconcile.Result{Outcome: reconcile.Updated})
+	return r.err
+}
+
 func handle(t *testing.T, r *rollouts, sample string) (onaccount.Response, string, error) {
 	t.Helper()
 	event, err := os.ReadFile("../../events/" + sample + ".json")
@@ -82,6 +89,8 @@ func TestHandle(t *testing.T) {
 		"list-updated":           {"/ecr-pull-policy/accounts", 7},
 		"namespace-list-updated": {"/ecr-pull-policy/accounts/team-a", 7},
 		"schedule":               {"everything", 9},
+		"put-registry-policy":    {"the registry policy", 0},
+		"delete-registry-policy": {"the registry policy", 0},
 	} {
 		r := &rollouts{}
 		response, log, err := handle(t, r, sample)
@@ -191,6 +200,7 @@ func TestMissingListOfNewStack(t *testing.T) {
 					Account: "123456789012",
 					Rollout: &rollout.Rollout{
 						Lists:    parameterstore.New(ssm.NewFromConfig(cloud.Config()), root, standard),
+						Registry: nothing{},
 						Names:    func(context.Context) iter.Seq2[[]string, error] { return func(func([]string, error) bool) {} },
 						Requests: func(string, event.Principals) rollout.Publisher { return nothing{} },
 					},
@@ -224,6 +234,8 @@ type nothing struct{}
 func (nothing) Add(context.Context, string) error { return nil }
 func (nothing) Flush(context.Context) error       { return nil }
 
+func (nothing) RunRegistry(context.Context, reconcile.Reporter) error { return nil }
+
 func TestIgnored(t *testing.T) {
 	r := &rollouts{}
 	_, log, err := handle(t, r, "ignored/list-labeled")
@@ -254,7 +266,7 @@ func TestPrincipals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			handler := &onaccount.Handler{Account: "123456789012", Rollout: checking{c.missing, c.err}, Log: telemetry.NewLogger(&log)}
+			handler := &onaccount.Handler{Account: "123456789012", Rollout: checking{missing: c.missing, err: c.err}, Log: telemetry.NewLogger(&log)}
 			response, err := handler.Handle(t.Context(), json.RawMessage(`{"source":"aws.events","detail-type":"Scheduled Event"}`))
 			if err != nil || !slices.Equal(response.RejectedPrincipals, c.missing) {
 				t.Errorf("got %+v, %v", response, err)
@@ -279,6 +291,7 @@ func TestPrincipals(t *testing.T) {
 
 // checking is a rollout that found principals.
 type checking struct {
+	onaccount.Rollout
 	missing []string
 	err     error
 }

@@ -1,4 +1,5 @@
-// Package rollout turns a change to an account list, or a scheduled event, into requests for all affected repositories.
+// Package rollout applies the account lists to the registry policy, and turns a change to a list, or a scheduled event,
+// into requests for all affected repositories.
 package rollout
 
 import (
@@ -11,6 +12,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -34,9 +36,16 @@ type Principals interface {
 	Missing(ctx context.Context, group principals.Group) ([]string, error)
 }
 
-// Rollout publishes requests after changes to the lists.
+// Registry is the registry policy.
+type Registry interface {
+	// RunRegistry applies the lists to the registry policy.
+	RunRegistry(context.Context, reconcile.Reporter) error
+}
+
+// Rollout reconciles the registry policy and publishes requests after changes to the lists.
 type Rollout struct {
 	Lists      Lists
+	Registry   Registry
 	Principals Principals                                          // nil to leave them unchecked
 	Names      func(context.Context) iter.Seq2[[]string, error]    // of the repositories, page by page
 	Requests   func(kind string, known event.Principals) Publisher // a new one for every rollout
@@ -45,6 +54,9 @@ type Rollout struct {
 }
 
 const (
+	// How long the registry policy can take before the repositories are requested.
+	registryTime = time.Minute
+
 	// How long the check of the principals can take before the repositories are requested.
 	checkTime = time.Minute
 
@@ -54,6 +66,8 @@ const (
 
 // Reporter receives what a rollout finds.
 type Reporter interface {
+	// Registry is called with the result for the registry policy, and again if a list changed and it was reconciled again.
+	Registry(context.Context, reconcile.Result)
 	// Lists is called once with all lists, including the one that changed, even if it is missing. Only a check of all
 	// lists can find that none is unusable.
 	Lists(context.Context, []accountlist.List)
@@ -62,7 +76,8 @@ type Reporter interface {
 	Missing(ctx context.Context, arns []string, err error)
 }
 
-// ListChanged publishes requests for the repositories that one list covers. If the newest version of the list can't be used, but an
+// ListChanged reconciles the registry policy, and publishes requests for the repositories that one list covers. There are
+// no requests if only the registry policy has managed statements. If the newest version of the list can't be used, but an
 // earlier one can, the earlier one is rolled out: when its own event was handled, the newest version may already have
 // existed.
 //
@@ -78,14 +93,16 @@ func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report R
 	changed := lists.List(t.Name)
 	others := slices.DeleteFunc(lists.All(), func(list accountlist.List) bool { return list.Name == changed.Name })
 	report.Lists(ctx, append(others, changed))
-	if changed.Consumers == nil {
-		return 0, nil
+	only, registryErr := r.registry(ctx, report)
+	if changed.Consumers == nil || only {
+		return 0, registryErr
 	}
 	covered := func(repository string) bool { return lists.Covers(changed, repository) }
-	return r.request(ctx, lists, event.TriggerListChanged, covered, report)
+	requested, err = r.request(ctx, lists, event.TriggerListChanged, covered, report)
+	return requested, errors.Join(registryErr, err)
 }
 
-// Scheduled publishes requests for every repository in scope, even if no list can be used: what somebody added to the
+// Scheduled reconciles the registry policy, and publishes requests for every repository in scope, even if no list can be used: what somebody added to the
 // managed statements is trimmed then, too. Its results are those of ListChanged.
 func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int, err error) {
 	lists, err := r.Lists.ReadAll(ctx)
@@ -93,8 +110,40 @@ func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int
 		return 0, err
 	}
 	report.Lists(ctx, lists.All())
-	return r.request(ctx, lists, event.TriggerScheduled, func(string) bool { return true }, report)
+	_, registryErr := r.registry(ctx, report)
+	requested, err = r.request(ctx, lists, event.TriggerScheduled, func(string) bool { return true }, report)
+	return requested, errors.Join(registryErr, err)
 }
+
+// RegistryPolicyChanged reconciles the registry policy after somebody else has changed it.
+func (r *Rollout) RegistryPolicyChanged(ctx context.Context, report Reporter) error {
+	_, err := r.registry(ctx, report)
+	return err
+}
+
+// registry reconciles the registry policy, and reports whether only that has managed statements, so that a change to a
+// list concerns no repository. It gives up after a minute, because the repositories wait for it.
+func (r *Rollout) registry(ctx context.Context, report Reporter) (only bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, registryTime)
+	defer cancel()
+	results := &registryReport{Reporter: report}
+	err = r.Registry.RunRegistry(ctx, results)
+	return results.only && err == nil, err
+}
+
+// registryReport passes on the results for the registry policy.
+type registryReport struct {
+	Reporter
+	only bool
+}
+
+func (r *registryReport) Repository(ctx context.Context, result reconcile.Result) {
+	r.only = result.Only && result.Err == nil
+	r.Registry(ctx, result)
+}
+
+// Unusable does nothing, because Lists is called with these lists too.
+func (r *registryReport) Unusable(context.Context, accountlist.List) {}
 
 // request requests the repositories. It checks before whether all principals exist, and finds those that don't exist
 // only afterwards, so that no repository waits for that.

@@ -19,6 +19,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/event"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/principals"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
@@ -33,6 +34,11 @@ type recorder struct {
 	checks   int
 	missing  []string
 	err      error
+	registry []reconcile.Result
+}
+
+func (r *recorder) Registry(_ context.Context, result reconcile.Result) {
+	r.registry = append(r.registry, result)
 }
 
 func (r *recorder) Missing(_ context.Context, arns []string, err error) {
@@ -60,8 +66,14 @@ func newRollout(t *testing.T) (*stubaws.AWS, *rollout.Rollout) {
 		Style:    policy.GrantPrincipal,
 	}
 	client := ecr.NewFromConfig(cloud.Config())
+	lists := parameterstore.New(ssm.NewFromConfig(cloud.Config()), list, standard)
 	return cloud, &rollout.Rollout{
-		Lists: parameterstore.New(ssm.NewFromConfig(cloud.Config()), list, standard),
+		Lists: lists,
+		Registry: &reconcile.Reconciler{
+			Lists:    lists,
+			Registry: registry.NewOwnPolicy(client),
+			Standard: standard,
+		},
 		Names: func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, client) },
 		Requests: func(kind string, known event.Principals) rollout.Publisher {
 			return event.NewPublisher(eventbridge.NewFromConfig(cloud.Config()), kind, known)
@@ -318,4 +330,90 @@ func TestASlowCheckOfThePrincipalsLeavesTimeToRequestTheRepositories(t *testing.
 			t.Errorf("requested %d repositories, %v", n, err)
 		}
 	})
+}
+
+// atRegistry sets the policy level registry and a registry policy that has the only managed statements, or not.
+func atRegistry(t *testing.T, cloud *stubaws.AWS, r *rollout.Rollout, only bool) {
+	t.Helper()
+	reconciler := r.Registry.(*reconcile.Reconciler)
+	reconciler.Standard.Level = policy.LevelRegistry
+	if err := reconciler.RunRegistry(t.Context(), &registryRecorder{}); err != nil {
+		t.Fatal(err)
+	}
+	if only {
+		cloud.SetRegistryPolicy(strings.ReplaceAll(cloud.RegistryPolicy(), policy.SidPrefix, policy.SidPrefix+"Only"))
+	}
+}
+
+type registryRecorder struct{ reconcile.Reporter }
+
+func (*registryRecorder) Repository(context.Context, reconcile.Result) {}
+
+// If only the registry policy has managed statements, a list change requests no repositories, but the schedule does. If
+// the registry policy can't be written, there are requests.
+func TestRegistryPolicyOfARollout(t *testing.T) {
+	for name, c := range map[string]struct {
+		only, lambda bool
+		scheduled    bool
+		fault        string
+		want         int
+		retry        bool
+	}{
+		"marked":                       {only: true, want: 0},
+		"marked, scheduled":            {only: true, scheduled: true, want: 2},
+		"not marked":                   {want: 2},
+		"marked, with Lambda":          {only: true, lambda: true, want: 2},
+		"marked, rejected":             {only: true, fault: "InvalidParameterException", want: 2},
+		"marked, denied":               {only: true, fault: "AccessDeniedException", want: 2, retry: true},
+		"marked, rejected, scheduled":  {only: true, scheduled: true, fault: "InvalidParameterException", want: 2},
+		"not marked, denied, schedule": {scheduled: true, fault: "AccessDeniedException", want: 2, retry: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud, r := newRollout(t)
+			cloud.CreateRepository("api", "web")
+			cloud.PutList(list, "111111111111")
+			atRegistry(t, cloud, r, c.only)
+			r.Registry.(*reconcile.Reconciler).Standard.Lambda = c.lambda
+			cloud.PutList(list, "222222222222")
+			var order []string
+			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+				order = append(order, call.Operation)
+				if call.Operation == "PutRegistryPolicy" {
+					return stubaws.Fault{Code: c.fault}
+				}
+				return stubaws.Fault{}
+			}
+			report := &recorder{}
+			var n int
+			var err error
+			if c.scheduled {
+				n, err = r.Scheduled(t.Context(), report)
+			} else {
+				n, err = r.ListChanged(t.Context(), event.ListChanged{Name: list}, report)
+			}
+			if n != c.want || (err != nil) != c.retry || len(report.registry) != 1 {
+				t.Errorf("%d requested, %v, registry policy %+v", n, err, report.registry)
+			}
+			if put, events := slices.Index(order, "PutRegistryPolicy"), slices.Index(order, "PutEvents"); put < 0 || events >= 0 && events < put {
+				t.Errorf("calls in the order %q", order)
+			}
+			if got := strings.Contains(cloud.RegistryPolicy(), "222222222222"); got != (c.fault == "") {
+				t.Errorf("the registry policy is %s", cloud.RegistryPolicy())
+			}
+		})
+	}
+}
+
+func TestRegistryPolicyChanged(t *testing.T) {
+	cloud, r := newRollout(t)
+	cloud.CreateRepository("api")
+	cloud.PutList(list, "111111111111")
+	atRegistry(t, cloud, r, false)
+	cloud.SetRegistryPolicy("")
+	if err := r.RegistryPolicyChanged(t.Context(), &recorder{}); err != nil || !strings.Contains(cloud.RegistryPolicy(), "111111111111") {
+		t.Errorf("the registry policy is %q, %v", cloud.RegistryPolicy(), err)
+	}
+	if n := len(cloud.Published()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
 }

@@ -12,6 +12,7 @@ import (
 // template.
 type Parameters struct {
 	AccountListName string
+	PolicyLevel     string // repository or registry
 	GrantStyle      string
 	LambdaStatement string // on or off
 	ExtraActions    []string
@@ -32,6 +33,7 @@ func Items(parameter string) []string {
 func Defaults() Parameters {
 	return Parameters{
 		AccountListName: "/ecr-pull-policy/accounts",
+		PolicyLevel:     string(policy.LevelRepository),
 		GrantStyle:      string(policy.GrantPrincipal),
 		LambdaStatement: "on",
 		Include:         []string{"**"},
@@ -58,6 +60,7 @@ func (p Parameters) Settings(stack string, registry policy.Registry) (Settings, 
 			Style:        policy.GrantStyle(p.GrantStyle),
 			Lambda:       bool(lambda),
 			ExtraActions: p.ExtraActions,
+			Level:        policy.Level(p.PolicyLevel),
 		},
 		Observe: m == observe,
 

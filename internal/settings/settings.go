@@ -31,6 +31,7 @@ type environment struct {
 	RegistryPartition string   `env:"REGISTRY_PARTITION,required"`
 	RegistryAccountID string   `env:"REGISTRY_ACCOUNT_ID,required"`
 	AccountListName   string   `env:"ACCOUNT_LIST_NAME,required"`
+	PolicyLevel       string   `env:"POLICY_LEVEL,required,notEmpty"`
 	GrantStyle        string   `env:"GRANT_STYLE,required"`
 	LambdaStatement   toggle   `env:"LAMBDA_STATEMENT,required"`
 	ExtraActions      []string `env:"EXTRA_ACTIONS"`
@@ -86,6 +87,7 @@ func FromEnvironment() (Settings, error) {
 		Style:        policy.GrantStyle(e.GrantStyle),
 		Lambda:       bool(e.LambdaStatement),
 		ExtraActions: e.ExtraActions,
+		Level:        policy.Level(e.PolicyLevel),
 	}
 	s, err := check(Settings{
 		Stack:    e.StackName,
@@ -113,6 +115,9 @@ func check(s Settings, include, exclude []string) (Settings, error) {
 	if checkRepository == "" { // there can still be a stack: the command line also runs without its settings
 		checkRepository = anyCheckRepository
 	}
+	// Grants in the registry policy also cover the check repository, which is empty: without an Exclude element, IAM can
+	// express more patterns.
+	s.Standard.Scope = policy.Scope{Include: include, Exclude: exclude}
 	var err error
 	s.Scope, err = scope.New(include, append(exclude[:len(exclude):len(exclude)], checkRepository))
 	if err := errors.Join(checkListName(s.ListName), s.Standard.Validate(), err); err != nil {

@@ -18,6 +18,7 @@ func setEnvironment(t *testing.T, changes map[string]string) {
 		"REGISTRY_PARTITION":  "aws",
 		"REGISTRY_ACCOUNT_ID": "123456789012",
 		"ACCOUNT_LIST_NAME":   "/ecr-pull-policy/accounts",
+		"POLICY_LEVEL":        "repository",
 		"GRANT_STYLE":         "principal",
 		"LAMBDA_STATEMENT":    "on",
 		"EXTRA_ACTIONS":       "",
@@ -36,10 +37,11 @@ func setEnvironment(t *testing.T, changes map[string]string) {
 func TestFromEnvironment(t *testing.T) {
 	setEnvironment(t, map[string]string{
 		"EXTRA_ACTIONS":    "ecr:ListImages,ecr:DescribeImages",
+		"POLICY_LEVEL":     "registry",
 		"GRANT_STYLE":      "condition",
 		"LAMBDA_STATEMENT": "off",
 		"MODE":             "observe",
-		"EXCLUDE":          "**/scratch-*",
+		"EXCLUDE":          "scratch-*/**",
 	})
 	s, err := settings.FromEnvironment()
 	if err != nil {
@@ -48,6 +50,8 @@ func TestFromEnvironment(t *testing.T) {
 	want := policy.Standard{
 		Registry:     policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"},
 		Style:        policy.GrantCondition,
+		Level:        policy.LevelRegistry,
+		Scope:        policy.Scope{Include: []string{"**"}, Exclude: []string{"scratch-*/**"}},
 		ExtraActions: []string{"ecr:ListImages", "ecr:DescribeImages"},
 	}
 	if !reflect.DeepEqual(s.Standard, want) {
@@ -59,7 +63,7 @@ func TestFromEnvironment(t *testing.T) {
 	if s.PrincipalCheckRepository != "ecr-pull-policy-principalcheckrepository-abc123" || s.Scope.Contains(s.PrincipalCheckRepository) {
 		t.Errorf("the repository for checks is %q, or in scope", s.PrincipalCheckRepository)
 	}
-	if s.Scope.Contains("a/scratch-1") || !s.Scope.Contains("a/api") {
+	if s.Scope.Contains("scratch-1/a") || !s.Scope.Contains("a/api") {
 		t.Error("scope is not that of the environment")
 	}
 	if s.PrincipalCheckRepository == "" || s.Scope.Contains(s.PrincipalCheckRepository) {
@@ -80,6 +84,7 @@ func TestWrongEnvironment(t *testing.T) {
 		{"MODE", "watch", `"watch" is neither enforce nor observe`},
 		{"LAMBDA_STATEMENT", "yes", `"yes" is neither on nor off`},
 		{"GRANT_STYLE", "open", "grant style"},
+		{"POLICY_LEVEL", "account", "policy level"},
 		{"EXTRA_ACTIONS", "ecr:PutImage", "ecr:PutImage"},
 		{"INCLUDE", "team-[a", `"team-[a": invalid pattern`},
 		{"INCLUDE", "", "INCLUDE"},

@@ -89,9 +89,10 @@ func (s Standard) rootARNs(accounts []string) []string {
 
 // Principals returns the sorted ARNs of the principals in the policy for
 // consumers: account roots, roles, and users. ECR rejects the policy if one
-// of them doesn't exist. In the grant style condition there are none.
+// of them doesn't exist. In the grant style condition, and at the level of the
+// registry, there are none.
 func (s Standard) Principals(c Consumers) []string {
-	if s.Style == GrantCondition {
+	if s.Style == GrantCondition || s.Level.isRegistry() {
 		return nil
 	}
 	named, _ := s.toNamed(append(s.rootARNs(c.Accounts), c.Principals...))

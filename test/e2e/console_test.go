@@ -196,6 +196,8 @@ func (eventful) ListChanged(context.Context, event.ListChanged, rollout.Reporter
 	return 0, nil
 }
 
+func (eventful) RegistryPolicyChanged(context.Context, rollout.Reporter) error { return nil }
+
 func (eventful) Scheduled(ctx context.Context, report rollout.Reporter) (int, error) {
 	report.Lists(ctx, []accountlist.List{{Problem: errors.New("broken")}})
 	report.Missing(ctx, []string{"arn"}, nil)

@@ -162,14 +162,16 @@ func TestEverySample(t *testing.T) {
 		"delete-repository-policy":             {"OnRepoFunctionPolicyChanged", onlyTeam},
 		"image-pushed":                         {"OnRepoFunctionImagePushed", onlyTeam},
 		"image-replicated":                     {"OnRepoFunctionImagePushed", onlyTeam},
-		"image-pulled-through":                 {"OnRepoFunctionImagePulledThrough", onlyTeam},
-		"scan-resource-changed":                {"OnRepoFunctionScanResourceChanged", both},
+		"image-pulled-through":                 {"OnRepoFunctionPulledThroughOrScanned", onlyTeam},
+		"scan-resource-changed":                {"OnRepoFunctionPulledThroughOrScanned", both},
 		"reconcile-request":                    {"RequestRule", both},
 		"reconcile-request-queued":             {"", both},
 		"list-created":                         {"OnAccountFunctionListChanged", both},
 		"list-updated":                         {"OnAccountFunctionListChanged", both},
 		"list-deleted":                         {"OnAccountFunctionListChanged", both}, // an old event: the list is there
 		"namespace-list-updated":               {"OnAccountFunctionListChanged", onlyTeam},
+		"put-registry-policy":                  {"OnAccountFunctionRegistryPolicyChanged", ""},
+		"delete-registry-policy":               {"OnAccountFunctionRegistryPolicyChanged", ""},
 		"schedule":                             {"OnAccountFunctionSchedule", both},
 	}
 	for _, name := range sampleNames(t, "") {

@@ -140,10 +140,10 @@ func TestAlarms(t *testing.T) {
 		{"repositoryCreated", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionRepositoryCreated"},
 		{"policyChanged", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionPolicyChanged"},
 		{"imagePushed", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionImagePushed"},
-		{"imagePulledThrough", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionImagePulledThrough"},
-		{"scanResourceChanged", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionScanResourceChanged"},
+		{"pulledThroughOrScanned", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnRepoFunctionPulledThroughOrScanned"},
 		{"requests", "AWS/Events", "InvocationsFailedToBeSentToDlq", "RequestRule"},
 		{"listChanged", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnAccountFunctionListChanged"},
+		{"registryPolicyChanged", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnAccountFunctionRegistryPolicyChanged"},
 		{"schedule", "AWS/Events", "InvocationsFailedToBeSentToDlq", "OnAccountFunctionSchedule"},
 		{"onRepo", "AWS/Lambda", "DestinationDeliveryFailures", "OnRepoFunction"},
 		{"onAccount", "AWS/Lambda", "DestinationDeliveryFailures", "OnAccountFunction"},
@@ -398,9 +398,9 @@ func TestQueuePolicies(t *testing.T) {
 		return policy + ` {"Service":"events.amazonaws.com"} "sqs:SendMessage" {"ArnEquals":{"aws:SourceArn":` + source + "}}"
 	}
 	want := []string{
-		statement("OnAccountDeadLetterQueuePolicy", "OnAccountFunctionListChanged", "OnAccountFunctionSchedule"),
+		statement("OnAccountDeadLetterQueuePolicy", "OnAccountFunctionListChanged", "OnAccountFunctionRegistryPolicyChanged", "OnAccountFunctionSchedule"),
 		statement("OnRepoDeadLetterQueuePolicy", "OnRepoFunctionRepositoryCreated", "OnRepoFunctionPolicyChanged", "OnRepoFunctionImagePushed",
-			"OnRepoFunctionImagePulledThrough", "OnRepoFunctionScanResourceChanged", "RequestRule"),
+			"OnRepoFunctionPulledThroughOrScanned", "RequestRule"),
 		statement("RequestQueuePolicy", "RequestRule"),
 	}
 	if !slices.Equal(policies, want) {
@@ -442,6 +442,7 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 		"OnRepoRole": {
 			`ReadRepositoryPolicies Allow "ecr:GetRepositoryPolicy" ` + repositories,
 			`if Enforcing: WriteRepositoryPolicies Allow ["ecr:SetRepositoryPolicy","ecr:DeleteRepositoryPolicy"] ` + repositories,
+			`ReadRegistryPolicy Allow "ecr:GetRegistryPolicy" "*"`,
 			readLists,
 			`ReceiveRequests Allow ["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"] {"Fn::GetAtt":["RequestQueue","Arn"]}`,
 			publish,
@@ -452,6 +453,8 @@ func TestRolesAllowJustWhatTheFunctionsCall(t *testing.T) {
 		"OnAccountRole": {
 			`ListRepositories Allow "ecr:DescribeRepositories" ` + repositories,
 			`if Enforcing: CheckPrincipals Allow "ecr:SetRepositoryPolicy" {"Fn::GetAtt":["PrincipalCheckRepository","Arn"]}`,
+			`ReadRegistryPolicy Allow "ecr:GetRegistryPolicy" "*"`,
+			`if Enforcing: WriteRegistryPolicy Allow ["ecr:PutRegistryPolicy","ecr:DeleteRegistryPolicy"] "*"`,
 			readLists,
 			publish,
 			`KeepWhatFailed Allow "sqs:SendMessage" {"Fn::GetAtt":["OnAccountDeadLetterQueue","Arn"]}`,

@@ -34,6 +34,7 @@ func Environment(cloud *stubaws.AWS, url string) map[string]string {
 		"REGISTRY_PARTITION":    "aws",
 		"REGISTRY_ACCOUNT_ID":   cloud.Account,
 		"ACCOUNT_LIST_NAME":     List,
+		"POLICY_LEVEL":          "repository",
 		"GRANT_STYLE":           "principal",
 		"LAMBDA_STATEMENT":      "on",
 		"INCLUDE":               "**",

@@ -59,10 +59,13 @@ func (w *world) deploy() {
 	if w.scope, err = scope.New([]string{"**"}, []string{"scratch", checkRepository}); err != nil {
 		panic(err)
 	}
+	registryPolicy := registry.NewOwnPolicy(w.ecr)
+	lists := &watchedLists{Store: w.store(), world: w}
 	w.onAccount = &onaccount.Handler{
 		Account: account,
 		Rollout: &rollout.Rollout{
-			Lists:      &watchedLists{Store: w.store(), world: w},
+			Lists:      lists,
+			Registry:   &reconcile.Reconciler{Lists: lists, Registry: registryPolicy, Standard: w.standard},
 			Principals: &principals.Checker{Policies: registry.NewPolicies(w.ecr), Repository: checkRepository, Standard: w.standard},
 			Names:      func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
 			Requests: func(kind string, known events.Principals) rollout.Publisher {
@@ -87,6 +90,7 @@ func (w *world) newEnvironment() *environment {
 		Reconciler: w.sabotage.reconciler(&reconcile.Reconciler{
 			Lists:    lists,
 			Policies: w.sabotage.policies(panickingPolicies{registry.NewPolicies(w.ecr)}),
+			Registry: registry.NewOwnPolicy(w.ecr),
 			Standard: w.standard,
 			Scope:    w.scope,
 		}, lists),
