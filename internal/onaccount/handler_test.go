@@ -36,6 +36,7 @@ type rollouts struct {
 	unusable   bool
 	unreadable bool // the lists, because of err
 	err        error
+	registry   reconcile.Result
 }
 
 func (r *rollouts) ListChanged(ctx context.Context, t event.ListChanged, report rollout.Reporter) (int, error) {
@@ -59,8 +60,35 @@ func (r *rollouts) Scheduled(ctx context.Context, report rollout.Reporter) (int,
 
 func (r *rollouts) RegistryPolicyChanged(ctx context.Context, report rollout.Reporter) error {
 	r.asked = append(r.asked, "the registry policy")
-	report.Registry(ctx, reconcile.Result{Outcome: reconcile.Updated})
+	report.Registry(ctx, r.registry)
 	return r.err
+}
+
+// A registry policy that can't be written is counted for the alarm unless it is retried, and a restored one too.
+func TestRegistryPolicy(t *testing.T) {
+	failed := reconcile.Result{Outcome: reconcile.Failed, Err: errors.New("policy rejected")}
+	retried := failed
+	retried.Retry = true
+	for name, c := range map[string]struct {
+		result reconcile.Result
+		want   map[string]float64
+	}{
+		"restored":  {reconcile.Result{Outcome: reconcile.Updated}, map[string]float64{telemetry.RestoredPolicies: 1}},
+		"unchanged": {reconcile.Result{Outcome: reconcile.Unchanged}, map[string]float64{}},
+		"rejected":  {failed, map[string]float64{telemetry.FailedPermanently: 1}},
+		"retried":   {retried, map[string]float64{}},
+	} {
+		response, log, err := handle(t, &rollouts{registry: c.result}, "put-registry-policy")
+		got := metrics(t, log)
+		delete(got, telemetry.Requested)
+		if err != nil || response.RegistryPolicy != c.result.Outcome || !maps.Equal(got, c.want) {
+			t.Errorf("%s: got %+v, %v, metrics %v", name, response, err, got)
+		}
+		line := `"msg":"registry policy processed","outcome":"` + string(c.result.Outcome) + `","trigger":"PutRegistryPolicy"`
+		if !strings.Contains(log, line) || !strings.Contains(log, `"changedBy":"arn:aws:iam::123456789012:role/deploy"`) {
+			t.Errorf("%s: %s", name, log)
+		}
+	}
 }
 
 func handle(t *testing.T, r *rollouts, sample string) (onaccount.Response, string, error) {
