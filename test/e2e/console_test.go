@@ -187,7 +187,7 @@ type eventful struct{}
 func (eventful) Run(ctx context.Context, _ event.Repositories, report reconcile.Reporter) error {
 	report.Unusable(ctx, accountlist.List{Problem: errors.New("broken"), Notices: []string{"own account"}})
 	for _, outcome := range reconcile.Outcomes() {
-		report.Repository(ctx, reconcile.Result{Outcome: outcome, Err: errors.New("throttled"), Reason: "none", ListChanged: time.Now()})
+		report.Repository(ctx, reconcile.Result{Repository: "api", Outcome: outcome, Err: errors.New("throttled"), Reason: "none", ListChanged: time.Now()})
 	}
 	return nil
 }
