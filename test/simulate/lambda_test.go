@@ -59,13 +59,11 @@ func (w *world) deploy() {
 	if w.scope, err = scope.New([]string{"**"}, []string{"scratch", checkRepository}); err != nil {
 		panic(err)
 	}
-	registryPolicy := registry.NewOwnPolicy(w.ecr)
-	lists := &watchedLists{Store: w.store(), world: w}
 	w.onAccount = &onaccount.Handler{
 		Account: account,
 		Rollout: &rollout.Rollout{
-			Lists:      lists,
-			Registry:   &reconcile.Reconciler{Lists: lists, Registry: registryPolicy, Standard: w.standard},
+			Lists:      &watchedLists{Store: w.store(), world: w},
+			Registry:   &reconcile.Reconciler{Lists: w.store(), Registry: registry.NewOwnPolicy(w.ecr), Standard: w.standard},
 			Principals: &principals.Checker{Policies: registry.NewPolicies(w.ecr), Repository: checkRepository, Standard: w.standard},
 			Names:      func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
 			Requests: func(kind string, known events.Principals) rollout.Publisher {
