@@ -77,7 +77,7 @@ func (p place) sid(k kind) string { return SidPrefix + string(k) + p.suffix }
 // parseSid returns the kind of a managed statement, and the suffix of its Sid,
 // which stands for its list. Whether a document has such a list isn't checked.
 func parseSid(sid string) (k kind, suffix string, ok bool) {
-	name := strings.TrimPrefix(strings.TrimPrefix(sid, SidPrefix), onlyMark)
+	name := withoutMarks(sid)
 	for _, k := range kinds() {
 		suffix, ok := strings.CutPrefix(name, string(k))
 		if ok && (suffix == "" || isDigit(suffix[0]) || strings.HasPrefix(suffix, inNamespace)) {

@@ -46,10 +46,20 @@ func marked(statements []managedStatement, mark bool) []managedStatement {
 		case mark && !isMarked(m.sid):
 			statements[i] = m.withSid(SidPrefix + onlyMark + strings.TrimPrefix(m.sid, SidPrefix))
 		case !mark && isMarked(m.sid):
-			statements[i] = m.withSid(SidPrefix + strings.TrimPrefix(m.sid, SidPrefix+onlyMark))
+			statements[i] = m.withSid(SidPrefix + withoutMarks(m.sid))
 		}
 	}
 	return statements
+}
+
+// withoutMarks returns the part of a Sid after the prefix and the mark, which
+// somebody can have written more than once.
+func withoutMarks(sid string) string {
+	name := strings.TrimPrefix(sid, SidPrefix)
+	for strings.HasPrefix(name, onlyMark) {
+		name = strings.TrimPrefix(name, onlyMark)
+	}
+	return name
 }
 
 // withSid returns the statement with another Sid. Nothing else in it changes.

@@ -69,6 +69,29 @@ func TestMergeMarksTheOnlyPolicy(t *testing.T) {
 	}
 }
 
+// Somebody can write the mark more than once.
+func TestMergeRemovesRepeatedMarks(t *testing.T) {
+	for _, test := range []struct {
+		merge          func(policy.Standard, string) (policy.Change, error)
+		existing, want string
+	}{
+		{func(s policy.Standard, text string) (policy.Change, error) { return merge(s, text, lists(nil)) },
+			grant("OnlyOnlyAccounts", "111111111111"), grant("Accounts", "111111111111")},
+		{func(s policy.Standard, text string) (policy.Change, error) {
+			return mergeRegistry(s, text, listOn("", nil))
+		},
+			byAccount("OnlyOnlyAccounts", []string{"111111111111"}, "*"), byAccount("Accounts", []string{"111111111111"}, "*")},
+	} {
+		change, err := test.merge(standard(policy.GrantPrincipal), document(test.existing))
+		if err != nil || change.Document != document(test.want) {
+			t.Errorf("got %s, %v", change.Document, err)
+		}
+		if again, err := test.merge(standard(policy.GrantPrincipal), change.Document); err != nil || again.Changed {
+			t.Errorf("changed again: %+v, %v", again, err)
+		}
+	}
+}
+
 // Consumers come before the mark, which a document of any size can do without.
 func TestMergeDropsTheMarkForSpace(t *testing.T) {
 	s := atRegistry("", "")
