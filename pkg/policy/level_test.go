@@ -205,6 +205,20 @@ func TestMergeFollowsAtTheOtherLevel(t *testing.T) {
 			}
 		})
 	}
+	// Additional actions follow the standard: otherwise, a statement would stay for
+	// an action that the registry policy doesn't have.
+	s.Lambda = false
+	extra := statement("Accounts", `{"AWS":["arn:aws:iam::111111111111:root"]}`, strings.Replace(pull, "]", `,"ecr:ListImages"]`, 1), "")
+	if change := mustMerge(t, s, document(extra), lists(accounts("111111111111"))); change.Document != document(grant("Accounts", "111111111111")) {
+		t.Errorf("got %s", change.Document)
+	}
+	only := statement("Accounts", `{"AWS":["arn:aws:iam::111111111111:root"]}`, `["ecr:ListImages"]`, "")
+	if change := mustMerge(t, s, document(only), lists(accounts("111111111111"))); change.Document != "" || !change.Changed {
+		t.Errorf("got %s", change.Document)
+	}
+	if change := mustMerge(t, s, document(extra), lists(nil)); change.Changed {
+		t.Errorf("got %s", change.Document)
+	}
 	// The other way round, and whatever a registry policy can't express.
 	back := standard(policy.GrantPrincipal)
 	back.Scope.Include = []string{"team-?"}

@@ -219,13 +219,33 @@ func (s Standard) wanted(existing Document, list placed, style GrantStyle) ([]ma
 		}
 		for _, m := range kept {
 			of, _, _ := parseSid(m.sid)
-			isDropped := follows && (existing.isCovered(m) || !keeps && denies(m.raw))
-			if of == k && !isDropped {
+			if of != k {
+				continue
+			}
+			isNeeded := true
+			if follows && !keeps {
+				m, isNeeded = s.withinActions(k, m)
+			}
+			if isNeeded && !(follows && existing.isCovered(m)) {
 				wanted = append(wanted, m)
 			}
 		}
 	}
 	return wanted, nil
+}
+
+// withinActions returns the part of a kept statement that grants actions of the
+// standard. It reports false if nothing remains, and for a Deny.
+func (s Standard) withinActions(k kind, m managedStatement) (managedStatement, bool) {
+	if denies(m.raw) {
+		return m, false
+	}
+	within := m.meaning
+	within.actions = slices.DeleteFunc(slices.Clone(within.actions), func(action string) bool { return !slices.Contains(s.actions(k), action) })
+	if !within.equal(m.meaning) {
+		m = within.encode(m.sid)
+	}
+	return m, len(within.actions) > 0
 }
 
 // has reports whether a version of the list has the consumer. Any consumer can
