@@ -1,6 +1,8 @@
 package atomicfile_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +34,13 @@ func TestWrite(t *testing.T) {
 	if err := atomicfile.Write(filepath.Join(dir, "missing", "file"), nil, 0o600); err == nil {
 		t.Error("a directory that doesn't exist: no error")
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.Write(link, nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a link to a file that doesn't exist: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || entries[0].Type() != fs.ModeSymlink {
 		t.Errorf("files left behind: %v, %v", entries, err)
 	}
 }
