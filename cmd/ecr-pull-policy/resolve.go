@@ -89,11 +89,12 @@ Exit status:
 		if err != nil {
 			return fmt.Errorf("settings: %w", err)
 		}
-		if err := r.readFile(command); err != nil {
-			return err
-		}
 		found, err := organization.Find(command.Context(), organizations.NewFromConfig(s.config), selection)
 		if err != nil {
+			return err
+		}
+		// Reading an organization can take minutes, in which somebody can change the file.
+		if err := r.readFile(command); err != nil {
 			return err
 		}
 		list, err := r.list(f.notes(), found, settings.Standard)

@@ -319,6 +319,26 @@ func TestResolveFailedReads(t *testing.T) {
 	}
 }
 
+// Somebody revokes all grants while the organization is read.
+func TestResolveKeepsWhatWasWrittenMeanwhile(t *testing.T) {
+	o := newOrganization(t)
+	file := filepath.Join(t.TempDir(), "accounts.txt")
+	if err := os.WriteFile(file, []byte("111111111111 222222222222 444444444444 555555555555"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.fault = func(string, string) string {
+		if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
+			t.Error(err)
+		}
+		return ""
+	}
+	status, out := call(t.Context(), "resolve", prodID, "--out", file)
+	if after, err := os.ReadFile(file); status != exitFailed || err != nil || string(after) != "none" {
+		t.Errorf("exit status %d, the file is now %q, %v", status, after, err)
+	}
+	contains(t, out, "contains none, which revokes all grants")
+}
+
 // What resolve writes fits into a parameter and into a policy.
 func TestResolveLimits(t *testing.T) {
 	o := newOrganization(t)
