@@ -48,12 +48,15 @@ func TestChangeSets(t *testing.T) {
 	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
 	check(t, err)
 	key := "/" + *described.Stacks[0].Outputs[0].OutputValue + "/template"
-	put, err := http.NewRequestWithContext(ctx, http.MethodPut, local.Endpoint+key, bytes.NewReader(template))
-	check(t, err)
-	put.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=operator/20260101/eu-central-1/s3/aws4_request")
-	response, err := http.DefaultClient.Do(put)
-	check(t, err)
-	response.Body.Close()
+	upload := func(key string, template []byte) {
+		put, err := http.NewRequestWithContext(ctx, http.MethodPut, local.Endpoint+key, bytes.NewReader(template))
+		check(t, err)
+		put.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=operator/20260101/eu-central-1/s3/aws4_request")
+		response, err := http.DefaultClient.Do(put)
+		check(t, err)
+		response.Body.Close()
+	}
+	upload(key, template)
 
 	url := aws.String("https://s3.eu-central-1.amazonaws.com" + key)
 	id, err = create(local.Stack.Name, types.ChangeSetTypeUpdate, url, nil,
@@ -75,5 +78,9 @@ func TestChangeSets(t *testing.T) {
 	}
 	if _, err := create(local.Stack.Name, types.ChangeSetTypeUpdate, aws.String(*url+"-absent"), nil); err == nil || !strings.Contains(err.Error(), "S3 error") {
 		t.Errorf("an absent template: %v", err)
+	}
+	upload(key+"-broken", []byte(`{"Transform":"AWS::Serverless-2016-10-31","Resources":{"A":{"Type":"AWS::Serverless::Function","Properties":{}}}}`))
+	if _, err := create(local.Stack.Name, types.ChangeSetTypeUpdate, aws.String(*url+"-broken"), nil); err == nil || !strings.Contains(err.Error(), "Runtime and Handler") {
+		t.Errorf("a template that can't be translated: %v", err)
 	}
 }

@@ -121,7 +121,7 @@ func withPrincipal(document, arn, id string) string {
 // principalElements returns the elements Principal and NotPrincipal of a policy, as they are written.
 func principalElements(document string) []json.RawMessage {
 	var policy struct {
-		Statement []struct{ Principal, NotPrincipal json.RawMessage }
+		Statement oneOrMore[struct{ Principal, NotPrincipal json.RawMessage }]
 	}
 	if json.Unmarshal([]byte(document), &policy) != nil {
 		return nil // moto rejects it
@@ -141,7 +141,7 @@ func principalElements(document string) []json.RawMessage {
 func principalsOf(document string) []string {
 	var named []string
 	for _, element := range principalElements(document) {
-		var principal struct{ AWS oneOrMore }
+		var principal struct{ AWS oneOrMore[string] }
 		if json.Unmarshal(element, &principal) == nil {
 			named = append(named, principal.AWS...)
 		}
@@ -149,13 +149,13 @@ func principalsOf(document string) []string {
 	return named
 }
 
-// oneOrMore are the values of a member of a policy that is a string or a list of strings.
-type oneOrMore []string
+// oneOrMore are the values of a member of a policy that is one value or a list.
+type oneOrMore[T any] []T
 
-func (v *oneOrMore) UnmarshalJSON(data []byte) error {
+func (v *oneOrMore[T]) UnmarshalJSON(data []byte) error {
 	if bytes.HasPrefix(data, []byte("[")) {
-		return json.Unmarshal(data, (*[]string)(v))
+		return json.Unmarshal(data, (*[]T)(v))
 	}
-	*v = make(oneOrMore, 1)
+	*v = make(oneOrMore[T], 1)
 	return json.Unmarshal(data, &(*v)[0])
 }

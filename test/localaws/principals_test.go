@@ -53,6 +53,10 @@ func TestDeletedPrincipals(t *testing.T) {
 			t.Errorf("a policy with %s: %v", gone, err)
 		}
 	}
+	one := strings.NewReplacer("[{", "{", "}]}", "}}").Replace(policy(ids, "")) // a statement instead of a list
+	if err := local.SetPolicy(ctx, "team-a/api", one); err == nil || !strings.Contains(err.Error(), "Principal not found") {
+		t.Errorf("the policy %s: %v", one, err)
+	}
 	_, err = local.IAM.CreateRole(ctx, create)
 	check(t, err)
 	check(t, local.SetPolicy(ctx, "team-a/api", policy(`"`+arns+`:role/ci/deploy"`, "")))
