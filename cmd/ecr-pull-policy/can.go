@@ -249,7 +249,7 @@ func (q *question) answer(out io.Writer, r policy.Registry, documents []iampolic
 	if q.consumer.Kind == iampolicy.ServicePrincipal && q.consumer.Account == "" && strings.HasPrefix(q.consumer.ID, "lambda.") {
 		text.WriteString("\nFor the functions in one account, pass the account, and --lambda.\n")
 	}
-	fmt.Fprintf(&text, "\n%s\n", q.otherHalf(isOwn))
+	fmt.Fprintf(&text, "\n%s\n", q.otherHalf(overall, isOwn))
 	if checks := "ecr:BatchCheckLayerAvailability"; q.group == "pull" && q.consumer.Kind != iampolicy.ServicePrincipal && overall == iampolicy.Yes && evaluation.Decide(checks).Answer != iampolicy.Yes {
 		fmt.Fprintf(&text, "note: %s isn't allowed. AWS's examples include it, but a pull doesn't need it.\n", checks)
 	}
@@ -348,7 +348,7 @@ func because(d iampolicy.Decision, isOwn bool) []string {
 }
 
 // otherHalf returns what else must allow the action.
-func (q *question) otherHalf(isOwn bool) string {
+func (q *question) otherHalf(overall iampolicy.Answer, isOwn bool) string {
 	const others = "Not checked: service control policies, resource control policies, and VPC endpoint policies."
 	actions := "these actions"
 	if len(q.actions) == 1 {
@@ -362,6 +362,8 @@ func (q *question) otherHalf(isOwn bool) string {
 		return "The user or role that creates or updates the function needs the same access for account " + q.consumer.Account + ", and IAM policies that allow it.\n" + others
 	case q.consumer.Kind == iampolicy.ServicePrincipal:
 		return "This is the access of requests that the service makes itself, on behalf of a resource. Services often use a role instead, which needs access of its own.\n" + others
+	case isOwn && overall == iampolicy.No:
+		return "The account owns the registry, but a Deny statement also overrides the IAM policies in it.\n" + others
 	case isOwn:
 		return "The account owns the registry, so IAM policies in it can allow " + actions + " without a repository policy.\n" + others
 	case q.consumer.Kind == iampolicy.NamedPrincipal:

@@ -71,7 +71,7 @@ func TestCan(t *testing.T) {
 			"ecr:BatchGetImage: depends\n  denied by statement 1 (Office) of the repository policy if NotIpAddress aws:SourceIp: 203.0.113.0/24\n  allowed if IAM policies",
 			"IAM policies in it can allow these actions",
 		}},
-		"own account, denied": {"123456789012 push a/none", exitNo, []string{"denied by statement 1"}},
+		"own account, denied": {"123456789012 push a/none", exitNo, []string{"denied by statement 1", "a Deny statement also overrides the IAM policies in it.\n"}},
 		"unreadable":          {"111111111111 pull a/broken", exitDepends, []string{"warning: the policy of a/broken can't be read: ", "depends on the repository policy, which can't be read"}},
 		"uncertain Deny and its Allow": {"111111111111 BatchGetImage a/exempt", exitDepends, []string{
 			"  denied by statement 3 (Others) of the repository policy if NotPrincipal, which lists 111111111111 or arn:aws:iam::111111111111:role/ci, doesn't exempt the principal",
