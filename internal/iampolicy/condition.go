@@ -47,23 +47,32 @@ func (s Statement) evaluate(c Condition, known context) Answer {
 	if f.value == "" || len(c.Values) == 0 {
 		return Depends
 	}
-	answer := No
-	for _, value := range c.Values {
-		if s.isText(value) {
-			continue
-		}
-		if a := o.matches(known.expand(value), f.value); a != No {
-			answer = a
-		}
-		if answer == Yes {
-			break
-		}
+	answer := s.matches(o, c.Values, f.value, known)
+	if f.other != "" && s.matches(o, c.Values, f.other, known) != answer {
+		answer = Depends
 	}
 	if o.negated {
 		answer = negate(answer)
 	}
 	if f.presence == Depends && answer != absent {
 		return Depends
+	}
+	return answer
+}
+
+// matches returns whether one of the values of a condition matches a value of a request.
+func (s Statement) matches(o operator, values []string, of string, known context) Answer {
+	answer := No
+	for _, value := range values {
+		if s.isText(value) {
+			continue
+		}
+		if a := o.matches(known.expand(value), of); a != No {
+			answer = a
+		}
+		if answer == Yes {
+			break
+		}
 	}
 	return answer
 }

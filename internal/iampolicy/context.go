@@ -9,6 +9,7 @@ import (
 type fact struct {
 	presence Answer // whether requests have the key
 	value    string // with wildcards if only a pattern of the values is known; "" if nothing is known
+	other    string // a value that requests can have instead; "" for none
 }
 
 // context has what is known, by condition key in lowercase. Nothing is known about other keys.
@@ -16,7 +17,7 @@ type fact struct {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 type context map[string]fact
 
-func is(value string) fact { return fact{Yes, value} }
+func is(value string) fact { return fact{presence: Yes, value: value} }
 
 func absent() fact { return fact{presence: No} }
 
@@ -69,7 +70,8 @@ func (known context) addCaller(c Consumer) {
 	}
 	if role, isSession := c.SessionRole(); isSession {
 		// The key has the ARN of the role, which can have a path that the ARN of the session doesn't show.
-		known["aws:principalarn"] = is("arn:" + partsOf(c.ID)[1] + ":iam::" + c.Account + ":role/*" + role)
+		roles := "arn:" + partsOf(c.ID)[1] + ":iam::" + c.Account + ":role/"
+		known["aws:principalarn"] = fact{Yes, roles + "*/" + role, roles + role}
 	} else if c.Kind == NamedPrincipal {
 		known["aws:principalarn"] = is(c.ID)
 	}
@@ -101,7 +103,8 @@ func (known context) addOrganization(idKey, pathsKey string, c Consumer) {
 		presence = Depends
 	}
 	if c.Organization != "" {
-		known[idKey], known[pathsKey] = fact{presence, c.Organization}, fact{presence, cmp.Or(c.OrganizationPath, c.Organization+"/*")}
+		known[idKey] = fact{presence: presence, value: c.Organization}
+		known[pathsKey] = fact{presence: presence, value: cmp.Or(c.OrganizationPath, c.Organization+"/*")}
 	}
 	if c.Kind == OrganizationalUnit {
 		known[pathsKey] = is(c.ID)
