@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/iampolicy"
 )
@@ -102,6 +103,7 @@ func decodeStatement(raw json.RawMessage, partition string) (statement, bool) {
 		case "NotPrincipal", "NotAction":
 			ok = false
 		default:
+			ok = ok && !isElement(m.Name)
 			s.rest = append(s.rest, m)
 		}
 		if !ok {
@@ -109,6 +111,15 @@ func decodeStatement(raw json.RawMessage, partition string) (statement, bool) {
 		}
 	}
 	return s, seen["Effect"] && seen["Principal"] && seen["Action"]
+}
+
+// isElement reports whether IAM has an element with a name, in any case. The
+// statement isn't clear then: it can have the element twice.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+func isElement(name string) bool {
+	elements := []string{"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", resourceElement, notResourceElement, "Condition"}
+	return slices.ContainsFunc(elements, func(element string) bool { return strings.EqualFold(element, name) })
 }
 
 func decodePrincipals(value json.RawMessage, partition string) ([]principal, bool) {

@@ -96,7 +96,7 @@ func denies(raw json.RawMessage) bool {
 	members, _ := iampolicy.ReadObject(raw)
 	var effects []string
 	for _, m := range members {
-		if m.Name == "Effect" {
+		if strings.EqualFold(m.Name, "Effect") {
 			effect, _ := readString(m.Value)
 			effects = append(effects, effect)
 		}

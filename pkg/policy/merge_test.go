@@ -364,6 +364,8 @@ func TestMergeUnusableListRemovesStatements(t *testing.T) {
 		"account as ARN":                 statement("Principals", `"*"`, pull, `{"ArnEquals":{"aws:PrincipalArn":"111111111111"}}`),
 		"long s":                         statement("Accounts", root, `["ecr:Li\u017ftImages"]`, ""),
 		"two actions members":            strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"Action":"ecr:ListImages","Action"`, 1),
+		"actions in two cases":           strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action":"ecr:*","Action"`, 1),
+		"effects in two cases":           strings.Replace(grant("Accounts", "111111111111"), `"Effect"`, `"Effect":"Deny","effect"`, 1),
 		"wrong case":                     strings.Replace(grant("Accounts", "111111111111"), `"Action"`, `"action"`, 1),
 		"all principals":                 statement("Accounts", `"*"`, pull, ""),
 		"all principals by AWS":          statement("Accounts", `{"AWS":"*"}`, pull, ""),
