@@ -65,10 +65,10 @@ type Change struct {
 // document that names principals is unchanged if it grants the same.
 //
 // A document at another level than that of the standard follows the lists: its
-// grants are narrowed to those of the lists that can be used, and none are
-// added. To also remove what the other level grants, use [Document.CoveredBy].
-// The statements for the Lambda service are in the policies of the repositories
-// at either level.
+// grants are narrowed to those of the lists that can be used, and to the
+// standard's actions, and none are added. To also remove what the other level
+// grants, use [Document.CoveredBy]. The statements for the Lambda service are in
+// the policies of the repositories at either level.
 //
 // The mark that only the registry policy has managed statements stays if all of
 // them have it; see [Document.IsOnly].
