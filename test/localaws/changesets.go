@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
 // translateChangeSet does what moto doesn't for the change sets of sam deploy: it reads the template from the bucket, and
@@ -72,9 +75,15 @@ func (a *AWS) translateText(ctx context.Context, template []byte) ([]byte, error
 	return translate(ctx, a.venv, file.Name(), a.Region, true)
 }
 
-// checkChangeSet rejects what would leave the emulators and the router behind.
-func (a *AWS) checkChangeSet(_ context.Context, form url.Values) error {
-	if form.Get("StackName") != stackName {
+// checkChangeSet rejects what would leave the emulators and the router behind. A call can have the ID of the change set
+// without the name of the stack.
+func (a *AWS) checkChangeSet(ctx context.Context, form url.Values) error {
+	stack := form.Get("StackName")
+	changes, err := a.Quiet.CloudFormation.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: aws.String(form.Get("ChangeSetName"))})
+	if err == nil {
+		stack = aws.ToString(changes.StackName)
+	}
+	if stack != stackName {
 		return nil
 	}
 	return &apiError{"ValidationError", "the simulated AWS services keep the template and parameters that they started with; " +

@@ -73,6 +73,9 @@ func TestChangeSets(t *testing.T) {
 	if err := execute(local.Stack.Name, id); err == nil || !strings.Contains(err.Error(), "restart them") {
 		t.Errorf("a changed parameter: %v", err)
 	}
+	if _, err := local.CloudFormation.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{ChangeSetName: id}); err == nil || !strings.Contains(err.Error(), "restart them") {
+		t.Errorf("a changed parameter, without the name of the stack: %v", err)
+	}
 	if _, err := create("second", types.ChangeSetTypeCreate, url, nil); err == nil || !strings.Contains(err.Error(), "only for the stack") {
 		t.Errorf("a second stack: %v", err)
 	}
