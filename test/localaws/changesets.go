@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -83,7 +84,12 @@ func (a *AWS) checkChangeSet(ctx context.Context, form url.Values) error {
 	if err == nil {
 		stack = aws.ToString(changes.StackName)
 	}
-	if stack != stackName {
+	return checkUpdate(stack)
+}
+
+// checkUpdate rejects an update of the stack, which a call names by its name or ID.
+func checkUpdate(stack string) error {
+	if stack != stackName && !strings.Contains(stack, ":stack/"+stackName+"/") {
 		return nil
 	}
 	return &apiError{"ValidationError", "the simulated AWS services keep the template and parameters that they started with; " +

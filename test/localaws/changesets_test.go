@@ -76,6 +76,13 @@ func TestChangeSets(t *testing.T) {
 	if _, err := local.CloudFormation.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{ChangeSetName: id}); err == nil || !strings.Contains(err.Error(), "restart them") {
 		t.Errorf("a changed parameter, without the name of the stack: %v", err)
 	}
+	for _, name := range []string{local.Stack.Name, *changes.StackId} {
+		_, err := local.CloudFormation.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: &name, UsePreviousTemplate: aws.Bool(true),
+			Parameters: []types.Parameter{{ParameterKey: aws.String("Mode"), ParameterValue: aws.String("observe")}}})
+		if err == nil || !strings.Contains(err.Error(), "restart them") {
+			t.Errorf("an update of the stack %s: %v", name, err)
+		}
+	}
 	if _, err := create("second", types.ChangeSetTypeCreate, url, nil); err == nil || !strings.Contains(err.Error(), "only for the stack") {
 		t.Errorf("a second stack: %v", err)
 	}

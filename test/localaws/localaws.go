@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -179,6 +180,7 @@ func (a *AWS) startProxy() (err error) {
 	a.proxy.before[targetLogs] = a.flushLogs
 	a.proxy.formed["CreateChangeSet"] = a.translateChangeSet
 	a.proxy.formed["ExecuteChangeSet"] = a.checkChangeSet
+	a.proxy.formed["UpdateStack"] = func(_ context.Context, form url.Values) error { return checkUpdate(form.Get("StackName")) }
 	a.proxy.paths.HandleFunc("POST /2015-03-31/functions/{name}/invocations", a.serveInvoke)
 	a.Endpoint, err = a.proxy.listen("127.0.0.1")
 	return err
