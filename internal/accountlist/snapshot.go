@@ -52,9 +52,13 @@ func NewSnapshot(root string, names []string, lists []List) Snapshot {
 // remains.
 func Revoking(root string, repositories []string) Snapshot {
 	s := Snapshot{root: root, lists: map[string]List{}}
+	revoke := func(name string) {
+		s.lists[name] = List{Name: name, InUse: 1, Consumers: &policy.Consumers{None: true}}
+	}
+	revoke(root)
 	for _, repository := range repositories {
 		for _, name := range Path(root, repository) {
-			s.lists[name] = List{Name: name, InUse: 1, Consumers: &policy.Consumers{None: true}}
+			revoke(name)
 		}
 	}
 	return s

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -50,17 +51,20 @@ func (d Diff) String() string {
 }
 
 // diff returns how a change affects an existing document.
-func diff(registry policy.Registry, existing policy.Document, change policy.Change) (Diff, error) {
-	changed, err := policy.ParseDocument(change.Document, registry)
-	if err != nil {
-		return nil, err
-	}
+func diff(existing, changed policy.Document, change policy.Change) Diff {
 	before, after := existing.Grants(), changed.Grants()
 	sids := slices.Concat(change.Added, change.Removed)
 	slices.Sort(sids)
+	sids = slices.Compact(sids)
 	var d Diff
-	for _, sid := range slices.Compact(sids) {
+	for _, sid := range sids {
 		was, is := of(sid, before), of(sid, after)
+		if len(is) == 0 && len(was) > 0 && slices.ContainsFunc(after, func(g policy.Grant) bool { return sameList(g, was[0]) && slices.Contains(sids, g.Sid) }) {
+			continue // the statement with another Sid is compared with it
+		}
+		if len(was) == 0 && len(is) > 0 {
+			was = slices.DeleteFunc(slices.Clone(before), func(g policy.Grant) bool { return !sameList(g, is[0]) })
+		}
 		if len(was)+len(is) > 0 { // what one pass of a run adds, a later one can remove
 			d = append(d, statement(sid, was, is))
 		}
@@ -68,7 +72,7 @@ func diff(registry policy.Registry, existing policy.Document, change policy.Chan
 	for _, removal := range change.DeletedPrincipals {
 		d = append(d, unmanaged(removal))
 	}
-	return d, nil
+	return d
 }
 
 // unmanaged returns what is removed from an unmanaged statement.
@@ -83,6 +87,12 @@ func unmanaged(removal policy.Removal) Statement {
 	return s
 }
 
+// sameList reports whether two statements are the same but for the mark that only the registry policy has managed
+// statements.
+func sameList(a, b policy.Grant) bool {
+	return a.Kind != "" && a.Kind == b.Kind && a.List == b.List && a.Namespace == b.Namespace && a.IsMarked != b.IsMarked
+}
+
 func of(sid string, grants []policy.Grant) []policy.Grant {
 	return slices.DeleteFunc(slices.Clone(grants), func(g policy.Grant) bool { return g.Sid != sid })
 }
@@ -92,6 +102,9 @@ func statement(sid string, before, after []policy.Grant) Statement {
 	kind := slices.Concat(after, before)[0].Kind
 	was, is := sum(before), sum(after)
 	s := Statement{Sid: sid, Title: title(kind)}
+	if on := repositories(slices.Concat(after, before)[0]); on != "" {
+		s.Title += " on " + on
+	}
 	s.add(was.consumers, is.consumers, func(c string) string { return describe(kind, c) })
 	s.add(was.actions, is.actions, func(a string) string { return "action " + a })
 	s.modify(before, after)
@@ -132,9 +145,30 @@ func (s *Statement) modify(before, after []policy.Grant) {
 	if after[0].ByCondition && !before[0].ByCondition {
 		s.Lines = append(s.Lines, Line{Modify, "granted using a condition instead of principals"})
 	}
+	if was, is := repositories(before[0]), repositories(after[0]); was != is {
+		s.Lines = append(s.Lines, Line{Modify, fmt.Sprintf("on %s instead of %s", is, cmp.Or(was, "an unknown part of the registry"))})
+	}
+	switch was, is := before[0].IsMarked, after[0].IsMarked; {
+	case is && !was:
+		s.Lines = append(s.Lines, Line{Modify, "marked, because no repository has managed statements"})
+	case was && !is:
+		s.Lines = append(s.Lines, Line{Modify, "no longer marked, because repositories can have managed statements"})
+	}
 	if len(s.Lines) == 0 {
 		s.Lines = append(s.Lines, Line{Modify, "rewritten in the standard form"})
 	}
+}
+
+// repositories returns the repositories on which a statement of a registry policy grants, or "".
+func repositories(g policy.Grant) string {
+	patterns := strings.Join(g.Repositories, ", ")
+	switch {
+	case g.IsExcept:
+		return "all repositories except " + patterns
+	case patterns == "*":
+		return "all repositories"
+	}
+	return patterns
 }
 
 func title(kind string) string {

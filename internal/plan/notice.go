@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,29 +38,49 @@ func (p *Planner) notices(name, document string, lists accountlist.Snapshot) []N
 	return append(notices, p.deleted(name, document, lists)...)
 }
 
-// deleted returns a notice for each list that doesn't exist although the policy grants access because of it.
+// deleted returns a notice for each list that doesn't exist although the policy of a repository grants access because of
+// it.
 func (p *Planner) deleted(name, document string, lists accountlist.Snapshot) []Notice {
 	parsed, err := policy.ParseDocument(document, p.Standard.Registry)
 	if err != nil {
 		return nil
 	}
 	path := lists.Path(name)
-	consumers := map[int][]string{} // by list
-	for _, g := range parsed.Grants() {
-		if g.List < len(path) && accountlist.IsMissing(lists.List(path[g.List]).Problem) {
-			consumers[g.List] = append(consumers[g.List], g.Consumers...)
+	return deletedLists(parsed, lists, func(g policy.Grant) string {
+		if g.List >= len(path) {
+			return ""
+		}
+		return path[g.List]
+	})
+}
+
+// deletedInRegistry returns such notices about the registry policy.
+func deletedInRegistry(registryPolicy policy.Document, lists accountlist.Snapshot) []Notice {
+	return deletedLists(registryPolicy, lists, func(g policy.Grant) string {
+		root := lists.Path("")[0]
+		if g.Namespace == "" {
+			return root
+		}
+		return root + "/" + g.Namespace
+	})
+}
+
+func deletedLists(document policy.Document, lists accountlist.Snapshot, list func(policy.Grant) string) []Notice {
+	consumers := map[string][]string{} // by list
+	for _, g := range document.Grants() {
+		if name := list(g); name != "" && accountlist.IsMissing(lists.List(name).Problem) {
+			consumers[name] = append(consumers[name], g.Consumers...)
 		}
 	}
 	var notices []Notice
-	for i, list := range path {
-		if of := consumers[i]; len(of) > 0 {
-			slices.Sort(of)
-			notices = append(notices, Notice{
-				Text:    fmt.Sprintf("the policy still grants access to %s because of the list %s, which doesn't exist", strings.Join(slices.Compact(of), ", "), list),
-				Remedy:  "to revoke the access, write none to the list:",
-				Command: "aws ssm put-parameter --name " + list + " --type String --value none",
-			})
-		}
+	for _, name := range slices.Sorted(maps.Keys(consumers)) {
+		of := consumers[name]
+		slices.Sort(of)
+		notices = append(notices, Notice{
+			Text:    fmt.Sprintf("the policy still grants access to %s because of the list %s, which doesn't exist", strings.Join(slices.Compact(of), ", "), name),
+			Remedy:  "to revoke the access, write none to the list:",
+			Command: "aws ssm put-parameter --name " + name + " --type String --value none",
+		})
 	}
 	return notices
 }

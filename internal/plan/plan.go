@@ -61,6 +61,13 @@ type Repository struct {
 	Removable bool
 
 	Notices []Notice
+
+	// Unmoved reports whether the policy keeps grants that the level must no longer have: managed statements of a
+	// repository at the level of the registry, except those for Lambda.
+	Unmoved bool
+
+	// Less reports whether the policy, after the change, grants less than the registry policy that is to be emptied.
+	Less bool
 }
 
 // Deletes reports whether the policy is deleted because no statements remain.
@@ -80,6 +87,10 @@ type Planner struct {
 	Policies       Policies
 	Standard       policy.Standard
 	RegistryPolicy []iampolicy.Statement // applies to all repositories
+
+	// Other is the registry policy as it will be. At the level of the registry, policies of repositories lose what it
+	// grants; at that of the repositories, they are compared with it. Nil leaves both levels as they are.
+	Other *policy.Document
 
 	// RemoveDeletedPrincipals plans to remove the unique IDs of deleted roles and users from unmanaged statements.
 	RemoveDeletedPrincipals bool
@@ -123,17 +134,27 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	if p.RemoveDeletedPrincipals {
 		existing = existing.WithoutDeletedPrincipals()
 	}
+	if p.Other != nil {
+		existing = existing.CoveredBy(*p.Other, name)
+	}
 	change, err := p.Standard.Merge(existing, lists.Listed(name))
+	if err != nil {
+		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: %w", name, err)}
+	}
+	after, err := policy.ParseDocument(change.Document, p.Standard.Registry)
 	if err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("build policy of %s: %w", name, err)}
 	}
 	planned := Repository{Name: name, Outcome: Unchanged}
 	switch {
 	case change.Changed:
-		planned = changed(p.Standard.Registry, name, existing, change)
+		planned = changed(name, existing, after, change)
 	case lists.Version(name) == "":
 		planned.Outcome = NoList
 	}
+	isAtRegistry := p.Standard.Level == policy.LevelRegistry
+	planned.Unmoved = isAtRegistry && slices.ContainsFunc(after.Grants(), func(g policy.Grant) bool { return !g.IsForLambda() })
+	planned.Less = !isAtRegistry && p.Other != nil && !after.GrantsAll(*p.Other, name)
 	planned.Deleted = existing.DeletedPrincipals()
 	if planned.Outcome == Change && len(planned.Deleted) > 0 {
 		planned.Outcome = Blocked
@@ -145,19 +166,20 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 
 // Changed returns the outcome for a repository whose policy would change, or has already changed.
 func Changed(registry policy.Registry, name, existing string, change policy.Change) Repository {
-	document, err := policy.ParseDocument(existing, registry)
-	if err != nil {
+	parse := policy.ParseDocument
+	if name == RegistryPolicy {
+		parse = policy.ParseRegistryDocument
+	}
+	before, err := parse(existing, registry)
+	after, afterErr := parse(change.Document, registry)
+	if err := cmp.Or(err, afterErr); err != nil {
 		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("compare policies of %s: %w", name, err)}
 	}
-	return changed(registry, name, document, change)
+	return changed(name, before, after, change)
 }
 
-func changed(registry policy.Registry, name string, existing policy.Document, change policy.Change) Repository {
-	d, err := diff(registry, existing, change)
-	if err != nil {
-		return Repository{Name: name, Outcome: Failed, Err: fmt.Errorf("compare policies of %s: %w", name, err)}
-	}
-	return Repository{Name: name, Outcome: Change, Diff: d, Before: existing.String(), After: change.Document}
+func changed(name string, before, after policy.Document, change policy.Change) Repository {
+	return Repository{Name: name, Outcome: Change, Diff: diff(before, after, change), Before: before.String(), After: change.Document}
 }
 
 // Group is the part of a change that is the same in several repositories, and in no others.

@@ -71,6 +71,14 @@ func parseDocument(text string, registry Registry, level Level) (Document, error
 	return doc, nil
 }
 
+// Level returns the level that the document is at.
+func (d Document) Level() Level {
+	if d.level.isRegistry() {
+		return LevelRegistry
+	}
+	return LevelRepository
+}
+
 // String returns the text that was parsed, byte for byte. It is "" for the zero
 // value.
 func (d Document) String() string { return d.text }

@@ -3,12 +3,16 @@ package policy
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Grant describes a managed statement of a document, in the terms of an account
 // list.
 type Grant struct {
 	Sid string
+
+	// IsMarked reports whether the Sid has the mark of [Document.IsOnly].
+	IsMarked bool
 
 	// Kind is the part of the Sid that says which consumers the statement is for:
 	// Accounts, Principals, Organizations, OrganizationalUnits, Lambda,
@@ -31,6 +35,12 @@ type Grant struct {
 	// Namespace is that of the list in a registry policy, "" for the account list.
 	Namespace string
 
+	// Repositories are the patterns of the repositories on which a statement of a
+	// registry policy grants or, if IsExcept is true, on which it doesn't. In the
+	// patterns, * also matches slashes.
+	Repositories []string
+	IsExcept     bool
+
 	// ByCondition reports whether the statement grants to all principals that
 	// meet a condition, rather than to principals that it names.
 	ByCondition bool
@@ -39,6 +49,9 @@ type Grant struct {
 	// list: the statement can mean more or less than the other fields show.
 	Unclear bool
 }
+
+// IsForLambda reports whether the statement grants to the Lambda service.
+func (g Grant) IsForLambda() bool { return kind(g.Kind).isForLambda() }
 
 // Grants returns what the managed statements of the document grant, in the
 // order of the document. It is for display: to find out whether a document has
@@ -52,7 +65,7 @@ func (d Document) Grants() []Grant {
 }
 
 func (d Document) grant(m managedStatement) Grant {
-	g := Grant{Sid: m.sid, Unclear: true}
+	g := Grant{Sid: m.sid, IsMarked: isMarked(m.sid), Unclear: true}
 	k, p, isKnown := d.identify(m)
 	if isKnown {
 		g.Kind, g.List, g.Namespace = string(k), p.depth, p.namespace
@@ -63,6 +76,10 @@ func (d Document) grant(m managedStatement) Grant {
 	}
 	g.Unclear = !isKnown || !d.registry.isStandard(k, p, st)
 	g.Actions = slices.Clone(st.actions)
+	for _, pattern := range st.resource.patterns {
+		g.Repositories = append(g.Repositories, strings.TrimPrefix(pattern, d.registry.RepositoryARN("")))
+	}
+	g.IsExcept = st.resource.element == notResourceElement
 	g.ByCondition = equalPrincipals(st.principals, everyone()) && len(st.conditions) > 0
 
 	var values []string

@@ -84,6 +84,12 @@ func (s Standard) Validate() error {
 	return errors.Join(problems...)
 }
 
+// Parse parses the document at the standard's level, which grants to consumers:
+// the registry policy, or the policy of a repository.
+func (s Standard) Parse(text string) (Document, error) {
+	return parseDocument(text, s.Registry, s.Level)
+}
+
 // actions returns the actions of a statement of a kind.
 func (s Standard) actions(k kind) []string {
 	if k.isForLambda() {
