@@ -162,6 +162,7 @@ func (s *session) documents(command *cobra.Command) (registryPolicy audit.Docume
 		return audit.Document{}, nil, err
 	}
 	warnOfUnusable(command.ErrOrStderr(), lists)
+	registryPolicy.Lists = lists.ListedByNamespace()
 	registryPolicy.Text, registryPolicy.Err = registry.Policy(ctx, ecr.NewFromConfig(s.config))
 	if awsclient.Unanswered(registryPolicy.Err) {
 		return audit.Document{}, nil, registryPolicy.Err

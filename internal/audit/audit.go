@@ -86,7 +86,7 @@ func (a *auditor) review(d Document) (Repository, []Finding) {
 		return repository, []Finding{unreadable("policy", err).whole(d.Repository)}
 	case state == Absent && d.OutOfScope:
 		return repository, nil
-	case state == Absent:
+	case state == Absent && a.standard.Level != policy.LevelRegistry:
 		return repository, []Finding{noPolicy(a.standard, d).whole(d.Repository)}
 	}
 
@@ -96,6 +96,8 @@ func (a *auditor) review(d Document) (Repository, []Finding) {
 		lists:     d.Lists,
 		judge:     j,
 		obstacles: obstacle.Find(a.standard, []iampolicy.Document{own}, d.Repository, d.Lists),
+
+		otherLevel: a.otherLevel(existing),
 		outcome: func(sid string) outcome {
 			switch {
 			case err != nil:
@@ -122,6 +124,18 @@ func (a *auditor) review(d Document) (Repository, []Finding) {
 		findings = append(findings, m.whole(d.Repository))
 	}
 	return repository, findings
+}
+
+// otherLevel returns the Sids of the managed statements that the policy level doesn't need in a document. Those for Lambda
+// are in the policies of repositories at either level.
+func (a *auditor) otherLevel(d policy.Document) []string {
+	var sids []string
+	for _, g := range d.Grants() {
+		if (d.Level() == policy.LevelRegistry) != (a.standard.Level == policy.LevelRegistry) && !g.IsForLambda() {
+			sids = append(sids, g.Sid)
+		}
+	}
+	return sids
 }
 
 // explains reports whether the findings of statements already name all statements that a change concerns.

@@ -92,13 +92,14 @@ const (
 	NoPolicy           Kind = "no-policy"
 	GrantOfMissingList Kind = "missing-list"
 	DeniedConsumer     Kind = "denied-consumer"
+	OtherLevel         Kind = "other-level"
 )
 
 // Kinds returns all kinds, in the order of findings that have the same severity.
 func Kinds() []Kind {
 	return []Kind{
 		OpenToAll, InvertedPrincipal, InvertedAction, CrossAccountWrite, OutsideList, UnlimitedService, UnreadablePolicy,
-		NetworkOnly, DeletedPrincipal, DeniedConsumer, Drift, StandardTooLarge, NoPolicy, GrantOfMissingList,
+		NetworkOnly, DeletedPrincipal, DeniedConsumer, Drift, StandardTooLarge, NoPolicy, GrantOfMissingList, OtherLevel,
 	}
 }
 
@@ -155,6 +156,9 @@ func (k Kind) texts() (title, remedy string) {
 	case DeniedConsumer:
 		return "Consumers of the account list are denied",
 			"If the consumers must pull, remove the Deny statement, or change it so that it leaves them out. Otherwise, remove the consumers from the account list."
+	case OtherLevel:
+		return "Managed statement of the other policy level",
+			"Run ecr-pull-policy apply, which removes the statement after the policies of the level grant the same. Until then, the statement follows the account list."
 	case GrantOfMissingList:
 		return "Access from an unusable account list",
 			"Write a valid list to the parameter: include the consumers to keep their access, or write none to revoke it."

@@ -12,6 +12,7 @@ import (
 
 // registryReview is the review of the registry policy, which applies to all repositories.
 type registryReview struct {
+	source   Document
 	state    State
 	err      error              // the reason why it can't be read
 	document iampolicy.Document // without statements if it can't be read, which is a finding
@@ -22,7 +23,7 @@ type registryReview struct {
 
 func newRegistryReview(d Document) registryReview {
 	state, statements, err := read(d)
-	return registryReview{state, err, iampolicy.Document{Name: registryPolicy, Statements: statements}, map[int]obstacle.Obstacle{}}
+	return registryReview{d, state, err, iampolicy.Document{Name: registryPolicy, Statements: statements}, map[int]obstacle.Obstacle{}}
 }
 
 // note notes which statements deny consumers in the lists a pull from a repository in scope.
@@ -54,20 +55,53 @@ func (a *auditor) reviewRegistry(documents []Document) (RegistryPolicy, []Findin
 	if r.state == Unreadable {
 		return reviewed, []Finding{unreadable("registry policy", r.err).whole("")}
 	}
-	rules := rules{
-		registry:   a.standard.Registry,
-		obstacles:  slices.Collect(maps.Values(r.obstacles)),
-		outcome:    func(string) outcome { return unknown },
-		isRegistry: true,
+	existing, err := policy.ParseRegistryDocument(r.source.Text, a.standard.Registry)
+	var change policy.Change
+	if err == nil {
+		change, err = a.standard.Merge(existing, r.source.Lists)
 	}
+	grants := map[string]policy.Grant{}
+	for _, g := range existing.Grants() {
+		grants[g.Sid] = g
+	}
+	ofList := func(namespace string) policy.Listed {
+		i := slices.IndexFunc(r.source.Lists, func(l policy.Listed) bool { return l.Namespace == namespace })
+		if i < 0 {
+			return policy.Listed{}
+		}
+		return r.source.Lists[i]
+	}
+	rules := rules{
+		registry:  a.standard.Registry,
+		obstacles: slices.Collect(maps.Values(r.obstacles)),
+		outcome: func(sid string) outcome {
+			switch {
+			case err != nil || len(r.source.Lists) == 0:
+				return unknown
+			case slices.Contains(change.Removed, sid):
+				return corrected
+			case ofList(grants[sid].Namespace).Consumers == nil:
+				return keptWithoutList
+			}
+			return kept
+		},
+		isRegistry: true,
+		otherLevel: a.otherLevel(existing),
+	}
+	var main []policy.Listed
 	if len(documents) > 0 {
-		rules.lists = documents[0].Lists[:min(1, len(documents[0].Lists))] // only the account list applies to all repositories
+		main = documents[0].Lists[:min(1, len(documents[0].Lists))] // only the account list applies to all repositories
 	}
 	var findings []Finding
+	explained := map[string]bool{}
 	for i, read := range r.document.Statements {
 		var shown Statement // as it is for the repositories with the most severe finding
 		var found mark
 		var denies []string
+		rules.lists = main
+		if g, ok := grants[read.Sid]; ok && g.Namespace != "" {
+			rules.lists = append(slices.Clone(main), ofList(g.Namespace))
+		}
 		for n, resource := range reviewedResources(read, a.standard.Registry) {
 			rules.judge = newJudge(resource, r.document)
 			s := rules.judge.statement(i+1, read)
@@ -78,7 +112,11 @@ func (a *auditor) reviewRegistry(documents []Document) (RegistryPolicy, []Findin
 		reviewed.Statements = append(reviewed.Statements, shown)
 		if found.severity > 0 {
 			findings = append(findings, found.at("", shown, denies))
+			explained[shown.Sid] = explained[shown.Sid] || found.remedy == Drift.Remedy()
 		}
+	}
+	if m, ok := drift(change, err); ok && (err != nil || !explains(explained, change)) {
+		findings = append(findings, m.whole(""))
 	}
 	return reviewed, findings
 }

@@ -20,6 +20,7 @@ type rules struct {
 	obstacles  []obstacle.Obstacle
 	outcome    func(sid string) outcome // of managed statements
 	isRegistry bool                     // the policy is that of the registry
+	otherLevel []string                 // the Sids of the managed statements that the policy level doesn't need here
 }
 
 // outcome is what the next run does with a managed statement.
@@ -44,6 +45,7 @@ func (r rules) finding(s Statement) (mark, bool) {
 	for _, rule := range []func(Statement) (mark, bool){
 		r.openToAll, r.invertedPrincipal, r.invertedAction, r.unlimitedService, r.crossAccountWrite, r.outsideList,
 		r.missingList, r.deletedPrincipal, r.deniedConsumer,
+		r.ofOtherLevel,
 	} {
 		if m, ok := rule(s); ok && m.severity > found.severity {
 			found = m
@@ -178,6 +180,13 @@ func (r rules) missingList(s Statement) (mark, bool) {
 	consumers := s.reaching(Accesses()...)
 	sentence := allowance(consumers, s.reached(anyone)) + " The list that granted this access is missing or unusable."
 	return mark{severity: Medium, kind: GrantOfMissingList, explanation: sentence}, len(consumers) > 0 && r.isOfMissingList(s)
+}
+
+// ofOtherLevel reports statements that remain after a change of the policy level.
+func (r rules) ofOtherLevel(s Statement) (mark, bool) {
+	consumers := s.reaching(Accesses()...)
+	sentence := allowance(consumers, s.reached(anyone)) + " At the policy level of the stack, other policies do."
+	return mark{severity: Low, kind: OtherLevel, explanation: sentence}, len(consumers) > 0 && slices.Contains(r.otherLevel, s.Sid)
 }
 
 // unlimitedService reports services that any account can use to gain access, the confused deputy problem:
