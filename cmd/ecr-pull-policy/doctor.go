@@ -31,8 +31,8 @@ func newDoctor(f *flags) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the installation and suggest fixes",
 		Long: `Check the stack with its scope, rules, and queues, other stacks in the registry, the
-CloudTrail trail, the account lists, and the registry policy. Suggest fixes for
-problems. In up to 2,000 repositories, doctor also reports statements that deny consumers
+CloudTrail trail, the account lists, the registry policy, and managed statements that
+a change of the policy level left behind. Suggest fixes for problems. In up to 2,000 repositories, doctor also reports statements that deny consumers
 what the lists grant, and statements that cause ECR to reject changes. doctor writes
 nothing. If a check isn't possible, it shows a warning.
 
@@ -89,7 +89,7 @@ func (s *session) doctor(profile string) *doctor.Doctor {
 	c := s.config
 	return &doctor.Doctor{
 		Stack:          s.Stack,
-		Registry:       s.Standard.Registry,
+		Standard:       s.Standard,
 		Profile:        profile,
 		Program:        s.flags.program,
 		CloudFormation: cloudformation.NewFromConfig(c),

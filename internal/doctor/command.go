@@ -4,7 +4,7 @@ import "strings"
 
 // command returns a command with the flags for the Region and, if one was specified, the profile.
 func (d *Doctor) command(base string) string {
-	command := base + " --region " + d.Registry.Region
+	command := base + " --region " + d.Standard.Registry.Region
 	if d.Profile != "" {
 		command += " --profile " + Quote(d.Profile)
 	}
@@ -21,7 +21,7 @@ func (d *Doctor) deployCommand() string {
 func (d *Doctor) listCommands(option, name string) []string {
 	const file = "accounts.txt"
 	return []string{
-		d.Program + " validate " + file + " --account-id " + d.Registry.AccountID + " --region " + d.Registry.Region,
+		d.Program + " validate " + file + " --account-id " + d.Standard.Registry.AccountID + " --region " + d.Standard.Registry.Region,
 		d.command("aws ssm put-parameter " + option + " --name " + Quote(name) + " --value file://" + file),
 	}
 }

@@ -36,7 +36,7 @@ type Finding struct {
 // Doctor checks the installation of one stack.
 type Doctor struct {
 	Stack    string // name of the stack
-	Registry policy.Registry
+	Standard policy.Standard
 	Profile  string // profile of the AWS configuration files for suggested commands, or ""
 	Program  string // how the command line is started, for suggested commands
 
@@ -66,12 +66,17 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 		func() []Finding { return d.organization(ctx) },
 		func() []Finding {
 			findings, lists := d.lists(ctx)
-			ofRegistry, err := d.registryPolicy(ctx, lists)
+			text, ofRegistry, err := d.registryPolicy(ctx, lists)
 			findings = append(findings, ofRegistry)
 			if awsclient.Unanswered(err) {
 				return findings // the other calls would get no response either
 			}
-			return append(findings, d.policies(ctx, lists)...)
+			ofRepositories, planned := d.policies(ctx, lists)
+			findings = append(findings, ofRepositories...)
+			if err == nil {
+				findings = append(findings, d.level(text, lists, planned)...)
+			}
+			return findings
 		},
 	}
 	found := make([][]Finding, len(checks))

@@ -228,15 +228,35 @@ func (p *installation) GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicy
 	return &ecr.GetRegistryPolicyOutput{PolicyText: &p.registry}, p.fails("GetRegistryPolicy")
 }
 
+func (p *installation) standard() policy.Standard {
+	return policy.Standard{
+		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}, Style: policy.GrantPrincipal,
+		Level: policy.Level(p.parameters["PolicyLevel"]),
+	}
+}
+
+// registryPolicy returns the registry policy for the list, with a mark in the Sids.
+func (p *installation) registryPolicy(mark string) string {
+	standard := p.standard()
+	standard.Level = policy.LevelRegistry
+	lists, err := parameterstore.New(ssm.NewFromConfig(p.ssm.Config()), list, standard).ReadAll(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	_, document, err := (&plan.Planner{Standard: standard}).PlanRegistry("", lists)
+	if err != nil {
+		panic(err)
+	}
+	return strings.ReplaceAll(document.String(), `"EcrPullPolicy`, `"EcrPullPolicy`+mark)
+}
+
 // examine returns the findings as lines: severity, subject, message, remedy and commands.
 func (p *installation) examine(t *testing.T) []string {
 	t.Helper()
-	registry := policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}
-	standard := policy.Standard{Registry: registry, Style: policy.GrantPrincipal}
 	d := &doctor.Doctor{
-		Stack: "ecr-pull-policy", Registry: registry, Profile: p.profile, Program: "ecr-pull-policy",
+		Stack: "ecr-pull-policy", Standard: p.standard(), Profile: p.profile, Program: "ecr-pull-policy",
 		CloudFormation: p, EventBridge: p, SQS: p, Lambda: p, CloudTrail: p, ECR: p, Organizations: p,
-		Lists: parameterstore.New(ssm.NewFromConfig(p.ssm.Config()), list, standard),
+		Lists: parameterstore.New(ssm.NewFromConfig(p.ssm.Config()), list, p.standard()),
 		Plan: func(_ context.Context, _ accountlist.Snapshot, most int) ([]plan.Repository, int, error) {
 			return p.planned[:min(most, len(p.planned))], len(p.planned), p.fails("GetRepositoryPolicy")
 		},
@@ -377,6 +397,29 @@ func TestFindings(t *testing.T) {
 			p.errors["DescribePolicy"] = denied()
 		}, "warning organization: can't check the organization: policy perimeter (123456789012): api error AccessDeniedException"},
 
+		"level registry": {func(p *installation) {
+			p.parameters["PolicyLevel"], p.registry = "registry", p.registryPolicy("Only")
+		}, "ok policy level: the policy level is registry, and the registry policy is what the lists require"},
+		"level registry, no policy": {func(p *installation) { p.parameters["PolicyLevel"] = "registry" },
+			"problem policy level: the registry policy isn't what the lists require → if no list changed in the last minutes, write the registry policy: $ ecr-pull-policy apply --stack ecr-pull-policy --region eu-central-1"},
+		"level registry, not marked": {func(p *installation) {
+			p.parameters["PolicyLevel"], p.registry = "registry", p.registryPolicy("")
+		}, "warning policy level: the registry policy isn't marked as the only one with managed statements"},
+		"level registry, leftovers": {func(p *installation) {
+			p.parameters["PolicyLevel"], p.registry = "registry", p.registryPolicy("")
+			p.planned = []plan.Repository{{Name: "team-a/api", Unmoved: true}}
+		}, "warning policy level: the policy level is registry, but managed statements remain in team-a/api; they follow the lists →"},
+		"level registry, deleted list": {func(p *installation) {
+			p.parameters["PolicyLevel"] = "registry"
+			p.registry = strings.Replace(p.registryPolicy(""), "EcrPullPolicyAccounts", "EcrPullPolicyAccountsIngone", 1)
+			p.registry = strings.ReplaceAll(p.registry, "repository/*", "repository/gone/*")
+		}, "warning policy level: in registry policy, the policy still grants access to 111111111111"},
+		"level repository, leftovers": {func(p *installation) { p.registry = p.registryPolicy("") },
+			"warning policy level: the policy level is repository, but the registry policy still has managed statements"},
+		"other stack at the level registry": {func(p *installation) {
+			p.parameters["PolicyLevel"] = "registry"
+			p.deploys("x/**", "enforce", "CREATE_COMPLETE")
+		}, "problem other stacks: the stack second is also deployed in this registry, and both write the managed statements of the registry policy"},
 		"no policy": {func(*installation) {}, "ok registry policy: the registry has no policy"},
 		"credentials expired": {func(p *installation) { p.errors["GetRegistryPolicy"] = coded("ExpiredTokenException") },
 			"warning registry policy: can't check the registry policy: get registry policy: api error ExpiredTokenException: said AWS → renew the credentials, and run doctor again"},
@@ -395,8 +438,8 @@ func TestFindings(t *testing.T) {
 		"all principals": {func(p *installation) { p.registry = allow(`"*"`, `"*"`, all, "") }, "problem registry policy: the registry policy allows principals in any account to pull"},
 		"repositories of each account": {func(p *installation) {
 			p.registry = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"arn:aws:ecr:*:*:repository/${aws:PrincipalAccount}/*"}}`
-		}, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull from all repositories"},
-		"other account": {func(p *installation) { p.registry = allow(`{"AWS":"333333333333"}`, `"ecr:*"`, all, "") }, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull"},
+		}, "ok registry policy: no unmanaged statement of the registry policy allows a consumer in the lists to pull from all repositories"},
+		"other account": {func(p *installation) { p.registry = allow(`{"AWS":"333333333333"}`, `"ecr:*"`, all, "") }, "ok registry policy: no unmanaged statement of the registry policy allows a consumer in the lists to pull"},
 		"replication":   {func(p *installation) { p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:ReplicateImage"`, all, "") }, "ok registry policy"},
 		"all principals, not limited by the condition": {func(p *installation) {
 			p.registry = allow(`"*"`, `"ecr:*"`, all, `,"Condition":{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`)
@@ -413,7 +456,7 @@ func TestFindings(t *testing.T) {
 		}, "ok registry policy"},
 		"one-character names only": {func(p *installation) {
 			p.registry = allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/?"`, "")
-		}, "ok registry policy: the registry policy doesn't allow any consumer in the lists to pull"},
+		}, "ok registry policy: no unmanaged statement of the registry policy allows a consumer in the lists to pull"},
 		"all but one-character names": {func(p *installation) {
 			p.registry = strings.Replace(allow(`{"AWS":"111111111111"}`, `"ecr:*"`, `"arn:aws:ecr:eu-central-1:123456789012:repository/?"`, ""), "Resource", "NotResource", 1)
 		}, "warning registry policy: the registry policy allows 111111111111"},
@@ -422,7 +465,7 @@ func TestFindings(t *testing.T) {
 		}, "warning registry policy: the registry policy allows 111111111111"},
 		"allowed and denied": {func(p *installation) {
 			p.registry = `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"ecr:*","Resource":"*"},{"Effect":"Deny","Principal":{"AWS":"111111111111"},"Action":"ecr:Batch*","Resource":"*"}]}`
-		}, "ok registry policy: the registry policy doesn't allow any consumer"},
+		}, "ok registry policy: no unmanaged statement"},
 		"policies": {func(p *installation) { p.planned = make([]plan.Repository, 2) }, "ok policies: no statement denies a listed consumer a pull, no grant of a deleted list is left, and no policy names a deleted role or user"},
 		"deleted principals": {func(p *installation) {
 			p.planned = []plan.Repository{{Name: "a"}, {Name: "team-a/api", Deleted: []string{"unmanaged statement 1"}}}

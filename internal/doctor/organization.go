@@ -43,7 +43,7 @@ func (d *Doctor) organization(ctx context.Context) []Finding {
 	organization := described.Organization
 	id := aws.ToString(organization.Id)
 	switch {
-	case aws.ToString(organization.MasterAccountId) == d.Registry.AccountID:
+	case aws.ToString(organization.MasterAccountId) == d.Standard.Registry.AccountID:
 		return []Finding{ok(organizationSubject, "the account is the management account of %s, which resource control policies (RCPs) don't affect", id)}
 	case organization.FeatureSet == types.OrganizationFeatureSetConsolidatedBilling:
 		return []Finding{ok(organizationSubject, "the organization %s has only the features for consolidated billing, so it has no resource control policies (RCPs)", id)}
@@ -65,7 +65,7 @@ func (d *Doctor) unseen(organization, management string) Finding {
 		Message: fmt.Sprintf("the account is a member of %s; its resource control policies (RCPs) can deny pulls whatever repository policies allow, and this account can't read them", organization),
 		Remedy:  fmt.Sprintf("if pulls are denied, ask the owner of the management account %s whether an RCP denies ECR actions, and run there:", management),
 		Commands: []string{
-			"aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY --target-id " + d.Registry.AccountID,
+			"aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY --target-id " + d.Standard.Registry.AccountID,
 		},
 	}
 }
@@ -73,7 +73,7 @@ func (d *Doctor) unseen(organization, management string) Finding {
 // controlPolicies returns the RCPs of the account and of everything above it, without the one of AWS that allows all.
 func (d *Doctor) controlPolicies(ctx context.Context) ([]types.PolicySummary, error) {
 	var policies []types.PolicySummary
-	for target := d.Registry.AccountID; target != ""; {
+	for target := d.Standard.Registry.AccountID; target != ""; {
 		pages := organizations.NewListPoliciesForTargetPaginator(d.Organizations, &organizations.ListPoliciesForTargetInput{
 			TargetId: &target, Filter: types.PolicyTypeResourceControlPolicy,
 		})

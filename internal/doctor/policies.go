@@ -12,15 +12,16 @@ import (
 const mostPolicies = 2000
 
 // policies checks whether a statement denies consumers what the lists grant, and whether policies grant access because
-// of a list that doesn't exist. These repositories have the standard policy, so nothing else reports them.
-func (d *Doctor) policies(ctx context.Context, lists accountlist.Snapshot) []Finding {
+// of a list that doesn't exist. These repositories have the standard policy, so nothing else reports them. It also returns
+// the plan.
+func (d *Doctor) policies(ctx context.Context, lists accountlist.Snapshot) ([]Finding, []plan.Repository) {
 	const subject = "policies"
 	if lists.IsEmpty() {
-		return nil // the lists' own findings report it
+		return nil, nil // the lists' own findings report it
 	}
 	planned, all, err := d.Plan(ctx, lists, mostPolicies)
 	if err != nil {
-		return []Finding{unknown(subject, "ecr:DescribeRepositories and ecr:GetRepositoryPolicy", err)}
+		return []Finding{unknown(subject, "ecr:DescribeRepositories and ecr:GetRepositoryPolicy", err)}, nil
 	}
 	var findings []Finding
 	if blocked := blocked(planned); len(blocked) > 0 {
@@ -42,7 +43,7 @@ func (d *Doctor) policies(ctx context.Context, lists accountlist.Snapshot) []Fin
 	if all > len(planned) {
 		findings = append(findings, ok(subject, "only the first %d of %d policies were checked; plan checks all of them", len(planned), all))
 	}
-	return findings
+	return findings, planned
 }
 
 // blocked returns the repositories whose policies can't be changed because they name deleted principals.

@@ -22,21 +22,22 @@ type RegistryAPI interface {
 }
 
 // registryPolicy checks whether the registry policy allows the same as the lists, because consumers that are removed
-// from a list then keep their access. What it denies is checked with the policies of the repositories. The error is that of the first call.
-func (d *Doctor) registryPolicy(ctx context.Context, lists accountlist.Snapshot) (Finding, error) {
+// from a list then keep their access. Managed statements follow the lists. What it denies is checked with the policies of the repositories. The error is
+// that of the call.
+func (d *Doctor) registryPolicy(ctx context.Context, lists accountlist.Snapshot) (string, Finding, error) {
 	const subject = "registry policy"
 	text, err := registry.Policy(ctx, d.ECR)
 	switch {
 	case err != nil:
-		return unknown(subject, "ecr:GetRegistryPolicy", err), err
+		return "", unknown(subject, "ecr:GetRegistryPolicy", err), err
 	case text == "":
-		return ok(subject, "the registry has no policy"), nil
+		return "", ok(subject, "the registry has no policy"), nil
 	}
 	granted, err := d.pullers(text)
 	if err != nil {
-		return unknown(subject, "ecr:GetRegistryPolicy", err), nil
+		return text, unknown(subject, "ecr:GetRegistryPolicy", err), nil
 	}
-	return d.granted(granted, lists.Consumers()), nil
+	return text, d.granted(granted, lists.Consumers()), nil
 }
 
 // granted checks the consumers that the registry policy allows to pull from all repositories.
@@ -53,7 +54,7 @@ func (d *Doctor) granted(granted []iampolicy.Consumer, listed policy.Consumers) 
 		}
 	}
 	if len(both) == 0 {
-		return ok(subject, "the registry policy doesn't allow any consumer in the lists to pull from all repositories")
+		return ok(subject, "no unmanaged statement of the registry policy allows a consumer in the lists to pull from all repositories")
 	}
 	return warning(subject, "remove the statement from the registry policy, or the consumers from the lists",
 		"the registry policy allows %s to pull from all repositories, even after they are removed from the lists", phrase.Some(both))
@@ -68,14 +69,14 @@ func (d *Doctor) pullers(text string) ([]iampolicy.Consumer, error) {
 	// A pattern that covers all repositories matches this text, which is as long as the longest name, so that ? alone
 	// doesn't match it. A NotResource element that excludes only some repositories covers it, too.
 	const longestName = 256
-	allRepositories := d.Registry.RepositoryARN(strings.Repeat("*", longestName))
+	allRepositories := d.Standard.Registry.RepositoryARN(strings.Repeat("*", longestName))
 	document := iampolicy.Document{Name: "registry policy", Statements: statements}
 	var pullers []iampolicy.Consumer
 	for _, s := range statements {
 		if s.Err != nil {
 			return nil, s.Err
 		}
-		if s.Effect != iampolicy.Allow || !s.CoversAction("ecr:BatchGetImage") || s.MatchResource(allRepositories) != iampolicy.Yes {
+		if strings.HasPrefix(s.Sid, policy.SidPrefix) || s.Effect != iampolicy.Allow || !s.CoversAction("ecr:BatchGetImage") || s.MatchResource(allRepositories) != iampolicy.Yes {
 			continue
 		}
 		for _, c := range s.Expand(allRepositories).AppliesTo() {

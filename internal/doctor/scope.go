@@ -15,6 +15,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/settings"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // installed is a stack of ecr-pull-policy and its scope.
@@ -23,6 +24,7 @@ type installed struct {
 	include, exclude []string
 	scope            scope.Scope
 	observes         bool
+	level            policy.Level
 }
 
 // readInstalled returns a stack of ecr-pull-policy, and reports false for any other stack.
@@ -39,6 +41,7 @@ func readInstalled(stack types.Stack) (installed, bool) {
 		include:  patterns("Include"),
 		exclude:  patterns("Exclude"),
 		observes: parameter(stack, "Mode") == "observe",
+		level:    policy.Level(parameter(stack, "PolicyLevel")),
 	}
 	var err error
 	i.scope, err = scope.New(i.include, i.exclude)
@@ -70,7 +73,7 @@ func (d *Doctor) scopes(ctx context.Context, p parts) []Finding {
 	case othersErr != nil:
 		findings = append(findings, unknown(subject, "cloudformation:DescribeStacks for all stacks", othersErr))
 	case len(others) == 0:
-		findings = append(findings, ok(subject, "no other stack of ecr-pull-policy is in %s", d.Registry.Region))
+		findings = append(findings, ok(subject, "no other stack of ecr-pull-policy is in %s", d.Standard.Registry.Region))
 	}
 	for _, other := range others {
 		findings = append(findings, checkOther(p.installed, other, names))
@@ -143,7 +146,11 @@ func checkOther(own, other installed, names []string) Finding {
 	})
 	remedy := fmt.Sprintf("delete one of the stacks, or change Include and Exclude so that no repository is in the scope of both; the scope of %s is Include=%s Exclude=%s",
 		other.name, strings.Join(other.include, ","), strings.Join(other.exclude, ","))
+	isAtRegistry := own.level == policy.LevelRegistry || other.level == policy.LevelRegistry
 	switch {
+	case isAtRegistry && !own.observes && !other.observes:
+		return problem(subject, fmt.Sprintf("delete one of the stacks, or deploy both with PolicyLevel=%s and different scopes", policy.LevelRepository),
+			"the stack %s is also deployed in this registry, and both write the managed statements of the registry policy: each stack undoes the other's changes", other.name)
 	case len(shared) == 0:
 		return warning(subject, remedy, "the stack %s is also deployed in this registry; no repository is in the scope of both, but a new one could be", other.name)
 	case own.observes || other.observes:

@@ -77,7 +77,7 @@ func (d *Doctor) stack(ctx context.Context) ([]Finding, parts) {
 }
 
 func (d *Doctor) noStack() Finding {
-	return problem("stack", "specify another stack with --stack, or deploy this one:", "the stack %s doesn't exist in %s", d.Stack, d.Registry.Region).
+	return problem("stack", "specify another stack with --stack, or deploy this one:", "the stack %s doesn't exist in %s", d.Stack, d.Standard.Registry.Region).
 		with(d.deployCommand())
 }
 

@@ -32,7 +32,7 @@ func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 	var unchecked error
 	for _, trail := range described.TrailList {
 		name := aws.ToString(trail.Name)
-		if aws.ToString(trail.HomeRegion) != d.Registry.Region && !aws.ToBool(trail.IsMultiRegionTrail) {
+		if aws.ToString(trail.HomeRegion) != d.Standard.Registry.Region && !aws.ToBool(trail.IsMultiRegionTrail) {
 			continue
 		}
 		reason, err := d.whyNot(ctx, trail)
@@ -45,10 +45,10 @@ func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 		case reason != "":
 			reasons = append(reasons, name+" "+reason)
 		default:
-			return ok(subject, "%s logs management events in %s", name, d.Registry.Region)
+			return ok(subject, "%s logs management events in %s", name, d.Standard.Registry.Region)
 		}
 	}
-	message := fmt.Sprintf("no trail logs management events in %s, so the stack receives no events about new repositories and changed policies", d.Registry.Region)
+	message := fmt.Sprintf("no trail logs management events in %s, so the stack receives no events about new repositories and changed policies", d.Standard.Registry.Region)
 	if len(reasons) > 0 {
 		message += " (" + strings.Join(reasons, "; ") + ")"
 	}
@@ -56,7 +56,7 @@ func (d *Doctor) trail(ctx context.Context, p parts) Finding {
 	switch {
 	case unchecked != nil:
 		return warning(subject, "ask the owner of the trail, or use credentials that allow cloudtrail:GetTrailStatus and cloudtrail:GetEventSelectors",
-			"no trail is known to log management events in %s: %s (%s)", d.Registry.Region, strings.Join(reasons, "; "), awsclient.ErrorText(unchecked))
+			"no trail is known to log management events in %s: %s (%s)", d.Standard.Registry.Region, strings.Join(reasons, "; "), awsclient.ErrorText(unchecked))
 	case p.known && p.pushEvents:
 		return warning(subject, remedy, "%s; image pushes and the schedule still start checks", message)
 	}
