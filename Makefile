@@ -81,7 +81,7 @@ deploy: build ## build, and deploy with section CONFIG_ENV (default) of samconfi
 
 # A stack restores the managed statements, so it is deleted first.
 delete: tools cli ## delete the stack of section CONFIG_ENV, after asking whether to remove the grants too
-	@printf "Also remove the managed statements from all repositories, so that consumers can no longer pull?\nOnly 'yes' and 'no' are accepted: "; \
+	@printf "Also remove the managed statements from all repositories and the registry policy, so that consumers can no longer pull?\nOnly 'yes' and 'no' are accepted: "; \
 	read -r grants; case "$$grants" in yes|no) ;; *) echo "Delete canceled. Nothing was deleted." >&2; exit 1 ;; esac; \
 	printf "Do you want to delete the stack of section $(CONFIG_ENV) in samconfig.toml?\nOnly 'yes' is accepted: "; \
 	read -r stack; [ "$$stack" = yes ] || { echo "Delete canceled. Nothing was deleted." >&2; exit 1; }; \

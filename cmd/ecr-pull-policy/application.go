@@ -17,10 +17,11 @@ type application struct {
 	standard policy.Standard
 	results  map[string]reconcile.Result // of the last pass, or of the last one that changed the policy
 	changes  map[string]reconcile.Result // what all passes changed
+	transfer *transfer                   // nil if the registry policy isn't concerned
 }
 
-func newApplication(standard policy.Standard) *application {
-	return &application{standard: standard, results: map[string]reconcile.Result{}, changes: map[string]reconcile.Result{}}
+func newApplication(standard policy.Standard, t *transfer) *application {
+	return &application{standard: standard, transfer: t, results: map[string]reconcile.Result{}, changes: map[string]reconcile.Result{}}
 }
 
 // Repository keeps the result of a repository. There is more than one if a list changes during the run.
@@ -57,7 +58,7 @@ func (a *application) Unusable(context.Context, accountlist.List) {}
 
 // planned returns the changes as a plan would show them. A policy that changed back isn't a change.
 func (a *application) planned() []plan.Repository {
-	var planned []plan.Repository
+	planned := a.transfer.written()
 	for _, name := range slices.Sorted(maps.Keys(a.changes)) {
 		r := a.changes[name]
 		one := plan.Changed(a.standard.Registry, name, r.Before, policy.Change{Document: r.After, Added: r.Added, Removed: r.Removed, DeletedPrincipals: r.DeletedPrincipals})

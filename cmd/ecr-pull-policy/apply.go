@@ -33,6 +33,10 @@ names the changes and writes nothing. If apply was interrupted, pass the file ag
 
 If the Mode of the stack is observe, apply fails unless you pass --mode enforce.
 
+After the PolicyLevel of the stack was changed, apply moves the grants: it writes the policies
+of the new level, reads them back, compares what they grant, and then removes the managed
+statements of the other level. To move all of them, pass no names and patterns.
+
 As long as an unmanaged statement names a deleted role or user by its ID (AROA…, AIDA…), ECR
 rejects every change of the policy. With --remove-dead-principals, apply also removes these IDs.
 It removes nothing else, except statements in which no other principal is left. It doesn't
@@ -40,13 +44,14 @@ change statements with NotPrincipal. Before it writes a policy, it appends the o
 new file in the current directory.
 
 Required permissions: the permissions of plan, ecr:SetRepositoryPolicy, and
-ecr:DeleteRepositoryPolicy.
+ecr:DeleteRepositoryPolicy. If the policy level is registry or was changed:
+ecr:GetRegistryPolicy, ecr:PutRegistryPolicy, and ecr:DeleteRegistryPolicy.
 
 To finish the repositories in progress and stop, press Ctrl-C. To stop immediately, press it
 again. To continue, run apply again.
 
 Exit status:
-    0  the repositories in scope are up to date, or you didn't confirm the changes;
+    0  the policies are up to date, or you didn't confirm the changes;
        principals that don't exist are reported but don't change the status
     1  an error occurred, a repository couldn't be updated, the change of a repository is
        blocked, or an account list can't be used
@@ -93,6 +98,9 @@ func (s *session) checkMode(command *cobra.Command) error {
 	if s.Observe {
 		return errors.New("the mode is observe, so apply writes nothing; deploy the stack with Mode=enforce, or pass --mode enforce to override it")
 	}
+	if err := s.checkLevel(); err != nil {
+		return err
+	}
 	if len(s.lists) > 0 && s.Stack != "" {
 		fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies the lists in SSM and will undo changes that differ from them\n", s.Stack)
 	}
@@ -105,7 +113,11 @@ func (s *session) applyAll(command *cobra.Command, store *parameterstore.Store, 
 	if err != nil {
 		return err
 	}
-	err = s.apply(command, &knownLists{Store: store, known: &lists}, s.policies(), names, func(a *application) {
+	t, err := s.newTransfer(command.Context(), store)
+	if err != nil {
+		return err
+	}
+	err = s.apply(command, &knownLists{Store: store, known: &lists}, s.policies(), names, t, func(a *application) {
 		r := s.newReport(command.OutOrStdout())
 		r.changes(a.planned(), plan.Change, all)
 		r.applied(a.results, outOfScope, all)
@@ -127,8 +139,12 @@ func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store,
 	r.plan(p, all)
 	r.hint()
 	question := fmt.Sprintf("Do you want to apply these changes to %s in %s, %s?%s",
-		phrase.Repositories(len(changing(p.repositories))), s.Standard.Registry.AccountID, s.Standard.Registry.Region, p.blockedNote())
-	return s.applyConfirmed(command, store, p, question, "Apply canceled. Nothing was written.", func(a *application) {
+		p.policies(), s.Standard.Registry.AccountID, s.Standard.Registry.Region, p.blockedNote())
+	t, err := s.newTransfer(command.Context(), store)
+	if err != nil {
+		return err
+	}
+	return s.applyConfirmed(command, store, p, t, question, "Apply canceled. Nothing was written.", func(a *application) {
 		r := s.newReport(command.OutOrStdout())
 		r.applied(a.results, 0, all)
 		r.hint()
@@ -137,11 +153,11 @@ func (s *session) applyPlan(command *cobra.Command, store *parameterstore.Store,
 
 // applyConfirmed asks for confirmation of a plan that has changes, and applies the lists to the repositories that would
 // change.
-func (s *session) applyConfirmed(command *cobra.Command, lists reconcile.Lists, p planned, question, canceled string, report func(*application)) error {
-	if names := changing(p.repositories); len(names) > 0 {
+func (s *session) applyConfirmed(command *cobra.Command, lists reconcile.Lists, p planned, t *transfer, question, canceled string, report func(*application)) error {
+	if p.changes() {
 		agreed, err := confirm(command, question, canceled)
 		if agreed {
-			err = s.apply(command, lists, s.policies(), names, report)
+			err = s.apply(command, lists, s.policies(), changing(p.repositories), t, report)
 		}
 		if err != nil {
 			return err
@@ -164,8 +180,8 @@ func changing(planned []plan.Repository) []string {
 }
 
 // apply applies the lists to the repositories, and reports the results. If it is interrupted or AWS doesn't respond, it
-// finishes the repositories in progress.
-func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies reconcile.Policies, names []string, report func(*application)) error {
+// finishes the repositories in progress. The transfer is nil if the registry policy isn't concerned.
+func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies reconcile.Policies, names []string, t *transfer, report func(*application)) error {
 	defer surviveClosedPipe()()
 	ctx, stop := context.WithCancelCause(command.Context())
 	defer stop(nil)
@@ -174,7 +190,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	})()
 	progress := newProgress(s.flags.progress(), len(names), "writing policies")
 	uninterrupted := &uninterruptedLists{lists: lists}
-	a := newApplication(s.Standard)
+	a := newApplication(s.Standard, t)
 	policies = &uninterruptedPolicies{
 		policies:   policies,
 		read:       func() { _ = progress.Add(1) },
@@ -184,7 +200,7 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	if s.flags.removeDead {
 		policies = kept
 	}
-	err := (&reconcile.Reconciler{
+	r := &reconcile.Reconciler{
 		Lists:    uninterrupted,
 		Policies: policies,
 		Standard: s.Standard,
@@ -192,9 +208,11 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 
 		RemoveDeletedPrincipals: s.flags.removeDead,
 		Program:                 s.flags.program,
-	}).Run(ctx, event.Repositories{Trigger: command.Name(), Names: names}, a)
+	}
+	err := t.run(ctx, r, a, func() error { return r.Run(ctx, event.Repositories{Trigger: command.Name(), Names: names}, a) })
 	_ = progress.Finish()
 	report(a)
+	t.report(command)
 	file, closeErr := kept.close()
 	if file != "" {
 		fmt.Fprintf(command.OutOrStdout(), "The original policies with the deleted principals are in %s.\n", file)
@@ -213,6 +231,9 @@ func (s *session) apply(command *cobra.Command, lists reconcile.Lists, policies 
 	case remaining > 0:
 		fmt.Fprintf(command.OutOrStdout(), "interrupted: %s remaining (%s); run %s again to continue\n",
 			phrase.Repositories(remaining), phrase.Some(unfinished.Repositories), command.Name())
+		return exit(exitInterrupted)
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintf(command.OutOrStdout(), "interrupted: not all policies have been read back; run %s again to continue\n", command.Name())
 		return exit(exitInterrupted)
 	case err != nil && !a.explains(err):
 		return err
@@ -282,4 +303,19 @@ func (p *uninterruptedPolicies) check(err error) error {
 		p.unanswered(err)
 	}
 	return err
+}
+
+// uninterruptedRegistry is the registry policy, whose calls the end of the context doesn't cancel.
+type uninterruptedRegistry struct{ policy reconcile.RegistryPolicy }
+
+func (r uninterruptedRegistry) Policy(ctx context.Context) (string, error) {
+	return r.policy.Policy(context.WithoutCancel(ctx))
+}
+
+func (r uninterruptedRegistry) SetPolicy(ctx context.Context, document string) error {
+	return r.policy.SetPolicy(context.WithoutCancel(ctx), document)
+}
+
+func (r uninterruptedRegistry) DeletePolicy(ctx context.Context) error {
+	return r.policy.DeletePolicy(context.WithoutCancel(ctx))
 }

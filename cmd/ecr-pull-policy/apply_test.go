@@ -140,19 +140,19 @@ func TestCallsOfApply(t *testing.T) {
 		}
 	}
 	expect("111111111111", map[string]int{
-		"DescribeRepositories": 1, "GetRepositoryPolicy": 150, "SetRepositoryPolicy": 150, "GetParameters": 2, "GetParametersByPath": 2,
+		"DescribeRepositories": 1, "GetRegistryPolicy": 1, "GetRepositoryPolicy": 150, "SetRepositoryPolicy": 150, "GetParameters": 2, "GetParametersByPath": 2,
 	}, "same change in 150 repositories: a/000,", "    + account 111111111111\n", "applied: 150 updated\n")
 	for i := range 50 {
 		cloud.CreateRepository(fmt.Sprintf("b/%03d", i))
 	}
 	expect("111111111111", map[string]int{
-		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "SetRepositoryPolicy": 50, "GetParameters": 2, "GetParametersByPath": 2,
+		"DescribeRepositories": 1, "GetRegistryPolicy": 1, "GetRepositoryPolicy": 200, "SetRepositoryPolicy": 50, "GetParameters": 2, "GetParametersByPath": 2,
 	}, "same change in 50 repositories: b/000,", "applied: 50 updated, 150 unchanged\n")
 	expect("111111111111", map[string]int{
-		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "GetParameters": 1, "GetParametersByPath": 1,
+		"DescribeRepositories": 1, "GetRegistryPolicy": 1, "GetRepositoryPolicy": 200, "GetParameters": 1, "GetParametersByPath": 1,
 	}, "applied: 200 unchanged\n")
 	expect("none", map[string]int{
-		"DescribeRepositories": 1, "GetRepositoryPolicy": 200, "DeleteRepositoryPolicy": 200, "GetParameters": 2, "GetParametersByPath": 2,
+		"DescribeRepositories": 1, "GetRegistryPolicy": 1, "GetRepositoryPolicy": 200, "DeleteRepositoryPolicy": 200, "GetParameters": 2, "GetParametersByPath": 2,
 	}, "    - account 111111111111\n", "  the policy is deleted because no statements remain\n", "applied: 200 deleted\n")
 	if document, _ := cloud.Policy(checkRepository); document != "" {
 		t.Errorf("policy of the stack's own repository: %s", document)

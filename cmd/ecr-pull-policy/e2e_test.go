@@ -34,12 +34,18 @@ type world struct {
 
 func newWorld(t *testing.T) world {
 	t.Helper()
+	return newWorldWith(t, map[string]string{"Exclude": "**/scratch"})
+}
+
+// newWorldWith starts a simulated AWS whose stack has the given parameters.
+func newWorldWith(t *testing.T, parameters map[string]string) world {
+	t.Helper()
 	w := world{t: t, program: filepath.Join(t.TempDir(), "ecr-pull-policy")}
 	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", w.program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	var err error
-	w.AWS, err = localaws.Start(t.Context(), localaws.Options{Progress: t.Output(), Parameters: map[string]string{"Exclude": "**/scratch"}})
+	w.AWS, err = localaws.Start(t.Context(), localaws.Options{Progress: t.Output(), Parameters: parameters})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +216,7 @@ func (w world) parametersAreTheDefaults() {
 	defaults := settings.Defaults()
 	for name, value := range map[string]string{
 		"AccountListName": defaults.AccountListName,
+		"PolicyLevel":     defaults.PolicyLevel,
 		"GrantStyle":      defaults.GrantStyle,
 		"LambdaStatement": defaults.LambdaStatement,
 		"ExtraActions":    strings.Join(defaults.ExtraActions, ","),
@@ -249,3 +256,39 @@ func (w world) interruptedApply() {
 }
 
 func squeeze(document string) string { return strings.Join(strings.Fields(document), "") }
+
+// The stack has the policy level registry, and repositories have statements from before. apply moves the grants while the
+// functions run, audit and doctor find nothing afterwards, and remove names the stack.
+func TestPolicyLevelOfTheStack(t *testing.T) {
+	w := newWorldWith(t, map[string]string{"PolicyLevel": "registry", "LambdaStatement": "off"})
+	for _, name := range []string{"shop/api", "shop/web"} {
+		w.must(w.Quiet.CreateRepository(t.Context(), name, ""))
+	}
+	w.list(accountList, "111111111111")
+	w.list(accountList+"/shop/api", "o-a1b2c3d4e5")
+	w.must(w.CreateTrail(t.Context()))
+	w.must(w.Quiet.SetPolicy(t.Context(), "shop/web", `{"Version":"2012-10-17","Statement":[{"Sid":"Team","Effect":"Allow","Principal":{"AWS":"333333333333"},"Action":"ecr:BatchGetImage"},`+
+		`{"Sid":"EcrPullPolicyAccounts","Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":["ecr:BatchCheckLayerAvailability","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}]}`))
+
+	out, _ := w.run(2, "plan")
+	contains(t, out, "registry policy\n  accounts, roles and users on all repositories (EcrPullPolicyAccounts)\n    + account 111111111111\n",
+		"organizations on shop/api, shop/api/* (EcrPullPolicyOrganizationsInshopSlashapi)", "calls that write: 2 PutRegistryPolicy, 1 SetRepositoryPolicy\n")
+	out, _ = w.run(0, "apply", "--yes")
+	contains(t, out, "applied: 1 updated, 1 unchanged\n", "registry policy: updated\n")
+	_, err := w.Settle(t.Context())
+	w.must(err)
+	document, _, err := w.Policy(t.Context(), "shop/web")
+	w.must(err)
+	if strings.Contains(document, "EcrPullPolicy") || !strings.Contains(document, "333333333333") {
+		t.Errorf("the policy of shop/web is %s", document)
+	}
+	w.run(0, "plan")
+	out, _ = w.run(0, "doctor")
+	contains(t, out, "the policy level is registry, and the registry policy is what the lists", "problems: 0")
+	out, _ = w.run(0, "can", "111111111111", "pull", "shop/web")
+	contains(t, out, "allowed by statement 1 (EcrPullPolicyOnlyAccounts) of the registry policy")
+	_, errOut := w.run(1, "remove", "--registry-policy", "--yes")
+	contains(t, errOut, "stack ecr-pull-policy would restore the managed statements of the registry policy; deploy it with PolicyLevel=repository or Mode=observe")
+	_, errOut = w.run(1, "apply", "--yes", "--policy-level", "repository")
+	contains(t, errOut, "stack ecr-pull-policy has PolicyLevel=registry and would undo changes at the level repository")
+}

@@ -48,7 +48,7 @@ func TestErrors(t *testing.T) {
 		"unknown flag":     {[]string{"plan", "--nosuch"}, "unknown flag: --nosuch\n\nUsage: ecr-pull-policy plan [REPOSITORY|PATTERN]... [flags]\nFor details, run: ecr-pull-policy plan --help\n"},
 		"unknown command":  {[]string{"plam"}, "unknown command \"plam\" for \"ecr-pull-policy\"\n\nDid you mean this?\n\tplan\n\nUsage: ecr-pull-policy COMMAND\n"},
 		"unknown topic":    {[]string{"help", "nosuch"}, "unknown command \"nosuch\" for \"ecr-pull-policy\"\n\nUsage: ecr-pull-policy help [command]"},
-		"missing argument": {[]string{"render"}, "missing argument REPOSITORY\n\nUsage: ecr-pull-policy render REPOSITORY [flags]\n"},
+		"missing argument": {[]string{"render"}, "missing argument REPOSITORY\n\nUsage: ecr-pull-policy render REPOSITORY | --registry-policy [flags]\n"},
 		"extra argument":   {[]string{"doctor", "x"}, "unexpected argument \"x\"\n\nUsage: ecr-pull-policy doctor [flags]\n"},
 		"one problem a line": {[]string{"plan", "--list-name", "x", "--extra-actions", "y"},
 			"five levels, for example /ecr-pull-policy/accounts\necr-pull-policy: actions that aren't allowed: \"y\"; use "},

@@ -24,6 +24,7 @@ type flags struct {
 	stack           string
 	parameters      settings.Parameters // of the stack, overridden by flags
 	outputs         map[string]string   // of the stack
+	stackLevel      string              // the policy level of the stack, whatever the flag says
 	repositories    []string            // the repositories that the arguments of the command name
 	include         []string            // these narrow the scope of the stack
 	exclude         []string
@@ -41,6 +42,7 @@ type flags struct {
 const (
 	extraActions = "extra-actions"
 	removeDead   = "remove-dead-principals"
+	policyLevel  = "policy-level"
 )
 
 const programName = "ecr-pull-policy"
@@ -63,6 +65,7 @@ func newFlags(p program) *flags {
 	f.all.StringSliceVar(&f.exclude, "exclude", nil, "name patterns of repositories to leave out")
 	f.all.BoolVar(&f.removeDead, removeDead, false,
 		"remove the IDs of deleted roles and users (AROA…, AIDA…) from unmanaged statements, because ECR rejects policies with them")
+	choose(f.all, &s.PolicyLevel, policyLevel, "which policy grants access: that of each repository, or that of the registry", string(policy.LevelRepository), string(policy.LevelRegistry))
 	choose(f.all, &s.Mode, "mode", "mode to use instead of the Mode of the stack; apply fails if it is observe; the default applies only without a stack", "enforce", "observe")
 	return f
 }
@@ -94,7 +97,7 @@ func (f *flags) progress() io.Writer {
 
 // registerStandard adds the flags for the standard policy.
 func (f *flags) registerStandard(set *pflag.FlagSet) {
-	f.register(set, "region", "grant-style", "lambda-statement", "extra-actions")
+	f.register(set, "region", "grant-style", "lambda-statement", "extra-actions", policyLevel)
 }
 
 // registerRegistry adds the flags for the registry, the account lists, and the standard policy.
@@ -131,6 +134,13 @@ func (f *flags) useStack(parameters map[string]string) error {
 			return func(string) error { return nil }
 		}
 		return f.all.Lookup(name).Value.Set
+	}
+	f.stackLevel = string(policy.LevelRepository) // that of a stack that an earlier version deployed, without the parameter
+	if value, ok := parameters["PolicyLevel"]; ok {
+		f.stackLevel = value
+	}
+	if err := flag(policyLevel)(f.stackLevel); err != nil {
+		return fmt.Errorf("parameter PolicyLevel of stack %s: %w", f.stack, err)
 	}
 	for parameter, set := range map[string]func(string) error{
 		"AccountListName": flag("list-name"),

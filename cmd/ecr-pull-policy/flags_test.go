@@ -14,7 +14,7 @@ import (
 func TestFlagsOverrideTheStack(t *testing.T) {
 	stack := map[string]string{
 		"AccountListName": "/other", "GrantStyle": "condition", "LambdaStatement": "off",
-		"ExtraActions": "", "Include": "team-a/**,team-b/**", "Exclude": "**/scratch", "Mode": "observe",
+		"ExtraActions": "", "Include": "team-a/**,team-b/**", "Exclude": "**/scratch", "Mode": "observe", "PolicyLevel": "registry",
 	}
 	f := newFlags(program{errOut: io.Discard})
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -27,7 +27,7 @@ func TestFlagsOverrideTheStack(t *testing.T) {
 	}
 	want := settings.Parameters{
 		AccountListName: "/other", GrantStyle: "principal", LambdaStatement: "off",
-		ExtraActions: []string{}, Include: []string{"team-a/**", "team-b/**"}, Exclude: []string{"**/scratch"}, Mode: "observe",
+		ExtraActions: []string{}, Include: []string{"team-a/**", "team-b/**"}, Exclude: []string{"**/scratch"}, Mode: "observe", PolicyLevel: "registry",
 	}
 	if !reflect.DeepEqual(f.parameters, want) {
 		t.Errorf("got  %+v\nwant %+v", f.parameters, want)

@@ -11,6 +11,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/awsclient"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/plan"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
 
 // schema is the version of the JSON output, which docs/command-line.md documents. While it stays the same, members can be
@@ -51,9 +52,28 @@ type planJSON struct {
 	Account      string           `json:"account"`
 	Region       string           `json:"region"`
 	Stack        string           `json:"stack"`
+	PolicyLevel  policy.Level     `json:"policyLevel"`
 	Lists        []listJSON       `json:"lists"`
 	Totals       planTotalsJSON   `json:"totals"`
+	Calls        callsJSON        `json:"calls"`
+	Registry     registryJSON     `json:"registryPolicy"`
 	Repositories []repositoryJSON `json:"repositories"`
+}
+
+// callsJSON is the number of calls that write.
+type callsJSON struct {
+	PutRegistryPolicy      int `json:"putRegistryPolicy"`
+	DeleteRegistryPolicy   int `json:"deleteRegistryPolicy"`
+	SetRepositoryPolicy    int `json:"setRepositoryPolicy"`
+	DeleteRepositoryPolicy int `json:"deleteRepositoryPolicy"`
+}
+
+// registryJSON is the planned outcome for the registry policy, which is "" if the plan isn't about it.
+type registryJSON struct {
+	Outcome    plan.Outcome     `json:"outcome"`
+	Statements []plan.Statement `json:"statements"`
+	Before     json.RawMessage  `json:"before"`
+	After      json.RawMessage  `json:"after"`
 }
 
 type listJSON struct {
@@ -96,7 +116,7 @@ func (s *session) planJSON(p planned) planJSON {
 	counts := count(p.repositories)
 	document := planJSON{
 		Schema: schema, Account: s.Standard.Registry.AccountID, Region: s.Standard.Registry.Region, Stack: s.Stack,
-		Lists: s.listsJSON(p.lists),
+		PolicyLevel: s.Standard.Level, Lists: s.listsJSON(p.lists), Calls: p.calls(), Registry: p.registryJSON(),
 		Totals: planTotalsJSON{
 			Change: counts[plan.Change], Unchanged: counts[plan.Unchanged], Blocked: counts[plan.Blocked], NoList: counts[plan.NoList],
 			Gone: counts[plan.Gone], Failed: counts[plan.Failed], OutOfScope: p.outOfScope,
@@ -119,6 +139,13 @@ func (s *session) planJSON(p planned) planJSON {
 		document.Repositories = append(document.Repositories, repository)
 	}
 	return document
+}
+
+func (p planned) registryJSON() registryJSON {
+	if p.registry == nil {
+		return registryJSON{Statements: []plan.Statement{}}
+	}
+	return registryJSON{p.registry.Outcome, append([]plan.Statement{}, p.registry.Diff...), rawJSON(p.registry.Before), rawJSON(p.registry.After)}
 }
 
 func (s *session) listsJSON(snapshot accountlist.Snapshot) []listJSON {

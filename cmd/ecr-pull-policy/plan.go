@@ -40,16 +40,19 @@ To preview a list before you write it to SSM, use --list. For the namespace list
 /ecr-pull-policy/accounts/team-a, pass --list team-a=FILE. All other lists are those in
 SSM.
 
+If the PolicyLevel of the stack is registry, plan also shows the registry policy. After a
+change of the level, it shows the removal of the statements of the other level.
+
 Required permissions: cloudformation:DescribeStacks, ecr:DescribeRepositories,
 ecr:GetRepositoryPolicy, ssm:GetParameters, ssm:GetParametersByPath, and
 ssm:GetParameterHistory. With ecr:GetRegistryPolicy, plan also reports statements of the
-registry policy that deny consumers a pull.
+registry policy that deny consumers a pull. The policy level registry requires it.
 
 Exit status:
-  0  no repository would change
+  0  no policy would change
   1  an error occurred, an account list can't be used, or ECR will reject the change of a
      repository, which plan shows as blocked
-  2  repositories would change`,
+  2  policies would change`,
 		Example: `  ecr-pull-policy plan
   ecr-pull-policy plan team-a/api 'team-b/**'
   ecr-pull-policy plan --accounts 111111111111,222222222222
@@ -94,10 +97,10 @@ Exit status:
 				return err
 			}
 		}
-		switch counts := count(p.repositories); {
+		switch {
 		case p.incomplete():
 			return exit(exitFailed)
-		case counts[plan.Change] > 0:
+		case p.changes():
 			return exit(exitChanges)
 		}
 		return nil
@@ -108,6 +111,8 @@ Exit status:
 // planned is a plan of the selected repositories.
 type planned struct {
 	lists        accountlist.Snapshot
+	registry     *plan.Repository  // the registry policy; nil if the plan isn't about it
+	marks        bool              // the registry policy is written again, to mark it
 	repositories []plan.Repository // in scope
 	outOfScope   int
 }
@@ -116,6 +121,25 @@ type planned struct {
 func (p planned) incomplete() bool {
 	counts := count(p.repositories)
 	return counts[plan.Failed]+counts[plan.Blocked] > 0 || len(p.lists.Unusable()) > 0
+}
+
+// changes reports whether any policy would change.
+func (p planned) changes() bool { return p.changesRegistry() || count(p.repositories)[plan.Change] > 0 }
+
+func (p planned) changesRegistry() bool {
+	return p.registry != nil && p.registry.Outcome == plan.Change
+}
+
+// policies returns the policies that would change, as a phrase.
+func (p planned) policies() string {
+	n := count(p.repositories)[plan.Change]
+	switch {
+	case !p.changesRegistry():
+		return phrase.Repositories(n)
+	case n == 0:
+		return "the registry policy"
+	}
+	return "the registry policy and " + phrase.Repositories(n)
 }
 
 // blockedNote returns a sentence about the repositories that would change, but can't, or "".
@@ -127,7 +151,7 @@ func (p planned) blockedNote() string {
 	return fmt.Sprintf(" The changes of %s are blocked and won't be made.", phrase.Count(n, "other repository", "other repositories"))
 }
 
-// plan plans the selected repositories in scope.
+// plan plans the registry policy and the selected repositories in scope.
 func (s *session) plan(command *cobra.Command, store *parameterstore.Store) (p planned, err error) {
 	lists, names, outOfScope, err := s.read(command, store)
 	if err != nil {
@@ -138,19 +162,30 @@ func (s *session) plan(command *cobra.Command, store *parameterstore.Store) (p p
 	return p, err
 }
 
-// planOf plans repositories.
+// planOf plans the registry policy and repositories.
 func (s *session) planOf(command *cobra.Command, lists accountlist.Snapshot, names []string) (planned, error) {
-	registryPolicy, err := s.registryPolicy(command.Context())
+	text, statements, err := s.readRegistryPolicy(command.Context())
+	isReadable := err == nil
 	switch {
-	case awsclient.Unanswered(err):
+	case awsclient.Unanswered(err), err != nil && s.isAtRegistry():
 		return planned{}, err
 	case err != nil:
 		fmt.Fprintf(s.flags.notes(), "note: statements of the registry policy that deny a pull aren't reported: %s\n", awsclient.ErrorText(err))
 	}
+	p := planned{lists: lists}
+	planner := s.planner(statements)
+	if isReadable {
+		if p.registry, planner.Other, err = s.planRegistry(planner, text, lists); err != nil {
+			return planned{}, err
+		}
+	}
 	progress := newProgress(s.flags.progress(), len(names), "reading policies")
-	repositories, err := s.planner(registryPolicy).Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
+	p.repositories, err = planner.Plan(command.Context(), lists, names, func() { _ = progress.Add(1) })
 	_ = progress.Finish()
-	return planned{lists: lists, repositories: repositories}, err
+	if err != nil || !isReadable {
+		return p, err
+	}
+	return p, s.planMark(&p, planner, text)
 }
 
 func (s *session) planner(registryPolicy iampolicy.Document) *plan.Planner {
@@ -160,15 +195,20 @@ func (s *session) planner(registryPolicy iampolicy.Document) *plan.Planner {
 // registryPolicy reads the policy of the registry. It returns the error of a document that can't be read with the
 // document too.
 func (s *session) registryPolicy(ctx context.Context) (iampolicy.Document, error) {
-	d := iampolicy.Document{Name: "registry policy"}
-	text, err := registry.Policy(ctx, ecr.NewFromConfig(s.config))
+	_, d, err := s.readRegistryPolicy(ctx)
+	return d, err
+}
+
+func (s *session) readRegistryPolicy(ctx context.Context) (text string, d iampolicy.Document, err error) {
+	d.Name = "registry policy"
+	text, err = registry.Policy(ctx, ecr.NewFromConfig(s.config))
 	if err == nil && text != "" {
 		if d.Statements, err = iampolicy.Read(text); err != nil {
 			err = fmt.Errorf("read registry policy: %w", err)
 		}
 	}
 	d.Err = err
-	return d, err
+	return text, d, err
 }
 
 // read reads the lists, and the names of the selected repositories in scope.

@@ -46,6 +46,7 @@ func stacks() map[string]string {
 		"checking":  stack("enforce", "principal", "**", "", check),
 		"condition": stack("enforce", "condition", "**", "", check),
 		"narrow":    stack("enforce", "principal", "team-a/**,team-b/**", "**/scratch", check),
+		"one-level": stack("enforce", "principal", "team-*", "", check),
 	}
 }
 

@@ -27,7 +27,7 @@ func TestRemove(t *testing.T) {
 		"in scope":               {[]string{"team-a/api"}, exitFailed, nil, restores},
 		"all":                    {[]string{"--all"}, exitFailed, nil, restores},
 		"by no name":             {[]string{"team-z"}, exitFailed, nil, `"team-z": no repository matches`},
-		"nothing selected":       {nil, exitFailed, nil, "no repositories are selected; pass names or patterns, --out-of-scope, or --all"},
+		"nothing selected":       {nil, exitFailed, nil, "no repositories are selected; pass names or patterns, --out-of-scope, --registry-policy, or --all"},
 		"all and some":           {[]string{"--all", "other"}, exitFailed, nil, "--all can't be combined"},
 		"out of scope, no stack": {[]string{"--out-of-scope", "--stack", ""}, exitFailed, nil, "--out-of-scope requires a stack"},
 		"no such stack":          {[]string{"other", "--stack", "nosuch"}, exitFailed, nil, "stack nosuch doesn't exist"},

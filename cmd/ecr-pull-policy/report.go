@@ -46,13 +46,25 @@ func (s *session) newReport(out io.Writer) *report {
 
 // plan writes the changes, the warnings, the failures and the totals of a plan.
 func (r *report) plan(p planned, all bool) {
+	if p.registry != nil {
+		r.changes([]plan.Repository{*p.registry}, plan.Change, false)
+	}
 	r.changes(p.repositories, plan.Change, all)
 	r.changes(p.repositories, plan.Blocked, all)
 	r.problems("blocked", r.red, rejections(p.repositories, true), all)
 	r.problems("warning", r.yellow, rejections(p.repositories, false), all)
 	r.failures(failures(p.repositories), all)
+	if p.registry != nil {
+		r.notices([]plan.Repository{*p.registry}, all)
+	}
 	r.notices(p.repositories, all)
+	if p.registry != nil {
+		fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprint("registry policy:"), p.registry.Outcome)
+	}
 	r.totals(p.repositories, p.outOfScope)
+	if p.registry != nil && p.changes() {
+		fmt.Fprintf(r.out, "%s %s\n", r.bold.Sprint("calls that write:"), p.calls())
+	}
 }
 
 // paragraph writes a text, which it wraps on a terminal.

@@ -30,6 +30,10 @@ func (s *session) save(file string, p planned) error {
 		Flags:        map[string]string{"stack": f.stack},
 		Settings:     f.settings(),
 		Repositories: plan.SaveRepositories(p.repositories),
+		All:          s.whole,
+	}
+	if p.changesRegistry() {
+		saved.RegistryPolicy = plan.SaveRepositories([]plan.Repository{*p.registry})
 	}
 	for name, value := range saved.Settings {
 		if f.given(name) {
@@ -42,7 +46,7 @@ func (s *session) save(file string, p planned) error {
 	if err := saved.Write(file); err != nil {
 		return err
 	}
-	if len(changing(p.repositories)) == 0 {
+	if !p.changes() {
 		fmt.Fprintf(f.notes(), "Saved the plan to %s. It contains no changes.\n", file)
 		return nil
 	}
@@ -57,6 +61,7 @@ func (f *flags) settings() map[string]string {
 		"grant-style":      f.parameters.GrantStyle,
 		"lambda-statement": f.parameters.LambdaStatement,
 		"extra-actions":    strings.Join(f.parameters.ExtraActions, ","),
+		policyLevel:        f.parameters.PolicyLevel,
 		removeDead:         strconv.FormatBool(f.removeDead),
 	}
 }
@@ -111,7 +116,12 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 	if err := s.checkMode(command); err != nil {
 		return err
 	}
-	lists, err := store.Read(command.Context(), saved.Names())
+	s.whole = saved.All
+	read := func(ctx context.Context) (accountlist.Snapshot, error) { return store.Read(ctx, saved.Names()) }
+	if len(saved.RegistryPolicy) > 0 || s.isAtRegistry() {
+		read = store.ReadAll
+	}
+	lists, err := read(command.Context())
 	if err != nil {
 		return err
 	}
@@ -120,23 +130,29 @@ func applySaved(command *cobra.Command, f *flags, file string, saved plan.Saved,
 	if err != nil {
 		return err
 	}
-	if stale := s.stale(saved, p.repositories); len(stale) > 0 {
+	if stale := s.stale(saved, p); len(stale) > 0 {
 		r := s.newReport(command.OutOrStdout())
 		r.problems("out of date", r.red, stale, all)
 		r.hint()
-		return fmt.Errorf("%s is out of date for %s, so nothing was written; run plan again", file, phrase.Repositories(len(stale)))
+		return fmt.Errorf("%s is out of date for %s, so nothing was written; run plan again", file, phrase.Count(len(stale), "policy", "policies"))
 	}
-	names := changing(p.repositories)
-	if len(names) == 0 {
+	if !p.changes() {
 		fmt.Fprintln(command.OutOrStdout(), "nothing to apply: all changes of the plan are in place")
 		return nil
 	}
-	frozen := &plannedLists{knownLists: knownLists{Store: store, known: &lists}}
+	frozen := &plannedLists{knownLists: knownLists{Store: store, known: &lists}, planned: lists}
 	policies := &plannedPolicies{Policies: s.policies(), before: map[string]string{}}
 	for _, one := range p.repositories {
 		policies.before[one.Name] = one.Before
 	}
-	err = s.apply(command, frozen, policies, names, func(a *application) {
+	var t *transfer
+	if p.registry != nil {
+		if t, err = s.newTransfer(command.Context(), frozen); err != nil {
+			return err
+		}
+		t.frozen = true
+	}
+	err = s.apply(command, frozen, policies, changing(p.repositories), t, func(a *application) {
 		r := s.newReport(command.OutOrStdout())
 		r.changes(a.planned(), plan.Change, all)
 		r.applied(a.results, 0, all)
@@ -194,10 +210,19 @@ func (s *session) checkSettings(f *flags, file string, saved plan.Saved) error {
 }
 
 // stale returns the repositories that can't be changed as a saved plan says.
-func (s *session) stale(saved plan.Saved, now []plan.Repository) []problem {
+func (s *session) stale(saved plan.Saved, now planned) []problem {
 	var stale []problem
+	planned := plan.SavedRepository{Name: plan.RegistryPolicy}
+	if len(saved.RegistryPolicy) > 0 {
+		planned = saved.RegistryPolicy[0]
+	}
+	if now.registry != nil && plan.Digest(now.registry.Before) != planned.After { // else only the mark remains
+		if err := planned.Check(*now.registry); err != nil {
+			stale = append(stale, problem{plan.RegistryPolicy, err})
+		}
+	}
 	for i, one := range saved.Repositories {
-		err := one.Check(now[i])
+		err := one.Check(now.repositories[i])
 		if !s.Scope.Contains(one.Name) {
 			err = errors.New("the repository is out of scope")
 		}
@@ -211,8 +236,12 @@ func (s *session) stale(saved plan.Saved, now []plan.Repository) []problem {
 // plannedLists are the lists of a saved plan. If they change during the run, the plan is still applied as it is.
 type plannedLists struct {
 	knownLists
+	planned accountlist.Snapshot
 	changed bool
 }
+
+// ReadAll returns the lists of the plan.
+func (l *plannedLists) ReadAll(context.Context) (accountlist.Snapshot, error) { return l.planned, nil }
 
 func (l *plannedLists) Changed(ctx context.Context, since accountlist.Snapshot) (bool, error) {
 	changed, err := l.Store.Changed(ctx, since)

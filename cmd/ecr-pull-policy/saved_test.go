@@ -99,7 +99,7 @@ func TestFlagsOfASavedPlan(t *testing.T) {
 
 // If anything that a plan depends on has changed, apply says what, and writes nothing.
 func TestOutdatedPlan(t *testing.T) {
-	const outOfDate = " is out of date for 1 repository, so nothing was written; run plan again\n"
+	const outOfDate = " is out of date for 1 policy, so nothing was written; run plan again\n"
 	for name, c := range map[string]struct {
 		change func(t *testing.T, cloud *stubaws.AWS, file string)
 		args   []string
@@ -109,7 +109,7 @@ func TestOutdatedPlan(t *testing.T) {
 			cloud.SetPolicy("b/api", `{"Statement":[{"Sid":"Team"}]}`)
 		}, want: []string{"out of date: b/api: the policy was changed\n", outOfDate}},
 		"list": {change: func(_ *testing.T, cloud *stubaws.AWS, _ string) { cloud.PutList(accountList, "222222222222") },
-			want: []string{"out of date: a/api: the account lists changed: planned with version 1, now 2\n  same problem in 1 more repository: b/api\n", "is out of date for 2 repositories"}},
+			want: []string{"out of date: a/api: the account lists changed: planned with version 1, now 2\n  same problem in 1 more repository: b/api\n", "is out of date for 2 policies"}},
 		"list written anew": {change: func(_ *testing.T, cloud *stubaws.AWS, _ string) {
 			cloud.DeleteParameter(accountList)
 			cloud.PutList(accountList, "222222222222")
@@ -142,8 +142,8 @@ func TestOutdatedPlan(t *testing.T) {
 		}, want: []string{"the mode is observe, so apply writes nothing"}},
 		"edited file": {change: func(t *testing.T, _ *stubaws.AWS, file string) { edit(t, file, "b/api", "c/api") },
 			want: []string{"is damaged or was edited: its checksum doesn't match; run plan again; to select repositories instead, pass --include\n"}},
-		"file of another version": {change: func(t *testing.T, _ *stubaws.AWS, file string) { edit(t, file, "plan 1", "plan 0") },
-			want: []string{`was saved by another version of ecr-pull-policy (format "ecr-pull-policy plan 0", expected "ecr-pull-policy plan 1"); run plan again`}},
+		"file of another version": {change: func(t *testing.T, _ *stubaws.AWS, file string) { edit(t, file, "plan 2", "plan 0") },
+			want: []string{`was saved by another version of ecr-pull-policy (format "ecr-pull-policy plan 0", expected "ecr-pull-policy plan 2"); run plan again`}},
 		"another file": {change: func(t *testing.T, _ *stubaws.AWS, file string) { edit(t, file, "{", "[") },
 			want: []string{"isn't a plan that plan --out saved; to select repositories instead, pass --include"}},
 		"half a file": {change: func(t *testing.T, _ *stubaws.AWS, file string) { edit(t, file, `}}`, "") },

@@ -48,8 +48,13 @@ type session struct {
 	settings.Settings
 	config    aws.Config
 	selection scope.Selection // the repositories that the command is for, in scope or not
-	lists     []listOverride  // used instead of those in SSM
-	flags     *flags
+	whole     bool            // these are all repositories
+
+	// keepsRegistry reports whether the command has nothing to do with the registry policy.
+	keepsRegistry bool
+
+	lists []listOverride // used instead of those in SSM
+	flags *flags
 }
 
 // writeHeader writes which registry, stack, and account lists are used, unless --quiet was passed.
@@ -89,6 +94,7 @@ func connect(command *cobra.Command, f *flags, stackNeed need) (*session, error)
 		return nil, err
 	}
 	s.selection = selection
+	s.whole = len(f.repositories)+len(f.include)+len(f.exclude) == 0
 	stack := ""
 	if f.stack != "" {
 		if stack, err = readStack(command, f, s.config, stackNeed); err != nil {

@@ -107,6 +107,9 @@ func (s *session) smokeTest(command *cobra.Command, f *flags) (*smoke.Test, poli
 	switch {
 	case err != nil:
 		return nil, policy.Consumers{}, fmt.Errorf("build policy of %s: %w", repository, err)
+	case standard.Document == "" && s.isAtRegistry():
+		return nil, policy.Consumers{}, fmt.Errorf("at the policy level %s, the stack writes no policy to %s, so there is nothing to test; to check the stack and the registry policy, run: %s doctor",
+			policy.LevelRegistry, repository, f.program)
 	case standard.Document == "":
 		return nil, policy.Consumers{}, fmt.Errorf("the account lists grant nothing on %s, so the stack writes no policy; write consumers to list %s first", repository, s.ListName)
 	}

@@ -185,6 +185,7 @@ func (f *flags) defaultsNote(set *pflag.FlagSet, standard policy.Standard, regio
 		{"grant-style", f.parameters.GrantStyle, f.given("grant-style")},
 		{"lambda-statement", f.parameters.LambdaStatement, f.given("lambda-statement")},
 		{"extra-actions", "''", f.given("extra-actions")},
+		{policyLevel, f.parameters.PolicyLevel, f.given(policyLevel)},
 	} {
 		if !a.given {
 			defaults = append(defaults, "--"+a.flag+" "+a.value)
@@ -226,7 +227,7 @@ func validate(file, text string, standard policy.Standard) (validation, error) {
 		v.problems = []policy.Problem{{Reason: err.Error()}}
 		return v, nil
 	}
-	change, err := standard.Merge(policy.Document{}, []policy.Listed{{Consumers: &list.Consumers}})
+	change, err := merged(standard, list.Consumers)
 	if err != nil {
 		v.problems = []policy.Problem{{Reason: err.Error()}}
 		return v, nil
@@ -236,6 +237,18 @@ func validate(file, text string, standard policy.Standard) (validation, error) {
 		v.notices = append(v.notices, fmt.Sprintf("the list has %d characters, so the parameter must use the advanced tier", length))
 	}
 	return v, nil
+}
+
+// merged returns the policy for a list, which is the registry policy at that level.
+func merged(standard policy.Standard, consumers policy.Consumers) (policy.Change, error) {
+	existing, err := standard.Parse("")
+	if err != nil {
+		return policy.Change{}, err
+	}
+	if err := standard.Fits("", consumers); err != nil {
+		return policy.Change{}, err
+	}
+	return standard.Merge(existing, []policy.Listed{{Consumers: &consumers}})
 }
 
 // write writes the result. It returns the error for the exit status.
@@ -274,7 +287,7 @@ func writeProblems(errOut io.Writer, file string, problems []policy.Problem) {
 
 // showPolicy writes the grants of a policy, its size, and the document.
 func showPolicy(out io.Writer, document string, standard policy.Standard) error {
-	parsed, err := policy.ParseDocument(document, standard.Registry)
+	parsed, err := standard.Parse(document)
 	if err != nil {
 		return err
 	}
@@ -298,6 +311,13 @@ func showPolicy(out io.Writer, document string, standard policy.Standard) error 
 	}
 	t.Render()
 	size := characters(document)
+	if standard.Level == policy.LevelRegistry {
+		fmt.Fprintf(out, "This is the registry policy, whose size all lists share.")
+		if standard.Lambda {
+			fmt.Fprintf(out, " The statements for Lambda are in the policies of the repositories.")
+		}
+		fmt.Fprintln(out)
+	}
 	fmt.Fprintf(out, "policy size in %s: %d of %d characters (%d%%)\n\n", standard.Registry.Region, size, policy.MaxDocumentCharacters,
 		100*size/policy.MaxDocumentCharacters)
 	_, err = out.Write(indent(document))

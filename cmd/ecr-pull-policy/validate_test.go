@@ -42,7 +42,7 @@ func TestValidate(t *testing.T) {
 		"a long comment": {"111111111111 # " + strings.Repeat("x", 5000), nil, 0, []string{"advanced tier"}},
 		"every problem": {"11111111111, *\n  lambda.amazonaws.com", nil, 1, []string{
 			`-:1:1: "11111111111": invalid account ID; expected 12 digits, found 11`, `-:1:14: "*": all AWS accounts can't be listed`, `-:2:3: "lambda.amazonaws.com": AWS services can't be listed`}},
-		"no defaults": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", ""}, 0, []string{
+		"no defaults": {"111111111111", []string{"--account-id", "123456789012", "--grant-style", "principal", "--lambda-statement", "on", "--extra-actions", "", "--policy-level", "repository"}, 0, []string{
 			"valid: "}},
 		"own account alone":       {"222222222222", []string{"--account-id", "222222222222"}, 1, []string{"-: the only entry is the registry's own account"}},
 		"flag of another command": {"111111111111", []string{"--include", "a"}, 1, []string{"unknown flag: --include\n\nUsage: ecr-pull-policy validate FILE|- [flags]\n"}},
@@ -83,9 +83,9 @@ func TestDefaultsNote(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "note: using the defaults --region us-east-1 --account-id 000000000000 --grant-style principal --lambda-statement on --extra-actions ''\n" + alone},
-		{[]string{"--region", "eu-west-1", "--grant-style", "condition"}, "note: using the defaults --account-id 000000000000 --lambda-statement on --extra-actions ''\n" + alone},
-		{[]string{"--account-id", "123456789012"}, "note: using the defaults --region us-east-1 --grant-style principal --lambda-statement on --extra-actions ''\n"},
+		{nil, "note: using the defaults --region us-east-1 --account-id 000000000000 --grant-style principal --lambda-statement on --extra-actions '' --policy-level repository\n" + alone},
+		{[]string{"--region", "eu-west-1", "--grant-style", "condition"}, "note: using the defaults --account-id 000000000000 --lambda-statement on --extra-actions '' --policy-level repository\n" + alone},
+		{[]string{"--account-id", "123456789012"}, "note: using the defaults --region us-east-1 --grant-style principal --lambda-statement on --extra-actions '' --policy-level repository\n"},
 	} {
 		status, _, errOut := offline(t, "111111111111", append([]string{"validate", "-"}, c.args...)...)
 		if status != 0 || errOut != c.want {

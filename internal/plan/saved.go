@@ -17,7 +17,7 @@ import (
 
 // fileFormat identifies files with saved plans. It changes if an earlier version of the program can't read the file, or
 // would apply it in another way.
-const fileFormat = "ecr-pull-policy plan 1"
+const fileFormat = "ecr-pull-policy plan 2"
 
 // Saved is a plan in a file, to be applied later. The file has digests instead of policies. To apply it, the plan is
 // made again from the lists and the policies, and must be the same. Therefore a file can't grant anything that its
@@ -28,6 +28,9 @@ type Saved struct {
 	Settings     map[string]string // all settings that affect policies, by the name of the parameter
 	Lists        []SavedList
 	Repositories []SavedRepository
+
+	RegistryPolicy []SavedRepository // the change of the registry policy, or none
+	All            bool              // all repositories were selected, so that the level that doesn't grant is left
 }
 
 // SavedList is a list that was used instead of the one in SSM.
