@@ -76,14 +76,35 @@ func write(w io.Writer, repositories, accounts int, output string) error {
 	if err != nil {
 		return err
 	}
-	report, err := audit.Run(standard, audit.Document{Text: string(s.RegistryPolicy)}, documents, time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC))
+	registryPolicy, err := s.registryPolicy(standard)
+	if err != nil {
+		return err
+	}
+	report, err := audit.Run(standard, registryPolicy, documents, time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC))
 	if err != nil {
 		return err
 	}
 	return writer(w, report)
 }
 
-// documents returns the policies of the registry. They have the standard policy, except in the repositories that
+// registryPolicy returns the registry policy, with a statement for the account list from before a change of the policy
+// level.
+func (s sample) registryPolicy(standard policy.Standard) (audit.Document, error) {
+	list, err := policy.ParseList(*s.Lists[""], s.Registry)
+	if err != nil {
+		return audit.Document{}, err
+	}
+	existing, err := policy.ParseRegistryDocument(string(s.RegistryPolicy), s.Registry)
+	if err != nil {
+		return audit.Document{}, err
+	}
+	lists := []policy.Listed{{Consumers: &list.Consumers}}
+	standard.Level = policy.LevelRegistry
+	change, err := standard.Merge(existing, lists)
+	return audit.Document{Text: change.Document, Lists: lists}, err
+}
+
+// documents returns the policies of the repositories. They have the standard policy, except in the repositories that
 // differ.
 func (s sample) documents(standard policy.Standard) ([]audit.Document, error) {
 	texts := map[string]string{"data/lake": oversized(s.Registry.AccountID)}
