@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
+	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/version"
 )
 
 // newCommand returns the root command.
@@ -18,7 +20,7 @@ repositories.
 Settings such as the name of the account list, the grant style, and the scope come from
 the parameters of the CloudFormation stack. Use flags to override them. Configure
 credentials and the Region as for the AWS CLI.`,
-		Version:       version(),
+		Version:       versions(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
@@ -45,20 +47,14 @@ credentials and the Region as for the AWS CLI.`,
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: "Print the version and the commit",
 		Args:  exactly(),
 		RunE: func(command *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(command.OutOrStdout(), command.Root().Name(), "version", version())
+			_, err := fmt.Fprintln(command.OutOrStdout(), command.Root().Name(), "version", versions())
 			return err
 		},
 	}
 }
 
-// version returns the version of the module, which go build takes from Git, and the version of Go.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version + " " + info.GoVersion
-}
+// versions returns the version of the program, with its commit, and the version of Go.
+func versions() string { return version.String() + " " + runtime.Version() }

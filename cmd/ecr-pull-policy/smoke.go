@@ -192,7 +192,7 @@ func (s *session) writeSmoke(out io.Writer, report *smoke.Report, consumers poli
 	}
 	fmt.Fprintf(&page, "ecr-pull-policy smoke: %s\n\n", result)
 	fmt.Fprintf(&page, "program  %s\nregion   %s, partition %s\nstack    %s: grant style %s, Lambda statement %s\nlists    %s\n",
-		version(), s.Standard.Registry.Region, s.Standard.Registry.Partition, s.Stack, s.Standard.Style, lambda, doctor.Count(consumers))
+		versions(), s.Standard.Registry.Region, s.Standard.Registry.Partition, s.Stack, s.Standard.Style, lambda, doctor.Count(consumers))
 	if !report.Created.IsZero() {
 		fmt.Fprintf(&page, "started  %s\n", report.Created.UTC().Format(time.RFC3339))
 	}

@@ -288,7 +288,7 @@ func TestPrincipals(t *testing.T) {
 	}{
 		"all exist":    {want: map[string]float64{"RejectedPrincipalsFound": -1}, lines: []string{"principals checked"}},
 		"some don't":   {missing: []string{"a", "b"}, want: map[string]float64{"RejectedPrincipalsFound": 1}, lines: []string{`"rejected":["a","b"]`, `"RejectedPrincipals":2`}},
-		"check failed": {err: errors.New("denied"), want: map[string]float64{"FailedPermanently": 1}, lines: []string{`"principal check failed","error":"denied"`}},
+		"check failed": {err: errors.New("denied"), want: map[string]float64{"FailedPermanently": 1}, lines: []string{`"principal check failed"`, `"error":"denied"`}},
 		"check failed halfway": {missing: []string{"a"}, err: errors.New("throttled"), want: map[string]float64{"RejectedPrincipalsFound": 1, "FailedPermanently": 1},
 			lines: []string{`"rejected":["a"]`, `"error":"throttled"`}},
 	} {

@@ -17,6 +17,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onrepo"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/reconcile"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/telemetry"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/version"
 )
 
 // reconciler runs the function of a test for each trigger.
@@ -104,6 +105,10 @@ func TestLinesAndMetrics(t *testing.T) {
 		t.Fatalf("%d lines, want %d: %v", len(lines), len(want), lines)
 	}
 	for i, line := range lines {
+		if line["build"] != version.String() {
+			t.Errorf("line %d has the build %v", i, line["build"])
+		}
+		delete(line, "build")
 		delete(line, "time")
 		if embedded, ok := line["_aws"].(map[string]any); ok {
 			if embedded["Timestamp"].(float64) < 1.7e12 {

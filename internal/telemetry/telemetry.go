@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/version"
 )
 
 // Namespace is the namespace of the metrics. Their only dimension is Stack.
@@ -29,9 +31,9 @@ const (
 	PropagationSeconds = "PropagationSeconds"
 )
 
-// NewLogger returns a logger that writes one JSON object per line.
+// NewLogger returns a logger that writes one JSON object per line, with the version and the commit of the function.
 func NewLogger(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, nil))
+	return slog.New(slog.NewJSONHandler(w, nil)).With("build", version.String())
 }
 
 // Metrics are the values that one invocation counted or measured, by the name of the metric. A zero is a value too, so
