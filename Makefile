@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test simulate bench check scan build cli deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo unit test simulate bench check scan build cli dist deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -16,6 +16,17 @@ ARCHITECTURE ?= $(sort $(shell awk -v section='[$(CONFIG_ENV).' ' \
   here && sub(/.*Architecture=[^a-z]*/, "") { sub(/[^a-z0-9_].*/, ""); print }' samconfig.toml))
 GOARCH_arm64  := arm64
 GOARCH_x86_64 := amd64
+
+# What is built says its version and commit. make dist refuses a commit that ends in -dirty.
+VERSION           ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo development)
+COMMIT            ?= $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+
+# The same source gives the same bytes, wherever it is built. So what is linked is the commit and not what -buildvcs finds.
+VERSION_PACKAGE := github.com/ecr-pull-policy/ecr-pull-policy/internal/version
+GO_BUILD = go build -trimpath -buildvcs=false \
+  -ldflags '-s -w -X $(VERSION_PACKAGE).version=$(VERSION) -X $(VERSION_PACKAGE).commit=$(COMMIT)'
+CLI ?= bin/ecr-pull-policy
 
 SAM := SAM_CLI_TELEMETRY=0 .venv/bin/sam
 
@@ -72,9 +83,14 @@ scan: .local/scan/bin/checkov ## scan the template and the examples with checkov
 
 build: tools ## build the functions for sam deploy, into .aws-sam
 	$(SAM) build --config-env $(CONFIG_ENV)
+	@sed "s/^\( *Value: \)development$$/\1$(VERSION) ($$(echo $(COMMIT) | cut -c 1-12))/" .aws-sam/build/template.yaml > .aws-sam/versioned.yaml
+	@mv .aws-sam/versioned.yaml .aws-sam/build/template.yaml
 
 cli: ## build the command line, bin/ecr-pull-policy
-	go build -trimpath -o bin/ecr-pull-policy ./cmd/ecr-pull-policy
+	$(GO_BUILD) -o $(CLI) ./cmd/ecr-pull-policy
+
+dist: tools ## build the artifacts of release VERSION (such as v0.1.0) into dist
+	@go run ./release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)'
 
 deploy: build ## build, and deploy with section CONFIG_ENV (default) of samconfig.toml
 	$(SAM) deploy --config-env $(CONFIG_ENV)
@@ -104,7 +120,7 @@ mutate: ## check that tests fail when the code of MUTATE is changed; at most 3 %
 	done
 
 clean: ## remove all files that the other targets created
-	rm -rf .aws-sam .local .venv bin coverage.out
+	rm -rf .aws-sam .local .venv bin coverage.out dist
 
 tools:
 	@command -v go >/dev/null || { echo "Go is not installed; install Go 1.26 or later from https://go.dev/dl/" >&2; exit 1; }
@@ -115,5 +131,5 @@ tools:
 # sam build calls these, with ARTIFACTS_DIR.
 build-OnRepoFunction build-OnAccountFunction: build-On%Function:
 	@test -n "$(GOARCH_$(ARCHITECTURE))" || { echo "$(CONFIG_ENV) of samconfig.toml has Architecture '$(ARCHITECTURE)'; it must be arm64 or x86_64" >&2; exit 1; }
-	GOOS=linux GOARCH=$(GOARCH_$(ARCHITECTURE)) CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags '-s -w' \
+	GOOS=linux GOARCH=$(GOARCH_$(ARCHITECTURE)) CGO_ENABLED=0 $(GO_BUILD) -tags lambda.norpc \
 	  -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/on$(shell echo $* | tr A-Z a-z)
