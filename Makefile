@@ -26,7 +26,8 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 VERSION_PACKAGE := github.com/ecr-pull-policy/ecr-pull-policy/internal/version
 GO_BUILD = go build -trimpath -buildvcs=false \
   -ldflags '-s -w -X $(VERSION_PACKAGE).version=$(VERSION) -X $(VERSION_PACKAGE).commit=$(COMMIT)'
-CLI ?= bin/ecr-pull-policy
+CLI  ?= bin/ecr-pull-policy
+DIST ?= dist
 
 SAM := SAM_CLI_TELEMETRY=0 .venv/bin/sam
 
@@ -90,7 +91,7 @@ cli: ## build the command line, bin/ecr-pull-policy
 	$(GO_BUILD) -o $(CLI) ./cmd/ecr-pull-policy
 
 dist: tools ## build the artifacts of release VERSION (such as v0.1.0) into dist
-	@go run ./release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)'
+	@go run ./release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' -out '$(DIST)'
 
 deploy: build ## build, and deploy with section CONFIG_ENV (default) of samconfig.toml
 	$(SAM) deploy --config-env $(CONFIG_ENV)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,7 +20,11 @@ func (a *AWS) translateChangeSet(ctx context.Context, form url.Values) error {
 	if location == "" {
 		return nil
 	}
-	template, err := a.readObject(ctx, location)
+	object, err := url.Parse(location) // https://s3.REGION.amazonaws.com/BUCKET/KEY
+	if err != nil {
+		return fmt.Errorf("reading the URL of a template: %w", err)
+	}
+	template, err := a.readObject(ctx, object.Path)
 	if err != nil {
 		return err
 	}
@@ -29,7 +32,7 @@ func (a *AWS) translateChangeSet(ctx context.Context, form url.Values) error {
 		if form.Get("StackName") != stackName {
 			return &apiError{"ValidationError", "the simulated AWS services have functions only for the stack " + stackName}
 		}
-		if template, err = a.translateText(ctx, template); err != nil {
+		if template, err = translate(ctx, a.venv, string(template), a.Region, true); err != nil {
 			return &apiError{"ValidationError", err.Error()}
 		}
 	}
@@ -38,13 +41,9 @@ func (a *AWS) translateChangeSet(ctx context.Context, form url.Values) error {
 	return nil
 }
 
-// readObject reads an object of S3 by its URL, https://s3.REGION.amazonaws.com/BUCKET/KEY.
-func (a *AWS) readObject(ctx context.Context, location string) ([]byte, error) {
-	object, err := url.Parse(location)
-	if err != nil {
-		return nil, fmt.Errorf("reading the URL of a template: %w", err)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.QuietEndpoint+object.Path, nil)
+// readObject reads an object of S3, BUCKET/KEY.
+func (a *AWS) readObject(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.QuietEndpoint+"/"+strings.TrimPrefix(path, "/"), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,28 +51,13 @@ func (a *AWS) readObject(ctx context.Context, location string) ([]byte, error) {
 	request.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/20260101/%s/s3/aws4_request", Operator, a.Region))
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("reading the template %s: %w", location, err)
+		return nil, fmt.Errorf("reading %s in S3: %w", path, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, &apiError{"ValidationError", "S3 error: " + response.Status}
+		return nil, &apiError{"ValidationError", "S3 error: " + path + ": " + response.Status}
 	}
 	return io.ReadAll(response.Body)
-}
-
-func (a *AWS) translateText(ctx context.Context, template []byte) ([]byte, error) {
-	file, err := os.CreateTemp(a.WorkDir, "template-*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(file.Name())
-	if _, err := file.Write(template); err != nil {
-		return nil, err
-	}
-	if err := file.Close(); err != nil {
-		return nil, err
-	}
-	return translate(ctx, a.venv, file.Name(), a.Region, true)
 }
 
 // checkChangeSet rejects what would leave the emulators and the router behind. A call can have the ID of the change set

@@ -33,6 +33,7 @@ type Options struct {
 	Parameters map[string]string // of the stack, where they differ from the template's defaults
 	Region     string            // eu-central-1 if empty
 	Binaries   string            // what Build made; built if empty
+	NoStack    bool              // wait until a caller creates the stack, with its code in a bucket
 	KeepLogs   bool              // leave WorkDir behind
 	Progress   io.Writer         // receives messages about steps that take time; can be nil
 	Watcher    Watcher           // is told what happens, as it happens; can be nil
@@ -70,8 +71,10 @@ type AWS struct {
 	proxy      *proxy
 	emulators  map[string]*emulator // by logical ID
 	router     *router
+	stopRouter context.CancelFunc
 	cloudWatch *cloudWatch
 	started    chan struct{} // closed when functions can be invoked
+	deployed   sync.RWMutex  // is locked while a stack is started
 
 	done   context.Context // ends with the context of Start, with Close, and when moto ends
 	cancel context.CancelCauseFunc
@@ -133,11 +136,11 @@ func (a *AWS) start() error {
 		return err
 	})
 	group.Go(func() (err error) {
-		template, err = translate(ctx, a.venv, a.options.Template, a.Region, true)
+		template, err = translateFile(ctx, a.venv, a.options.Template, a.Region, true)
 		return err
 	})
 	group.Go(func() error {
-		if a.options.Binaries != "" {
+		if a.options.Binaries != "" || a.options.NoStack {
 			return nil
 		}
 		a.options.Binaries = filepath.Join(a.WorkDir, "bin")
@@ -153,20 +156,49 @@ func (a *AWS) start() error {
 		return err
 	}
 	a.Clients = newClients(a.Endpoint, a.Region)
+	if a.options.NoStack {
+		return nil
+	}
 	var err error
 	if a.Stack, err = deploy(a.done, a.CloudFormation, a.Quiet, stackName, template, a.options.Parameters); err != nil {
 		return fmt.Errorf("deploying %s to moto: %w", a.options.Template, err)
 	}
+	return a.startStack()
+}
+
+// startStack runs the functions of the stack and routes its events.
+func (a *AWS) startStack() error {
 	if err := a.startEmulators(); err != nil {
 		return err
 	}
-	if a.router, err = newRouter(a.done, a.Stack, a.Quiet, a.emulators, a.options.Watcher); err != nil {
+	done, stop := context.WithCancel(a.done)
+	var err error
+	if a.router, err = newRouter(done, a.Stack, a.Quiet, a.emulators, a.options.Watcher); err != nil {
+		stop()
 		return err
 	}
-	a.routed.Go(func() { a.router.run(a.done) })
+	a.stopRouter = stop
+	a.routed.Go(func() { a.router.run(done) })
 	a.cloudWatch = newCloudWatch(a.Quiet.CloudWatchLogs, a.emulators)
-	close(a.started)
+	select {
+	case <-a.started: // before an update
+	default:
+		close(a.started)
+	}
 	return nil
+}
+
+// stopStack stops what startStack started, if anything.
+func (a *AWS) stopStack() {
+	if a.router == nil {
+		return
+	}
+	_ = a.cloudWatch.flush(a.done) // the lines of the emulators that end
+	a.stopRouter()
+	a.routed.Wait()
+	for _, e := range a.emulators {
+		e.stop()
+	}
 }
 
 func (a *AWS) startProxy() (err error) {
@@ -179,9 +211,13 @@ func (a *AWS) startProxy() (err error) {
 	a.proxy.played[targetSQS+".ListMessageMoveTasks"] = redrives.list
 	a.proxy.before[targetLogs] = a.flushLogs
 	a.proxy.formed["CreateChangeSet"] = a.translateChangeSet
-	a.proxy.formed["ExecuteChangeSet"] = a.checkChangeSet
-	a.proxy.formed["UpdateStack"] = func(_ context.Context, form url.Values) error { return checkUpdate(form.Get("StackName")) }
 	a.proxy.paths.HandleFunc("POST /2015-03-31/functions/{name}/invocations", a.serveInvoke)
+	if a.options.NoStack {
+		a.proxy.server.Handler = a.serveStacks(a.proxy.server.Handler)
+	} else {
+		a.proxy.formed["ExecuteChangeSet"] = a.checkChangeSet
+		a.proxy.formed["UpdateStack"] = func(_ context.Context, form url.Values) error { return checkUpdate(form.Get("StackName")) }
+	}
 	a.Endpoint, err = a.proxy.listen("127.0.0.1")
 	return err
 }
@@ -278,6 +314,8 @@ func (a *AWS) Settle(ctx context.Context) (Activity, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(a.done, func() { cancel(context.Cause(a.done)) })()
+	a.deployed.RLock()
+	defer a.deployed.RUnlock()
 	activity, err := a.router.settle(ctx)
 	if cause := context.Cause(a.done); cause != nil {
 		return activity, cause

@@ -3,12 +3,14 @@
 - It describes the parameters of a stack that are lists as Python writes lists.
 - It gives a stack no outputs if a change set creates it, and takes no change set without changes.
 - It feeds a mapped queue to the function in Docker.
+- It reads the code of a function that an update changes, which is only a text here, as an archive.
 - It delivers events for rules that are disabled or have only a schedule.
 - It takes no registry policy but for replication, as ECR did before scope V2.
 """
 
 import sys
 
+from moto.awslambda.models import LambdaFunction
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.ecr.exceptions import InvalidParameterException
@@ -60,6 +62,8 @@ ChangeSet.apply = apply_with_outputs
 Stack.has_parameters = has_parameters
 # The mapping is only for reading. The router, in Go, polls the queue and invokes the function.
 Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, mappings: None)
+# The code runs in an emulator.
+LambdaFunction.update_function_code = lambda function, code: {}
 
 
 send_to_targets = Rule.send_to_targets

@@ -41,8 +41,12 @@ type Function struct {
 	MemorySize  int // MB
 	Environment map[string]string
 	LogGroup    string
-	Retries     int    // of an asynchronous invocation
-	OnFailure   string // ARN of the destination for events that could not be handled, or empty
+
+	Architecture string
+	Code         struct{ Bucket, Key string } // in S3
+
+	Retries   int    // of an asynchronous invocation
+	OnFailure string // ARN of the destination for events that could not be handled, or empty
 }
 
 // Rule is an EventBridge rule: with a pattern, or with a schedule.
@@ -91,7 +95,7 @@ var factOutput = regexp.MustCompile(`(?s)<member>\s*<OutputKey>` + factPrefix + 
 // withoutFacts removes these outputs from an answer of DescribeStacks.
 func withoutFacts(body []byte) []byte { return factOutput.ReplaceAll(body, nil) }
 
-// translate turns a SAM template into CloudFormation: as SAM would deploy it, or as moto can.
+// translate turns the text of a template into CloudFormation: as SAM would deploy it, or as moto can.
 func translate(ctx context.Context, venv Venv, template, region string, forMoto bool) ([]byte, error) {
 	input, err := json.Marshal(struct {
 		Template string `json:"template"`
@@ -105,7 +109,7 @@ func translate(ctx context.Context, venv Venv, template, region string, forMoto 
 	cmd.Stdin = bytes.NewReader(input)
 	translated, err := run(ctx, cmd, nil)
 	if err != nil {
-		return nil, fmt.Errorf("translating %s: %w", template, err)
+		return nil, fmt.Errorf("translating the template: %w", err)
 	}
 	return translated, nil
 }
@@ -125,13 +129,18 @@ func deploy(ctx context.Context, creating *cloudformation.Client, clients Client
 	if err != nil {
 		return nil, fmt.Errorf("creating the stack: %w", err)
 	}
+	return readStack(ctx, clients, name, nil)
+}
+
+// readStack reads back what a stack has become. Known are its rules before an update.
+func readStack(ctx context.Context, clients Clients, name string, known []Rule) (*Stack, error) {
 	described, err := clients.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
 		return nil, fmt.Errorf("describing the stack: %w", err)
 	}
 	created := described.Stacks[0]
-	if created.StackStatus != types.StackStatusCreateComplete {
-		return nil, fmt.Errorf("creating the stack: it is %s: %s", created.StackStatus, aws.ToString(created.StackStatusReason))
+	if created.StackStatus != types.StackStatusCreateComplete && created.StackStatus != types.StackStatusUpdateComplete {
+		return nil, fmt.Errorf("deploying the stack: it is %s: %s", created.StackStatus, aws.ToString(created.StackStatusReason))
 	}
 	stack := &Stack{Name: name, Outputs: map[string]string{}}
 	var facts facts
@@ -146,7 +155,7 @@ func deploy(ctx context.Context, creating *cloudformation.Client, clients Client
 	if err := facts.addTo(stack); err != nil {
 		return nil, err
 	}
-	if stack.Rules, err = readRules(ctx, clients, name); err != nil {
+	if stack.Rules, err = readRules(ctx, clients, name, known); err != nil {
 		return nil, err
 	}
 	return stack, nil
@@ -206,6 +215,8 @@ type functionFact struct {
 	Environment  struct{ Variables map[string]text }
 
 	LoggingConfig struct{ LogGroup string }
+	Architectures []string
+	Code          struct{ S3Bucket, S3Key string }
 }
 
 type sourceFact struct {
@@ -273,6 +284,10 @@ func (f *facts) addTo(stack *Stack) error {
 			LogGroup:    cmp.Or(fact.LoggingConfig.LogGroup, "/aws/lambda/"+fact.FunctionName),
 			Retries:     defaultRetries,
 		}
+		function.Code.Bucket, function.Code.Key = fact.Code.S3Bucket, fact.Code.S3Key
+		if len(fact.Architectures) > 0 {
+			function.Architecture = fact.Architectures[0]
+		}
 		for name, value := range fact.Environment.Variables {
 			function.Environment[name] = string(value)
 		}
@@ -305,8 +320,8 @@ func (f *facts) addTo(stack *Stack) error {
 	return nil
 }
 
-// readRules reads the rules of the stack and their targets.
-func readRules(ctx context.Context, clients Clients, stack string) ([]Rule, error) {
+// readRules reads the rules of the stack and their targets. The router has replaced those of known rules.
+func readRules(ctx context.Context, clients Clients, stack string, known []Rule) ([]Rule, error) {
 	var rules []Rule
 	pages := cloudformation.NewListStackResourcesPaginator(clients.CloudFormation,
 		&cloudformation.ListStackResourcesInput{StackName: &stack})
@@ -319,7 +334,12 @@ func readRules(ctx context.Context, clients Clients, stack string) ([]Rule, erro
 			if aws.ToString(resource.ResourceType) != "AWS::Events::Rule" {
 				continue
 			}
-			rule, err := readRule(ctx, clients.EventBridge, aws.ToString(resource.PhysicalResourceId))
+			name := aws.ToString(resource.PhysicalResourceId)
+			if i := slices.IndexFunc(known, func(r Rule) bool { return r.Name == name }); i >= 0 {
+				rules = append(rules, known[i])
+				continue
+			}
+			rule, err := readRule(ctx, clients.EventBridge, name)
 			if err != nil {
 				return nil, fmt.Errorf("reading the rule %s: %w", aws.ToString(resource.LogicalResourceId), err)
 			}

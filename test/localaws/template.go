@@ -2,6 +2,8 @@ package localaws
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 )
 
@@ -11,5 +13,26 @@ func Translate(ctx context.Context, root string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return translate(ctx, venv, filepath.Join(root, "template.yaml"), defaultRegion, false)
+	return translateFile(ctx, venv, filepath.Join(root, "template.yaml"), defaultRegion, false)
+}
+
+// TranslateText is Translate for the text of a template.
+func TranslateText(ctx context.Context, root string, template []byte) ([]byte, error) {
+	venv, err := Setup(ctx, root, nil)
+	if err != nil {
+		return nil, err
+	}
+	return translate(ctx, venv, string(template), defaultRegion, false)
+}
+
+func translateFile(ctx context.Context, venv Venv, path, region string, forMoto bool) ([]byte, error) {
+	template, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	translated, err := translate(ctx, venv, string(template), region, forMoto)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return translated, nil
 }

@@ -1,6 +1,6 @@
 """Translates a SAM template into plain CloudFormation. Without network.
 
-Reads {"template": path, "forMoto": bool} on stdin and writes the translated template on stdout. For moto, what it
+Reads {"template": text, "forMoto": bool} on stdin and writes the translated template on stdout. For moto, what it
 doesn't keep of a resource (a function's retries, an event source mapping's batch size) is added as an output of the
 stack, so that it is moto's CloudFormation that resolves the parameters, conditions and references in it.
 """
@@ -15,7 +15,16 @@ OUTPUT_PREFIX = "LocalAws"
 
 # The properties that the local AWS plays, by type.
 PLAYED = {
-    "AWS::Lambda::Function": ["Environment", "Handler", "LoggingConfig", "MemorySize", "Role", "Timeout"],
+    "AWS::Lambda::Function": [
+        "Architectures",
+        "Code",
+        "Environment",
+        "Handler",
+        "LoggingConfig",
+        "MemorySize",
+        "Role",
+        "Timeout",
+    ],
     "AWS::Lambda::EventSourceMapping": [
         "BatchSize",
         "Enabled",
@@ -36,9 +45,10 @@ class NoManagedPolicies:
         return {}
 
 
-def translate(path):
-    with open(path, encoding="utf-8") as file:
-        template = yaml_parse(file)
+def translate(text):
+    template = yaml_parse(text)
+    if "Transform" not in template:
+        return template
 
     # The translator takes code only from S3. moto takes it only if it is there, so in the end it gets a stub.
     stub = "s3://stub/stub"
