@@ -30,9 +30,6 @@ const (
 
 // dist is the directory with the artifacts that make dist builds.
 var dist = sync.OnceValues(func() (string, error) {
-	if os.Getenv("X_DIST") != "" {
-		return os.Getenv("X_DIST"), nil
-	}
 	dir, err := os.MkdirTemp("", "dist-")
 	if err != nil {
 		return "", err
@@ -42,7 +39,7 @@ var dist = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if dir, err := dist(); err == nil && os.Getenv("X_DIST") == "" {
+	if dir, err := dist(); err == nil {
 		_ = os.RemoveAll(dir)
 	}
 	os.Exit(status)
