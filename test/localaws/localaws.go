@@ -171,14 +171,14 @@ func (a *AWS) startStack() error {
 	if err := a.startEmulators(); err != nil {
 		return err
 	}
-	done, stop := context.WithCancel(a.done)
+	polling, stop := context.WithCancel(a.done)
 	var err error
-	if a.router, err = newRouter(done, a.Stack, a.Quiet, a.emulators, a.options.Watcher); err != nil {
+	if a.router, err = newRouter(a.done, a.Stack, a.Quiet, a.emulators, a.options.Watcher); err != nil {
 		stop()
 		return err
 	}
 	a.stopRouter = stop
-	a.routed.Go(func() { a.router.run(done) })
+	a.routed.Go(func() { a.router.run(a.done, polling) })
 	a.cloudWatch = newCloudWatch(a.Quiet.CloudWatchLogs, a.emulators)
 	select {
 	case <-a.started: // before an update
@@ -193,9 +193,9 @@ func (a *AWS) stopStack() {
 	if a.router == nil {
 		return
 	}
-	_ = a.cloudWatch.flush(a.done) // the lines of the emulators that end
 	a.stopRouter()
 	a.routed.Wait()
+	_ = a.cloudWatch.flush(a.done) // the lines of the emulators that end
 	for _, e := range a.emulators {
 		e.stop()
 	}

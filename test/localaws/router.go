@@ -161,12 +161,13 @@ func (r *router) redirect(ctx context.Context, rule Rule, queue string) error {
 	return err
 }
 
-// run routes until the context is done, and returns when nothing is under way any more.
-func (r *router) run(ctx context.Context) {
+// run routes until polling is done, and returns when nothing is under way any more. Then no message that it has received
+// is left in a queue, where nobody could see it for hours, unless ctx was done first.
+func (r *router) run(ctx, polling context.Context) {
 	var polls sync.WaitGroup
 	polls.Go(func() {
 		// Each delivery on its own: one function's invocations don't wait for another's.
-		r.poll(ctx, r.deliveries, 10, func(messages []types.Message) {
+		r.poll(ctx, polling, r.deliveries, 10, func(messages []types.Message) {
 			for _, message := range messages {
 				polls.Go(func() { r.handle(ctx, func() error { return r.deliver(ctx, message) }) })
 			}
@@ -174,7 +175,7 @@ func (r *router) run(ctx context.Context) {
 	})
 	for _, schedule := range r.schedules {
 		polls.Go(func() {
-			repeat(ctx, schedule.next, func() {
+			repeat(polling, schedule.next, func() {
 				if _, err := r.start(ctx, schedule.rule); err != nil {
 					r.fail(ctx, fmt.Errorf("starting %s on schedule: %w", schedule.rule.LogicalID, err))
 				}
@@ -183,7 +184,7 @@ func (r *router) run(ctx context.Context) {
 	}
 	for _, source := range r.sources {
 		polls.Go(func() {
-			r.poll(ctx, source.url, min(source.BatchSize, 10), func(messages []types.Message) {
+			r.poll(ctx, polling, source.url, min(source.BatchSize, 10), func(messages []types.Message) {
 				r.handle(ctx, func() error { return r.feed(ctx, source, messages) })
 			})
 		})
@@ -191,9 +192,9 @@ func (r *router) run(ctx context.Context) {
 	polls.Wait()
 }
 
-// poll takes messages from a queue until the context is done. For each message or batch, take calls handle once.
-func (r *router) poll(ctx context.Context, url string, batch int, take func([]types.Message)) {
-	for ctx.Err() == nil {
+// poll takes messages from a queue until polling is done. For each message or batch, take calls handle once.
+func (r *router) poll(ctx, polling context.Context, url string, batch int, take func([]types.Message)) {
+	for polling.Err() == nil {
 		received, err := r.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl:                    &url,
 			MaxNumberOfMessages:         int32(batch),
