@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test simulate bench check scan build cli dist deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo unit test simulate bench check scan build cli dist dist-check deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -28,6 +28,11 @@ GO_BUILD = go build -trimpath -buildvcs=false \
   -ldflags '-s -w -X $(VERSION_PACKAGE).version=$(VERSION) -X $(VERSION_PACKAGE).commit=$(COMMIT)'
 CLI  ?= bin/ecr-pull-policy
 DIST ?= dist
+
+# make dist builds for these platforms, such as linux/amd64, and for all if it is empty.
+PLATFORMS ?=
+# The build cache of the second build of make dist-check is empty, so it compiles everything. A test sets another.
+SECOND_CACHE ?= $$copy/.cache
 
 SAM := SAM_CLI_TELEMETRY=0 .venv/bin/sam
 
@@ -91,7 +96,16 @@ cli: ## build the command line, bin/ecr-pull-policy
 	$(GO_BUILD) -o $(CLI) ./cmd/ecr-pull-policy
 
 dist: tools ## build the artifacts of release VERSION (such as v0.1.0) into dist
-	@go run ./release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' -out '$(DIST)'
+	@go run ./release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' \
+	  -platforms '$(PLATFORMS)' -out '$(DIST)'
+
+dist-check: dist ## build the artifacts of release VERSION, build them again in a copy, and compare
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	  git ls-files -z --cached --others --exclude-standard -- . ':!.venv' | xargs -0 ls -d 2>/dev/null | tar -c -T - | tar -x -C "$$copy" && \
+	  ln -s "$$(cd .venv && pwd -P)" "$$copy/.venv" && \
+	  GOCACHE=$(SECOND_CACHE) $(MAKE) --no-print-directory -C "$$copy" dist DIST="$$copy/dist" PLATFORMS='$(PLATFORMS)' \
+	    VERSION='$(VERSION)' COMMIT='$(COMMIT)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' >/dev/null && \
+	  diff -r '$(DIST)' "$$copy/dist" && echo 'Both builds have the same bytes.'
 
 deploy: build ## build, and deploy with section CONFIG_ENV (default) of samconfig.toml
 	$(SAM) deploy --config-env $(CONFIG_ENV)

@@ -33,8 +33,8 @@ esac
 [ $# -ge 2 ] || { usage >&2; exit 2; }
 name=$1
 shift
-for zip in "onrepo_${version}_arm64.zip" "onaccount_${version}_arm64.zip" template.yaml; do
-  [ -f "$zip" ] || fail "$zip is missing; run this script in the directory with the files of the release"
+for file in onrepo_"$version"_*.zip onaccount_"$version"_*.zip template.yaml; do
+  [ -f "$file" ] || fail "$file is missing; run this script in the directory with the files of the release"
 done
 
 caller=$(aws sts get-caller-identity --query '[Account, Arn]' --output text)

@@ -23,24 +23,27 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	r := release{}
-	seconds := ""
+	var seconds, platforms string
 	flag.StringVar(&r.version, "version", "", "version, such as v0.1.0")
 	flag.StringVar(&r.commit, "commit", "", "commit that is built, 40 hexadecimal digits")
 	flag.StringVar(&seconds, "time", "", "time of the files in archives, in seconds since 1970")
+	flag.StringVar(&platforms, "platforms", "", "platforms to build for, such as 'linux/amd64 darwin/arm64'; all if empty")
 	flag.StringVar(&r.out, "out", "dist", "directory to write to; its content is deleted first")
 	flag.Parse()
-	if err := run(ctx, r, seconds); err != nil {
+	if err := run(ctx, r, seconds, platforms); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, r release, seconds string) (err error) {
+func run(ctx context.Context, r release, seconds, platforms string) (err error) {
 	since1970, timeErr := strconv.ParseInt(seconds, 10, 64)
 	if timeErr != nil {
 		timeErr = fmt.Errorf("%q: invalid time; set SOURCE_DATE_EPOCH to the seconds since 1970", seconds)
 	}
-	if err := errors.Join(r.check(), timeErr); err != nil {
+	var platformErr error
+	r.platforms, platformErr = parsePlatforms(platforms)
+	if err := errors.Join(r.check(), timeErr, platformErr); err != nil {
 		return err
 	}
 	r.time = time.Unix(since1970, 0).UTC()

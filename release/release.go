@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,6 +17,7 @@ import (
 // release is what is built, and where.
 type release struct {
 	version, commit string
+	platforms       []platform
 	time            time.Time // of the files in archives
 	root            string    // of the repository
 	out             string
@@ -24,19 +27,38 @@ type release struct {
 // The logical IDs of the functions in template.yaml, and the names of their artifacts.
 var functions = map[string]string{"OnRepoFunction": "onrepo", "OnAccountFunction": "onaccount"}
 
-// architectures are the values of the parameter Architecture.
-var architectures = []string{"arm64", "x86_64"}
+// architectures are the values of the parameter Architecture, and their Go names.
+var architectures = map[string]string{"arm64": "arm64", "x86_64": "amd64"}
 
-// platforms are the operating systems and processors that the command line is for, by their Go names.
-var platforms = []platform{
+// allPlatforms are those that the command line is for.
+var allPlatforms = []platform{
 	{"linux", "amd64", "", ".tar.gz"}, {"linux", "arm64", "", ".tar.gz"},
 	{"darwin", "amd64", "", ".tar.gz"}, {"darwin", "arm64", "", ".tar.gz"},
 	{"windows", "amd64", ".exe", ".zip"}, {"windows", "arm64", ".exe", ".zip"},
 }
 
+// platform is an operating system and a processor, by their Go names.
 type platform struct {
 	os, processor       string
 	executable, archive string // the endings of files
+}
+
+func (p platform) String() string { return p.os + "/" + p.processor }
+
+// parsePlatforms returns the platforms that a list such as "linux/amd64 darwin/arm64" names, or all for an empty list.
+func parsePlatforms(list string) ([]platform, error) {
+	if list == "" {
+		return allPlatforms, nil
+	}
+	var parsed []platform
+	for _, name := range strings.Fields(list) {
+		i := slices.IndexFunc(allPlatforms, func(p platform) bool { return p.String() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%q: unknown platform; PLATFORMS takes %v", name, allPlatforms)
+		}
+		parsed = append(parsed, allPlatforms[i])
+	}
+	return parsed, nil
 }
 
 const program = "ecr-pull-policy"
@@ -57,10 +79,13 @@ func (r *release) build(ctx context.Context) error {
 	return nil
 }
 
-// functions builds the code of both functions: archives that Lambda takes.
+// functions builds the code of both functions, for the processors of the platforms: archives that Lambda takes.
 func (r *release) functions(ctx context.Context) error {
 	for id, name := range functions {
-		for _, architecture := range architectures {
+		for architecture, processor := range architectures {
+			if !slices.ContainsFunc(r.platforms, func(p platform) bool { return p.processor == processor }) {
+				continue
+			}
 			dir := filepath.Join(r.work, name, architecture)
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
@@ -91,17 +116,16 @@ func (r *release) commandLine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range platforms {
-		name := program + p.executable
-		binary := filepath.Join(r.work, p.os, p.processor, name)
-		if err := r.make(ctx, []string{"GOOS=" + p.os, "GOARCH=" + p.processor, "CGO_ENABLED=0"}, "cli", "CLI="+binary); err != nil {
+	for _, p := range r.platforms {
+		binary, err := r.compile(ctx, p)
+		if err != nil {
 			return err
 		}
 		content, err := os.ReadFile(binary)
 		if err != nil {
 			return err
 		}
-		files := append([]file{{"bin/" + name, content, 0o755}}, shared...)
+		files := append([]file{{"bin/" + filepath.Base(binary), content, 0o755}}, shared...)
 		artifact := strings.Join([]string{program, r.version, p.os, p.processor}, "_")
 		if err := r.pack(artifact+p.archive, files); err != nil {
 			return err
@@ -113,10 +137,16 @@ func (r *release) commandLine(ctx context.Context) error {
 	return nil
 }
 
+// compile builds the command line for a platform, and returns the path of the program.
+func (r *release) compile(ctx context.Context, p platform) (string, error) {
+	binary := filepath.Join(r.work, p.os, p.processor, program+p.executable)
+	return binary, r.make(ctx, []string{"GOOS=" + p.os, "GOARCH=" + p.processor, "CGO_ENABLED=0"}, "cli", "CLI="+binary)
+}
+
 // documentation returns the man pages, the completions, and the license, which all platforms share.
 func (r *release) documentation(ctx context.Context) ([]file, error) {
-	cli := filepath.Join(r.work, "host", program)
-	if err := r.make(ctx, []string{"CGO_ENABLED=0"}, "cli", "CLI="+cli); err != nil {
+	cli, err := r.compile(ctx, platform{os: runtime.GOOS, processor: runtime.GOARCH})
+	if err != nil {
 		return nil, err
 	}
 	man := filepath.Join(r.work, "man")
