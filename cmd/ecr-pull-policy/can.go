@@ -163,7 +163,7 @@ func readConsumer(text string, r policy.Registry) (iampolicy.Consumer, error) {
 	}
 	if strings.HasPrefix(text, "arn:"+r.Partition+":sts:") {
 		session := iampolicy.OfARN(text)
-		if _, ok := session.SessionRole(); !ok {
+		if _, ok := session.SessionRole(); !ok || strings.Count(text, "/") != 2 || strings.HasSuffix(text, "/") {
 			return session, fmt.Errorf("%q: invalid session; expected arn:%s:sts::ACCOUNT:assumed-role/ROLE/SESSION", text, r.Partition)
 		}
 		return session, nil
@@ -234,7 +234,7 @@ func (q *question) answer(out io.Writer, r policy.Registry, documents []iampolic
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: %s\n", overall, q.sentence(overall, isOwn, canDeny))
 	if role, ok := q.consumer.SessionRole(); ok {
-		fmt.Fprintf(&text, "The ARN is that of a session, so this is the answer for the role %s in account %s. If it depends on the path of the role, pass the ARN of the role.\n", role, q.consumer.Account)
+		fmt.Fprintf(&text, "The session is one of the role %s in account %s. If the answer depends on the path of the role, pass the ARN of the role.\n", role, q.consumer.Account)
 	}
 	text.WriteByte('\n')
 	for i, action := range q.actions {

@@ -1,6 +1,9 @@
 package iampolicy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // operator is a condition operator:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
@@ -44,11 +47,11 @@ func (s Statement) evaluate(c Condition, known context) Answer {
 	if f.presence == No {
 		return absent
 	}
-	if f.value == "" || len(c.Values) == 0 {
+	if len(c.Values) == 0 {
 		return Depends
 	}
-	answer := s.matches(o, c.Values, f.value, known)
-	if f.other != "" && s.matches(o, c.Values, f.other, known) != answer {
+	answer := s.matches(o, c, f.value, known)
+	if f.other != "" && s.matches(o, c, f.other, known) != answer {
 		answer = Depends
 	}
 	if o.negated {
@@ -60,15 +63,20 @@ func (s Statement) evaluate(c Condition, known context) Answer {
 	return answer
 }
 
-// matches returns whether one of the values of a condition matches a value of a request.
-func (s Statement) matches(o operator, values []string, of string, known context) Answer {
+// matches returns whether one of the values of a condition matches a value of a request. Of the latter, nothing is known
+// if it is "".
+func (s Statement) matches(o operator, c Condition, of string, known context) Answer {
 	answer := No
-	for _, value := range values {
-		if s.isText(value) {
+	for _, value := range c.Values {
+		switch {
+		case s.isText(value) && (of != "" || namesConsumer(c.Key)), o.isLiteral(c.Key, value):
 			continue
-		}
-		if a := o.matches(known.expand(value), of); a != No {
-			answer = a
+		case of == "":
+			answer = Depends
+		default:
+			if a := o.matches(known.expand(value), of); a != No {
+				answer = a
+			}
 		}
 		if answer == Yes {
 			break
@@ -80,6 +88,21 @@ func (s Statement) matches(o operator, values []string, of string, known context
 // isText reports whether a value only looks as if it had a policy variable. No account, organization or ARN has such a
 // text, so the value matches none of them.
 func (s Statement) isText(value string) bool { return !s.Variables && strings.Contains(value, "${") }
+
+// isLiteral reports whether a value only looks like a pattern, because StringEquals takes it literally. No account,
+// organization, role or user has a wildcard in its ID or ARN, so the value matches none of them.
+func (o operator) isLiteral(key, value string) bool {
+	return strings.HasPrefix(o.name, "stringequals") && isPattern(value) && isOneOf(principalKeys(), key)
+}
+
+// namesConsumer reports whether the values of a key are accounts, organizations, or ARNs.
+func namesConsumer(key string) bool {
+	return isOneOf(principalKeys(), key) || isOneOf(sourceKeys(), key)
+}
+
+func isOneOf(keys []string, key string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return strings.EqualFold(k, key) })
+}
 
 func (c Condition) evaluateNull(f fact) Answer {
 	if len(c.Values) != 1 || f.presence == Depends {

@@ -110,7 +110,7 @@ func (c Consumer) IsUnlimitedService() bool {
 // SessionRole returns the name of the role if the consumer is a session of a role.
 func (c Consumer) SessionRole() (name string, ok bool) {
 	role, ok := roleOf(c.ID)
-	return strings.TrimPrefix(role, c.Account+" "), ok && strings.Contains(c.ID, ":assumed-role/")
+	return strings.TrimPrefix(role, c.Account+" "), ok && isSession(c.ID)
 }
 
 // AppliesTo returns the consumers that the statement applies to. If it allows, they are narrowed by the conditions that

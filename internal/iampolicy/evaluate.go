@@ -284,7 +284,7 @@ func isCaller(c Consumer) bool {
 }
 
 // includesNamed returns whether a role, user or session in a statement includes a role, user or session. A role
-// includes its sessions.
+// includes its sessions, whatever its path, which their ARNs don't show.
 func includesNamed(named, consumer string) Answer {
 	if named == consumer {
 		return Yes
@@ -292,15 +292,18 @@ func includesNamed(named, consumer string) Answer {
 	role, ofRole := roleOf(named)
 	other, ofOther := roleOf(consumer)
 	switch {
-	case ofRole && ofOther && role == other && strings.Contains(named, ":role/"):
-		return Yes
-	case ofRole && ofOther && role == other:
+	case ofRole && ofOther && role == other && isSession(named) && !isSession(consumer):
 		return Depends // a session of the role
+	case ofRole && ofOther && role == other && !isSession(named) && isSession(consumer):
+		return Yes
 	case isPattern(consumer) && matchesARN(named, consumer) != No:
 		return Depends
 	}
 	return No
 }
+
+// isSession reports whether an ARN is that of a session of a role.
+func isSession(arn string) bool { return strings.Contains(arn, ":assumed-role/") }
 
 // roleOf returns the account and the name of the role in the ARN of a role or of a session. Names are unique in an
 // account, whatever their paths. The ARN of a session has no path.

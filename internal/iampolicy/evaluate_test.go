@@ -49,7 +49,10 @@ func TestApplies(t *testing.T) {
 		{role, `"Principal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Yes},
 		{role, `"Principal":{"AWS":"arn:aws:sts::111111111111:assumed-role/deploy/ci"}`, ``, iampolicy.Depends},
 		{role, `"Principal":{"AWS":"arn:aws:iam::111111111111:role/other"}`, ``, iampolicy.No},
+		{role, `"Principal":{"AWS":"arn:aws:iam::111111111111:role/deploy"}`, ``, iampolicy.No}, // another path
 		{session, `"Principal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Yes},
+		{session, `"Principal":{"AWS":"arn:aws:sts::111111111111:assumed-role/deploy/ci"}`, ``, iampolicy.Yes},
+		{session, `"Principal":{"AWS":"arn:aws:sts::111111111111:assumed-role/deploy/other"}`, ``, iampolicy.No},
 		{iampolicy.OfARN("arn:aws:iam::111111111111:role/*"), `"Principal":{"AWS":"arn:aws:iam::111111111111:role/team/deploy"}`, ``, iampolicy.Depends},
 		{user, `"Principal":{"AWS":"arn:aws:iam::111111111111:user/alice"}`, ``, iampolicy.Yes},
 		{org, `"Principal":{"AWS":"111111111111"}`, ``, iampolicy.Depends},
@@ -95,6 +98,9 @@ func TestApplies(t *testing.T) {
 		{account, everyone, `"StringLike":{"aws:PrincipalArn":"arn:aws:iam::222222222222:role/*"}`, iampolicy.No},
 
 		{account, everyone, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.Depends},
+		{account, everyone, `"StringEquals":{"aws:PrincipalOrgID":"o-*"}`, iampolicy.No}, // literally
+		{account, everyone, `"StringNotEquals":{"aws:PrincipalOrgID":"o-*"}`, iampolicy.Yes},
+		{account, everyone, `"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/*"}`, iampolicy.No},
 		{member, everyone, `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.Yes},
 		{member, everyone, `"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, iampolicy.No},
 		{member, everyone, `"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`, iampolicy.Depends},
@@ -229,6 +235,14 @@ func TestVariablesNeedVersion(t *testing.T) {
 				t.Errorf("%s%s: got %s, want %s", version, statements, got, want)
 			}
 		}
+	}
+	const organization = `{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}}}}`
+	if got := decide(t, account, organization); got != iampolicy.No {
+		t.Errorf("%s: got %s, want no", organization, got)
+	}
+	const agent = `{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Condition":{"StringEquals":{"aws:UserAgent":"${agent}"}}}}`
+	if got := decide(t, account, agent); got != iampolicy.Depends {
+		t.Errorf("%s: got %s, want depends", agent, got)
 	}
 	all, err := iampolicy.Read(`{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}}}}`)
 	if err != nil {
