@@ -193,10 +193,22 @@ func (j *judge) statement(position int, read iampolicy.Statement) Statement {
 	if read.Err == nil {
 		s.actions = actionsOf(read)
 		s.Access = ordered(s.actions)
-		s.Consumers = j.narrow(s, read.Expand(j.resource).AppliesTo())
+		s.Consumers = j.narrow(s, j.meeting(read, read.Expand(j.resource).AppliesTo()))
 		s.grants = j.grants(s)
 	}
 	return s
+}
+
+// meeting returns the consumers that can meet all conditions of an Allow statement. AppliesTo narrows them by one of the
+// conditions only, and another one can exclude them. narrow decides about all principals.
+func (j *judge) meeting(read iampolicy.Statement, all []iampolicy.Consumer) []iampolicy.Consumer {
+	if read.Effect != iampolicy.Allow {
+		return all
+	}
+	return slices.DeleteFunc(all, func(c iampolicy.Consumer) bool {
+		answer, _ := read.Applies(j.request(c))
+		return answer == iampolicy.No && !isAllPrincipals(c) && c.Kind != iampolicy.DeletedPrincipal
+	})
 }
 
 // narrow replaces all principals with those that a Deny statement leaves out, if it denies everyone else, and with the

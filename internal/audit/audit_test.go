@@ -228,8 +228,18 @@ func TestDeny(t *testing.T) {
 		},
 		"registry policy allows": {
 			registry:  `{"Effect":"Allow","Principal":{"AWS":"555555555555"},"Action":"ecr:BatchGetImage","Resource":"*"}`,
-			want:      []string{"high outside-list"},
+			want:      []string{"high outside-list"}, // the action reads a part of an image, but a pull needs two
+			consumers: []string{"111111111111 pull:yes read:yes", "555555555555 pull:no", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"two halves of a pull": {
+			policy:    allow(`{"AWS":"555555555555"}`, `"Action":"ecr:GetDownloadUrlForLayer"`),
+			registry:  `{"Effect":"Allow","Principal":{"AWS":"555555555555"},"Action":"ecr:BatchGetImage","Resource":"*"}`,
+			want:      []string{"high outside-list", "high outside-list"},
 			consumers: []string{"111111111111 pull:yes read:yes", "555555555555 pull:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
+		},
+		"conditions that exclude each other": {
+			policy:    allow(`"*"`, pullActions, `"StringEquals":{"aws:PrincipalAccount":"555555555555"},"StringLike":{"aws:PrincipalAccount":"666666666666"}`),
+			consumers: []string{"111111111111 pull:yes read:yes", "arn:aws:iam::333333333333:role/deploy pull:yes read:yes"},
 		},
 		"replication": {
 			registry:  `{"Effect":"Allow","Principal":{"AWS":"555555555555"},"Action":["ecr:CreateRepository","ecr:ReplicateImage"],"Resource":"*"}`,

@@ -46,12 +46,29 @@ func (j *judge) grants(s Statement) []grant {
 			for i, action := range actions {
 				answers[i] = j.answer(applies, c, action)
 			}
-			g.answers[access] = combine(access, answers)
 			g.reach[access] = slices.ContainsFunc(answers, func(a iampolicy.Answer) bool { return a != iampolicy.No })
+			if access == Pull && len(actions) < len(iampolicy.PullActions()) {
+				other := j.otherPullActions(c, actions)
+				g.incomplete = other == iampolicy.No && !slices.Contains(answers, iampolicy.No)
+				answers = append(answers, other)
+			}
+			g.answers[access] = combine(access, answers)
 		}
 		grants = append(grants, g)
 	}
 	return grants
+}
+
+// otherPullActions returns whether a consumer can perform the pull actions that a statement doesn't cover, because of
+// other statements.
+func (j *judge) otherPullActions(c iampolicy.Consumer, covered []string) iampolicy.Answer {
+	var answers []iampolicy.Answer
+	for _, action := range iampolicy.PullActions() {
+		if !slices.Contains(covered, action) {
+			answers = append(answers, j.of(c).Decide(action).Answer)
+		}
+	}
+	return combine(Pull, answers)
 }
 
 // answer returns whether a consumer can perform an action that a statement allows it if it applies.
@@ -211,6 +228,8 @@ type grant struct {
 	consumer iampolicy.Consumer
 	answers  map[Access]iampolicy.Answer
 	reach    map[Access]bool // whether any action that gives the access can be possible
+
+	incomplete bool // no statement allows the pull action that this one lacks
 }
 
 // reaches reports whether the consumer can have any of some kinds of access.

@@ -80,6 +80,21 @@ func TestTableWithoutFindings(t *testing.T) {
 	}
 }
 
+// A consumer that can perform one of the two pull actions can't pull.
+func TestIncompletePull(t *testing.T) {
+	report := run(t, audit.Document{Repository: "team/a", Text: `{"Statement":` + allow(`{"AWS":"555555555555"}`, `"Action":"ecr:BatchGetImage"`) + `}`, Lists: lists(none())})
+	var table, rows bytes.Buffer
+	if err := errors.Join(audit.WriteTable(&table, report, audit.TextOptions{}), audit.WriteCSV(&rows, report)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "pull (incomplete pull)"; !strings.Contains(table.String(), want) {
+		t.Errorf("no %q in\n%s", want, table.String())
+	}
+	if want := ",pull,ecr:BatchGetImage,,pull,\n"; !strings.Contains(rows.String(), want) { // access, actions, denied_access
+		t.Errorf("no %q in\n%s", want, rows.String())
+	}
+}
+
 // sameReport returns a report of three repositories with the same policy, finding and grants, and of another one.
 func sameReport(t *testing.T) audit.Report {
 	t.Helper()

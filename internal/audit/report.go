@@ -73,7 +73,8 @@ type Answer struct {
 	Access Access `json:"access"`
 
 	// Answer is yes; depends, if it depends on conditions that can't be decided or differs between the principals that the
-	// consumer stands for; or no, if a Deny statement takes all of the access.
+	// consumer stands for; or no, if a Deny statement takes all of the access, or no statement allows one of the pull
+	// actions.
 	Answer iampolicy.Answer `json:"answer"`
 
 	Managed   bool `json:"managed"`   // a managed statement allows the access
@@ -81,7 +82,7 @@ type Answer struct {
 }
 
 // add adds what a statement gives the consumer. All statements that allow some access agree on the actions that are
-// denied, so the best answer is the one that counts.
+// denied or missing, so the best answer is the one that counts.
 func (c *ConsumerAccess) add(s Statement, g grant) {
 	for access, answer := range g.answers {
 		i := slices.IndexFunc(c.Access, func(a Answer) bool { return a.Access == access })

@@ -250,12 +250,14 @@ func (s Statement) tableAccess() string {
 	return "unreadable"
 }
 
-// restriction returns what Deny statements and conditions leave of the access that a statement allows.
+// restriction returns what Deny statements, missing actions, and conditions leave of the access that a statement allows.
 func (s Statement) restriction() string {
-	denied, conditional := 0, 0
+	denied, incomplete, conditional := 0, 0, 0
 	for _, g := range s.grants {
 		answers := slices.Collect(maps.Values(g.answers))
 		switch {
+		case g.incomplete:
+			incomplete++
 		case slices.Contains(answers, iampolicy.No):
 			denied++
 		case slices.Contains(answers, iampolicy.Depends):
@@ -267,6 +269,8 @@ func (s Statement) restriction() string {
 		return " (denied)"
 	case denied > 0:
 		return fmt.Sprintf(" (denied to %d)", denied)
+	case incomplete > 0:
+		return " (incomplete pull)"
 	case conditional > 0:
 		return " (conditional)"
 	}

@@ -51,7 +51,7 @@
         texts.push(access + " (" + management + ")");
       }
     });
-    for (const [bit, name, sign, text] of [[256, "denied", "×", "some access is denied"], [512, "conditional", "?", "some access depends on conditions"]]) {
+    for (const [bit, name, sign, text] of [[256, "denied", "×", "some access is denied or incomplete"], [512, "conditional", "?", "some access depends on conditions"]]) {
       if (!(grants & bit)) continue;
       td.append(element("i", {className: "mark " + name, ariaHidden: "true"}, sign));
       texts.push(text);
