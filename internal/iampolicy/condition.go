@@ -204,11 +204,23 @@ func covers(pattern, other string) bool {
 	return pattern == other || !strings.Contains(pattern, "?") && Match(pattern, other)
 }
 
+// literalLen returns the length of a pattern before its first wildcard.
+func literalLen(pattern string) int {
+	if i := strings.IndexAny(pattern, "*?"); i >= 0 {
+		return i
+	}
+	return len(pattern)
+}
+
 // overlap reports whether two patterns match a common text. If the second is the pattern of an ARN, its wildcards
 // don't match the colons between the parts, but those of the first do.
 func overlap(a, b string) bool {
 	if !isPattern(b) {
 		return Match(a, b)
+	}
+	// Most patterns of ARNs differ before their first wildcard, by the account. What follows takes quadratic time.
+	if literal := min(literalLen(a), literalLen(b)); a[:literal] != b[:literal] {
+		return false
 	}
 	last := 0 // the index in b of the last part of an ARN
 	if parts := partsOf(b); parts != nil {
