@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -171,8 +172,15 @@ func readConsumer(text string, r policy.Registry) (iampolicy.Consumer, error) {
 	return readEntry(text, r)
 }
 
-// readEntry reads one entry of an account list. Unlike a list, it can be the registry's own account.
+// ofRoot is the path of the root of an organization, with everything below it.
+var ofRoot = regexp.MustCompile(`^o-[a-z0-9]{10,32}/r-[a-z0-9]{4,32}/\*$`)
+
+// readEntry reads one entry of an account list. Unlike a list, it can be the registry's own account, or the root of an
+// organization, which statements name.
 func readEntry(text string, r policy.Registry) (iampolicy.Consumer, error) {
+	if ofRoot.MatchString(text) {
+		return iampolicy.OfOrganizationalUnit(text), nil
+	}
 	r.AccountID = ""
 	list, err := policy.ParseList(text, r)
 	if problems, ok := errors.AsType[*policy.ListError](err); ok && len(problems.Problems) == 1 {

@@ -47,6 +47,8 @@ func TestCan(t *testing.T) {
 			"allowed by statement 3 (Organization) of the repository policy if ForAnyValue:StringLike aws:PrincipalOrgPaths: o-a1b2c3d4e5/r-ab12/*",
 			"pass it with --org",
 		}},
+		"root of the organization":  {"o-a1b2c3d4e5/r-ab12/* DescribeImages a/api", 0, []string{"o-a1b2c3d4e5/r-ab12/* can perform ecr:DescribeImages"}},
+		"below the root":            {"333333333333 DescribeImages a/api --org o-a1b2c3d4e5/r-ab12/*", 0, []string{"yes: "}},
 		"of the organization":       {"333333333333 ecr:describeimages a/api --org o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/*", 0, []string{"yes: "}},
 		"of another organization":   {"333333333333 pull a/api --org o-x1x2x3x4x5", exitNo, []string{"no: account 333333333333 can't pull from a/api\n", "  no statement allows it\n"}},
 		"organization":              {"o-a1b2c3d4e5 pull a/api", exitDepends, []string{"organization o-a1b2c3d4e5", "IAM policies in the account of the principal"}},

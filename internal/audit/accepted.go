@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +91,15 @@ func parseAcceptance(entry json.RawMessage) (Acceptance, error) {
 	var a Acceptance
 	decoder := json.NewDecoder(bytes.NewReader(entry))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&a); err != nil {
+	err := decoder.Decode(&a)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		expected := "a string"
+		if wrong.Type.Kind() == reflect.Slice {
+			expected = "an array of strings"
+		}
+		return a, fmt.Errorf("%s must be %s, found %s", wrong.Field, expected, wrong.Value)
+	}
+	if err != nil {
 		return a, fmt.Errorf("%s; an entry has kind, repository, statement, consumers, access, conditions, denies, severity, reason, and until", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if !slices.Contains(Kinds(), a.Kind) {
@@ -99,7 +108,6 @@ func parseAcceptance(entry json.RawMessage) (Acceptance, error) {
 	if a.Repository == "" {
 		return a, errors.New("repository is missing; add a name, or a pattern such as team-a/**")
 	}
-	var err error
 	if a.repositories, err = scope.New([]string{a.Repository}, nil); err != nil {
 		return a, fmt.Errorf("repository: %w", err)
 	}

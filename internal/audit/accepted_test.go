@@ -148,21 +148,23 @@ func TestAcceptedInRegistryPolicy(t *testing.T) {
 
 func TestMalformedAccepted(t *testing.T) {
 	for name, c := range map[string]struct{ entries, want string }{
-		"not JSON":           {"[\n{]", "accepted.json:2: invalid character ']'"},
-		"cut off":            {"[\n\n", "accepted.json:3: the file ends too early; close all brackets and braces"},
-		"empty":              {"", "accepted.json:1: the file ends too early"},
-		"no array":           {`{"kind":"drift"}`, "accepted.json:1: a file of accepted findings must be a JSON array, found {"},
-		"more than an array": {"[]\n[]", "accepted.json:2: there is text after the array; remove it"},
-		"misspelled field":   {entry("reason", "resaon"), `accepted.json:2: unknown field "resaon"; an entry has kind, repository,`},
-		"unknown kind":       {entry("cross-account-write", "x"), `accepted.json:2: kind "x" doesn't exist; use one of open-to-all-principals, `},
-		"no repository":      {entry("team/**", ""), "accepted.json:2: repository is missing; add a name, or a pattern such as team-a/**"},
-		"malformed pattern":  {entry("team/**", "team/["), `accepted.json:2: repository: "team/[": invalid pattern`},
-		"unknown access":     {entry(`["push"]`, `["pusch"]`), `accepted.json:2: access "pusch" doesn't exist; use pull, push, `},
-		"no severity":        {entry(`"severity":"high",`, ""), "accepted.json:2: severity is missing; add the severity of the finding: critical, high, medium, or low"},
-		"unknown severity":   {entry(`"severity":"high"`, `"severity":"hi"`), `accepted.json:2: severity "hi" doesn't exist; use critical, high, medium, or low`},
-		"no reason":          {entry("SEC-123", " "), "accepted.json:2: reason is missing; add why the finding is accepted"},
-		"no end date":        {entry(`,"until":"2026-05-04"`, ""), `accepted.json:2: until "" must be the last day, for example 2027-06-30`},
-		"two entries":        {"[\n{},\n\n{}]", "accepted.json:4: kind"},
+		"not JSON":            {"[\n{]", "accepted.json:2: invalid character ']'"},
+		"cut off":             {"[\n\n", "accepted.json:3: the file ends too early; close all brackets and braces"},
+		"empty":               {"", "accepted.json:1: the file ends too early"},
+		"no array":            {`{"kind":"drift"}`, "accepted.json:1: a file of accepted findings must be a JSON array, found {"},
+		"more than an array":  {"[]\n[]", "accepted.json:2: there is text after the array; remove it"},
+		"misspelled field":    {entry("reason", "resaon"), `accepted.json:2: unknown field "resaon"; an entry has kind, repository,`},
+		"no array of strings": {entry(`["push"]`, `"push"`), "accepted.json:2: access must be an array of strings, found string"},
+		"number":              {entry(`["push"]`, `[1]`), "accepted.json:2: access must be a string, found number"},
+		"unknown kind":        {entry("cross-account-write", "x"), `accepted.json:2: kind "x" doesn't exist; use one of open-to-all-principals, `},
+		"no repository":       {entry("team/**", ""), "accepted.json:2: repository is missing; add a name, or a pattern such as team-a/**"},
+		"malformed pattern":   {entry("team/**", "team/["), `accepted.json:2: repository: "team/[": invalid pattern`},
+		"unknown access":      {entry(`["push"]`, `["pusch"]`), `accepted.json:2: access "pusch" doesn't exist; use pull, push, `},
+		"no severity":         {entry(`"severity":"high",`, ""), "accepted.json:2: severity is missing; add the severity of the finding: critical, high, medium, or low"},
+		"unknown severity":    {entry(`"severity":"high"`, `"severity":"hi"`), `accepted.json:2: severity "hi" doesn't exist; use critical, high, medium, or low`},
+		"no reason":           {entry("SEC-123", " "), "accepted.json:2: reason is missing; add why the finding is accepted"},
+		"no end date":         {entry(`,"until":"2026-05-04"`, ""), `accepted.json:2: until "" must be the last day, for example 2027-06-30`},
+		"two entries":         {"[\n{},\n\n{}]", "accepted.json:4: kind"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := audit.ParseAccepted("accepted.json", []byte(c.entries)); err == nil || !strings.Contains(err.Error(), c.want) {
