@@ -173,8 +173,13 @@ func matchesPattern(pattern, known string) Answer {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
 func matchesARN(pattern, known string) Answer {
 	patterns, parts := partsOf(pattern), partsOf(known)
-	if patterns == nil || parts == nil {
+	switch {
+	case parts == nil, strings.Trim(pattern, "*") == "":
 		return matchesPattern(pattern, known)
+	case patterns == nil && matchesPattern(pattern, known) != No:
+		return Depends // AWS doesn't document what matches a pattern with fewer parts
+	case patterns == nil:
+		return No
 	}
 	answer := Yes
 	for i := range patterns {

@@ -92,6 +92,9 @@ func TestApplies(t *testing.T) {
 		{session, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/auto*"}`, iampolicy.Depends},
 		{account, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/team/*"}`, iampolicy.Depends},
 		{account, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::222222222222:role/team/*"}`, iampolicy.No},
+		{role, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam:*/deploy"}`, iampolicy.Depends}, // it has four parts
+		{role, everyone, `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam:*/other"}`, iampolicy.No},
+		{role, everyone, `"ArnLike":{"aws:PrincipalArn":"*"}`, iampolicy.Yes},
 		{account, everyone, `"StringLike":{"aws:PrincipalArn":"*"}`, iampolicy.Yes},
 		{account, everyone, `"StringLike":{"aws:PrincipalArn":"arn:*deploy"}`, iampolicy.Depends},
 
