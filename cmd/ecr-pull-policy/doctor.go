@@ -32,9 +32,10 @@ func newDoctor(f *flags) *cobra.Command {
 		Short: "Check the installation and suggest fixes",
 		Long: `Check the stack with its scope, rules, and queues, other stacks in the registry, the
 CloudTrail trail, the account lists, the registry policy, and managed statements that
-a change of the policy level left behind. Suggest fixes for problems. In up to 2,000 repositories, doctor also reports statements that deny consumers
-what the lists grant, and statements that cause ECR to reject changes. doctor writes
-nothing. If a check isn't possible, it shows a warning.
+a change of the policy level left behind. Suggest fixes for problems. In up to 2,000
+repositories, doctor also reports statements that deny consumers what the lists grant,
+statements that cause ECR to reject changes, and policies that would be too long. doctor
+writes nothing. If a check isn't possible, it shows a warning.
 
 doctor can't see everything that denies pulls. It shows resource control policies (RCPs)
 only if the account can read them, which a member account of an organization can't, and

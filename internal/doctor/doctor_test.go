@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/url"
 	"os"
@@ -482,6 +483,13 @@ func TestFindings(t *testing.T) {
 		"deleted list": {func(p *installation) {
 			p.planned = []plan.Repository{{Name: "a", Notices: []plan.Notice{{Text: "the list is deleted", Remedy: "write none:", Command: "aws ssm put-parameter"}}}}
 		}, "warning policies: in a, the list is deleted → write none: $ aws ssm put-parameter --region eu-central-1"},
+		"policies that can't be read": {func(p *installation) {
+			p.planned = []plan.Repository{{Name: "a", Outcome: plan.Failed, Err: denied()}, {Name: "b", Outcome: plan.Failed, Err: denied()}}
+		}, "warning policies: can't check the policies: in 2 repositories (a, b): api error AccessDeniedException: said AWS → use credentials that allow ecr:GetRepositoryPolicy"},
+		"policies that are too long": {func(p *installation) {
+			p.planned = []plan.Repository{{Name: "a"}, {Name: "b", Outcome: plan.Failed, Err: errors.New("it is too long")}}
+		}, "problem policies: in b, the policy can't grant what the lists specify; the first reason: it is too long → show the reason for each repository: " +
+			"$ ecr-pull-policy plan --stack ecr-pull-policy --region eu-central-1"},
 		"policies not allowed": {func(p *installation) { p.errors["GetRepositoryPolicy"] = denied() }, "warning policies: can't check the policies: api error AccessDeniedException: said AWS → use credentials that allow ecr:DescribeRepositories and ecr:GetRepositoryPolicy"},
 		"deny":                 {func(p *installation) { p.registry = strings.Replace(allow(`"*"`, `"*"`, all, ""), "Allow", "Deny", 1) }, "ok registry policy"},
 		"account by its ID": {func(p *installation) { p.registry = allow(`{"AWS":["111111111111"]}`, `"ecr:BatchGetImage"`, all, "") },
