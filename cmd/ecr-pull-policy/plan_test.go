@@ -25,8 +25,8 @@ func TestVersionUsedInstead(t *testing.T) {
 func TestWarningOfDeletedPrincipals(t *testing.T) {
 	cloud := newCloud(t)
 	cloud.CreateRepository("a/api", "b/api", "c/api", "d/api")
-	for _, name := range []string{"a/api", "b/api"} {
-		cloud.SetPolicy(name, `{"Statement":[{"Sid":"Old","Effect":"Allow","Principal":{"AWS":"AROAEXAMPLEEXAMPLEEX"},"Action":"ecr:PutImage"}]}`)
+	for name, id := range map[string]string{"a/api": "AROAEXAMPLEEXAMPLEEX", "b/api": "AROAEXAMPLEEXAMPLEEY"} { // of two pipelines
+		cloud.SetPolicy(name, `{"Statement":[{"Sid":"Old","Effect":"Allow","Principal":{"AWS":"`+id+`"},"Action":"ecr:PutImage"}]}`)
 	}
 	cloud.SetPolicy("c/api", `{"Statement":[{"Sid":"Team","Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"ecr:PutImage"}]}`)
 	cloud.PutList(accountList, "111111111111")

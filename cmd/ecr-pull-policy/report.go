@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -252,12 +253,15 @@ func (r *report) problems(label string, style *color.Color, found []problem, all
 	}
 }
 
+// uniqueID matches the ID of a deleted role or user. The same statement names another one in each repository.
+var uniqueID = regexp.MustCompile(`\b(AROA|AIDA)[0-9A-Z]+\b`)
+
 // cause returns the part of the error that is the same for all repositories with the same problem.
 func (p problem) cause() string {
 	if _, ok := errors.AsType[*policy.SizeError](p.err); ok {
 		return "too large" // the sizes differ
 	}
-	return strings.ReplaceAll(awsclient.ErrorText(p.err), p.repository, "")
+	return uniqueID.ReplaceAllString(strings.ReplaceAll(awsclient.ErrorText(p.err), p.repository, ""), "")
 }
 
 func (r *report) totals(planned []plan.Repository, outOfScope int) {
