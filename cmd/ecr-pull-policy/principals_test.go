@@ -26,7 +26,7 @@ func TestCheckPrincipals(t *testing.T) {
 		output []string
 	}{
 		"all exist": {list, []string{"--stack", "checking"}, nil, 0, 1, []string{
-			"valid: - names 2 accounts, 2 roles and users, 1 organization\n", writing, "all principals exist: 4 checked\n"}},
+			"valid: standard input names 2 accounts, 2 roles and users, 1 organization\n", writing, "all principals exist: 4 checked\n"}},
 		"some don't": {list, []string{"--stack", "checking"}, []string{"222222222222", "arn:aws:iam::111111111111:role/gone"}, exitFailed, 7, []string{
 			writing, `-:1:15: "222222222222"` + reason, `-:3:1: "arn:aws:iam::111111111111:role/gone"` + reason, `-:4:1: "arn:aws:iam::222222222222:root"` + reason}},
 		"style condition": {list, []string{"--stack", "condition"}, []string{"arn:aws:iam::111111111111:role/gone"}, exitFailed, 5, []string{
@@ -58,6 +58,9 @@ func TestCheckPrincipals(t *testing.T) {
 			contains(t, out+errOut, c.output...)
 			if got := cloud.Calls()["SetRepositoryPolicy"] - cloud.Retries()["SetRepositoryPolicy"]; got != c.writes {
 				t.Errorf("%d policies were written, want %d", got, c.writes)
+			}
+			if valid := strings.HasPrefix(out, "valid: "); valid != (c.status == 0) {
+				t.Errorf("exit status %d, but\n%s", status, out)
 			}
 			if all := strings.Contains(out, "all principals exist"); all != (name == "all exist") {
 				t.Errorf("unexpected output:\n%s", out)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,25 +112,20 @@ func validateOnline(command *cobra.Command, f *flags, file string, output format
 	if err != nil {
 		return err
 	}
-	if output == textFormat || len(v.problems) > 0 {
-		if err := v.write(command, output); err != nil {
-			return err
-		}
+	if len(v.problems) > 0 {
+		return v.write(command, output)
 	}
 	missing, err := s.checkPrincipals(command, &v)
 	v.problems = policy.Locate(text, s.Standard.Registry, missing, "ECR rejects this principal: it doesn't exist, or its account is closed or hasn't enabled this Region")
-	switch {
-	case output == jsonFormat && err == nil:
-		return v.write(command, output)
-	case len(missing) > 0:
+	if err != nil { // there may be more missing principals
 		writeProblems(command.ErrOrStderr(), file, v.problems)
-		return cmp.Or(err, error(exit(exitFailed))) // after an error, there may be more missing principals
-	case err != nil:
 		return err
-	case v.checked > 0:
+	}
+	err = v.write(command, output)
+	if err == nil && output == textFormat && v.checked > 0 {
 		fmt.Fprintf(command.OutOrStdout(), "all principals exist: %d checked\n", v.checked)
 	}
-	return nil
+	return err
 }
 
 // checkPrincipals returns the accounts, roles, and users of a list that don't exist, in either grant style. After an
@@ -262,7 +256,11 @@ func (v validation) write(command *cobra.Command, output format) error {
 		writeProblems(command.ErrOrStderr(), v.file, v.problems)
 	default:
 		color.New(color.FgGreen).Fprint(out, "valid: ")
-		fmt.Fprintf(out, "%s names %s\n", v.file, doctor.Count(v.list.Consumers))
+		name := v.file
+		if name == "-" {
+			name = "standard input"
+		}
+		fmt.Fprintf(out, "%s names %s\n", name, doctor.Count(v.list.Consumers))
 		for _, notice := range v.notices {
 			fmt.Fprintln(out, "note:", notice)
 		}

@@ -30,7 +30,7 @@ func TestValidate(t *testing.T) {
 		output []string
 	}{
 		"valid": {"111111111111 # prod\no-a1b2c3d4e5", nil, 0, []string{
-			"valid: - names 1 account, 1 organization\n", "EcrPullPolicyOrganizations", "of 10240 characters", `"AWS": ["arn:aws:iam::111111111111:root"]`,
+			"valid: standard input names 1 account, 1 organization\n", "EcrPullPolicyOrganizations", "of 10240 characters", `"AWS": ["arn:aws:iam::111111111111:root"]`,
 			"arn:aws:lambda:eu-west-1:111111111111:function:*"}},
 		"settings": {"111111111111", []string{"--grant-style", "condition", "--lambda-statement", "off", "--extra-actions", "ecr:ListImages"}, 0, []string{
 			`"aws:PrincipalAccount": ["111111111111"]`, "ecr:ListImages"}},
