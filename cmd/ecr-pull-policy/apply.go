@@ -102,7 +102,11 @@ func (s *session) checkMode(command *cobra.Command) error {
 		return err
 	}
 	if len(s.lists) > 0 && s.Stack != "" {
-		fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies the lists in SSM and will undo changes that differ from them\n", s.Stack)
+		when := "and will undo changes that differ from them"
+		if s.flags.stackMode == "observe" {
+			when = "once its mode is enforce, and will then undo changes that differ from them"
+		}
+		fmt.Fprintf(command.ErrOrStderr(), "warning: stack %s applies the lists in SSM %s\n", s.Stack, when)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,10 @@ func TestObserve(t *testing.T) {
 		{[]string{"plan"}, exitChanges, 0, []string{header, "1 to change"}},
 		{[]string{"apply", "--yes"}, exitFailed, 0, []string{header, "the mode is observe, so apply writes nothing; ", "Mode=enforce", "pass --mode enforce"}},
 		{[]string{"apply", "--yes", "--mode", "enforce"}, 0, 1, []string{"stack observing, list", "applied: 1 updated"}},
+		{[]string{"apply", "--yes", "--mode", "enforce", "--accounts", "222222222222"}, 0, 1, []string{
+			"warning: stack observing applies the lists in SSM once its mode is enforce, and will then undo changes that differ from them\n"}},
+		{[]string{"plan", "--out", filepath.Join(t.TempDir(), "plan.json"), "--region", "eu-central-1"}, exitChanges, 0, []string{
+			"deploy the stack with Mode=enforce first, or run: ecr-pull-policy apply ", "plan.json --mode enforce --region eu-central-1\n"}},
 		{[]string{"apply", "--yes", "--mode", "force"}, exitFailed, 0, []string{`invalid argument "force" for "--mode" flag: must be enforce or observe`}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {

@@ -18,7 +18,9 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		"forbidden stack":       {[]string{"plan", "--stack", "secret"}, "pass --stack '' to use the template's defaults"},
-		"no list":               {[]string{"plan"}, "no account list can be used"},
+		"no list":               {[]string{"plan"}, "no account list can be used; check the Region and the stack; to find out what to do, run: ecr-pull-policy doctor\n"},
+		"no list in the Region": {[]string{"plan", "--region", "us-east-1"}, "run: ecr-pull-policy doctor --region us-east-1\n"},
+		"no file of a list":     {[]string{"plan", "--list", "team-a="}, "--list team-a=: missing file; expected [NAMESPACE=]FILE"},
 		"wrong setting":         {[]string{"plan", "--lambda-statement", "maybe"}, `invalid argument "maybe" for "--lambda-statement" flag: must be on or off`},
 		"no file":               {[]string{"plan", "--list", "/does/not/exist"}, "read account list"},
 		"no terminal":           {[]string{"apply"}, "pass --yes"},

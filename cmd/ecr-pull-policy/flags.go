@@ -25,6 +25,7 @@ type flags struct {
 	parameters      settings.Parameters // of the stack, overridden by flags
 	outputs         map[string]string   // of the stack
 	stackLevel      string              // the policy level of the stack, whatever the flag says
+	stackMode       string              // of the stack, whatever --mode is
 	repositories    []string            // the repositories that the arguments of the command name
 	include         []string            // these narrow the scope of the stack
 	exclude         []string
@@ -160,6 +161,17 @@ func (f *flags) useStack(parameters map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// connection returns the flags for the profile and the Region that were passed, for commands to run.
+func (f *flags) connection() string {
+	passed := ""
+	for _, name := range []string{"profile", "region"} {
+		if f.given(name) {
+			passed += " --" + name + " " + doctor.Quote(f.all.Lookup(name).Value.String())
+		}
+	}
+	return passed
 }
 
 // selection returns the repositories that the command is for.

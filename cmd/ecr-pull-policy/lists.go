@@ -14,6 +14,7 @@ import (
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist/parameterstore"
+	"github.com/ecr-pull-policy/ecr-pull-policy/internal/doctor"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 )
@@ -82,6 +83,9 @@ func (l *listFlags) read(command *cobra.Command, root string) ([]listOverride, e
 		}
 		if file == "-" && stdin {
 			return nil, fmt.Errorf("%s: another list is read from standard input already; pass a file", list.source)
+		}
+		if file == "" {
+			return nil, fmt.Errorf("%s: missing file; expected [NAMESPACE=]FILE", list.source)
 		}
 		stdin = stdin || file == "-"
 		var err error
@@ -164,9 +168,18 @@ func (s *session) readLists(command *cobra.Command, store *parameterstore.Store)
 	}
 	warnOfUnusable(command.ErrOrStderr(), lists)
 	if lists.IsEmpty() {
-		return accountlist.Snapshot{}, fmt.Errorf("no account list can be used; to find out what to do, run: %s doctor", s.flags.program)
+		return accountlist.Snapshot{}, fmt.Errorf("no account list can be used; check the Region and the stack; to find out what to do, run: %s", s.doctorCommand())
 	}
 	return lists, nil
+}
+
+// doctorCommand returns the command that examines the same stack and registry.
+func (s *session) doctorCommand() string {
+	stack := ""
+	if s.flags.given("stack") && s.flags.stack != "" { // doctor requires a stack
+		stack = " --stack " + doctor.Quote(s.flags.stack)
+	}
+	return s.flags.program + " doctor" + stack + s.flags.connection()
 }
 
 // warnOfUnusable writes a warning for each list whose newest version can't be used.

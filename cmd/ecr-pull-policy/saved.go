@@ -50,7 +50,11 @@ func (s *session) save(file string, p planned) error {
 		fmt.Fprintf(f.notes(), "Saved the plan to %s. It contains no changes.\n", file)
 		return nil
 	}
-	fmt.Fprintf(f.notes(), "Saved the plan to %s. To apply it, run: %s apply %s\n", file, f.program, doctor.Quote(file))
+	before, mode := "", ""
+	if s.Observe {
+		before, mode = "deploy the stack with Mode=enforce first, or ", " --mode enforce"
+	}
+	fmt.Fprintf(f.notes(), "Saved the plan to %s. To apply it, %srun: %s apply %s%s\n", file, before, f.program, doctor.Quote(file), mode+f.connection())
 	return nil
 }
 

@@ -195,6 +195,7 @@ func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (
 		}
 	}
 	f.parameters.PrincipalCheckRepository = f.outputs[checkOutput]
+	f.stackMode = parameters["Mode"]
 	return f.stack, f.useStack(parameters)
 }
 
