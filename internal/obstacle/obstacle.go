@@ -61,9 +61,11 @@ func (o *Obstacle) add(s iampolicy.Statement, r iampolicy.Request) {
 	}
 }
 
+const functionsPrefix = "Lambda functions of "
+
 func name(c iampolicy.Consumer) string {
 	if c.Kind == iampolicy.ServicePrincipal {
-		return "Lambda functions of " + cmp.Or(c.Account, c.OrganizationPath, c.Organization)
+		return functionsPrefix + cmp.Or(c.Account, c.OrganizationPath, c.Organization)
 	}
 	return c.ID
 }
@@ -146,8 +148,22 @@ func (o Obstacle) Effect() string {
 	return strings.Join(effects, ", and ")
 }
 
-// some joins the first texts.
-func some(texts []string) string { return strings.Join(shorten(texts, "others"), ", ") }
+// some joins the first consumers, and the owners of the first Lambda functions.
+func some(names []string) string {
+	var consumers, owners []string
+	for _, name := range names {
+		if owner, ok := strings.CutPrefix(name, functionsPrefix); ok {
+			owners = append(owners, owner)
+		} else {
+			consumers = append(consumers, name)
+		}
+	}
+	texts := shorten(consumers, "others")
+	if len(owners) > 0 {
+		texts = append(texts, functionsPrefix+strings.Join(shorten(owners, "others"), ", "))
+	}
+	return strings.Join(texts, ", ")
+}
 
 // shorten replaces all but the first texts with another text.
 func shorten(texts []string, others string) []string {

@@ -39,14 +39,14 @@ func TestFind(t *testing.T) {
 		}},
 		"everyone outside an organization, even Lambda": {
 			`{"Sid":"Perimeter","Effect":"Deny","Principal":"*","Action":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}}`, []string{
-				"statement 1 Perimeter of the repository policy denies a pull to Lambda functions of 111111111111, Lambda functions of 222222222222, Lambda functions of o-a1b2c3d4e5, others, " +
+				"statement 1 Perimeter of the repository policy denies a pull to o-b1b2c3d4e5/r-ab12/*, Lambda functions of 111111111111, 222222222222, o-a1b2c3d4e5, others, " +
 					"and can deny a pull to 111111111111, 222222222222, arn:aws:iam::333333333333:role/ci if StringNotEquals aws:PrincipalOrgID: o-a1b2c3d4e5",
 			},
 		},
 		"functions of an organization": {
 			`{"Effect":"Deny","Principal":{"Service":"lambda.amazonaws.com"},"Action":"*","Condition":{"StringEquals":{"aws:SourceOrgID":["o-a1b2c3d4e5","o-b1b2c3d4e5"]}}}`, []string{
-				"statement 1 of the repository policy denies a pull to Lambda functions of o-a1b2c3d4e5, Lambda functions of o-b1b2c3d4e5/r-ab12/*, " +
-					"and can deny a pull to Lambda functions of 111111111111, Lambda functions of 222222222222 if StringEquals aws:SourceOrgID: o-a1b2c3d4e5, o-b1b2c3d4e5",
+				"statement 1 of the repository policy denies a pull to Lambda functions of o-a1b2c3d4e5, o-b1b2c3d4e5/r-ab12/*, " +
+					"and can deny a pull to Lambda functions of 111111111111, 222222222222 if StringEquals aws:SourceOrgID: o-a1b2c3d4e5, o-b1b2c3d4e5",
 			},
 		},
 		"two": {`{"Effect":"Deny","Principal":{"AWS":"111111111111"},"Action":"*"},{"Effect":"Maybe"},{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::333333333333:role/ci"},"Action":"*"}`, []string{
