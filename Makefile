@@ -26,6 +26,8 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 VERSION_PACKAGE := github.com/ecr-pull-policy/ecr-pull-policy/internal/version
 GO_BUILD = go build -trimpath -buildvcs=false \
   -ldflags '-s -w -X $(VERSION_PACKAGE).version=$(VERSION) -X $(VERSION_PACKAGE).commit=$(COMMIT)'
+# These have the flags that determine what the compiler's output of a package is, so that all programs share it.
+BUILD_TOOL := CGO_ENABLED=0 go build -trimpath
 CLI  ?= bin/ecr-pull-policy
 DIST ?= dist
 
@@ -39,12 +41,15 @@ SAM := SAM_CLI_TELEMETRY=0 .venv/bin/sam
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: tools ## show what ecr-pull-policy does, with simulated AWS services
-	@mkdir -p .local && go build -o .local/demo ./test/demo
+# On a new machine, pip runs while the demo is built.
+demo: .local/setup ## show what ecr-pull-policy does, with simulated AWS services
+	@.local/setup -services & setup=$$!; \
+	  test -x .local/demo || echo "building the demo (once)" >&2; \
+	  { $(BUILD_TOOL) -o .local/demo ./test/demo && wait $$setup; } || { kill $$setup 2>/dev/null; exit 1; }
 	@exec .local/demo
 
 local-aws: tools ## run simulated AWS services for the AWS CLI, and print what happens there
-	@mkdir -p .local && go build -o .local/local-aws ./test/localaws/serve
+	@$(BUILD_TOOL) -o .local/local-aws ./test/localaws/serve
 	@exec .local/local-aws
 
 # Of these packages, only TestCommands needs more than Go.
@@ -93,9 +98,10 @@ build: tools ## build the functions for sam deploy, into .aws-sam
 	@mv .aws-sam/versioned.yaml .aws-sam/build/template.yaml
 
 cli: ## build the command line, bin/ecr-pull-policy
-	$(GO_BUILD) -o $(CLI) ./cmd/ecr-pull-policy
+	@$(GO_BUILD) -o $(CLI) ./cmd/ecr-pull-policy
+	@echo "built $(CLI), version $(VERSION)"
 
-dist: tools ## build the artifacts of release VERSION (such as v0.1.0) into dist
+dist: ## build the artifacts of release VERSION (such as v0.1.0) into dist
 	@go run ./release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' \
 	  -platforms '$(PLATFORMS)' -out '$(DIST)'
 
@@ -137,11 +143,15 @@ mutate: ## check that tests fail when the code of MUTATE is changed; at most 3 %
 clean: ## remove all files that the other targets created
 	rm -rf .aws-sam .local .venv bin coverage.out dist
 
-tools:
+tools: .local/setup
+	@exec .local/setup
+
+.local/setup: FORCE
 	@command -v go >/dev/null || { echo "Go is not installed; install Go 1.26 or later from https://go.dev/dl/" >&2; exit 1; }
 	@command -v python3 >/dev/null || { echo "Python is not installed; install Python 3.11 or later" >&2; exit 1; }
-	@mkdir -p .local && go build -o .local/setup ./test/localaws/setup
-	@exec .local/setup
+	@$(BUILD_TOOL) -o $@ ./test/localaws/setup
+
+FORCE:
 
 # sam build calls these, with ARTIFACTS_DIR.
 build-OnRepoFunction build-OnAccountFunction: build-On%Function:

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 const (
@@ -254,11 +255,11 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("%s are\n%s\nwant\n%s", part, gotText, wantText)
 		}
 	}
-	venv, err := localaws.Setup(t.Context(), repository, t.Output())
+	python, err := venv.Tools(t.Context(), repository, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
-	lint := exec.CommandContext(t.Context(), venv.Tool("cfn-lint"), filepath.Join(artifacts(t), "template.yaml"))
+	lint := exec.CommandContext(t.Context(), python.Tool("cfn-lint"), filepath.Join(artifacts(t), "template.yaml"))
 	if output, err := lint.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, output)
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 //go:embed template.py
@@ -34,11 +35,11 @@ func (r *release) template(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	venv, err := localaws.Setup(ctx, r.root, os.Stderr)
+	python, err := venv.Services(ctx, r.root, os.Stderr)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, venv.Python(), "-c", templateScript)
+	cmd := exec.CommandContext(ctx, python.Python(), "-c", templateScript)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), os.Stderr
 	template, err := cmd.Output()
 	if err != nil {

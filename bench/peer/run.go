@@ -18,6 +18,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 // list is the account list.
@@ -44,7 +45,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	if err != nil {
 		return err
 	}
-	venv, err := localaws.SetupVenv(ctx, root, venvDir, requirements, o.Progress)
+	python, err := venv.Setup(ctx, root, venvDir, requirements, o.Progress)
 	if err != nil {
 		return fmt.Errorf("set up %s: %w", venvDir, err)
 	}
@@ -65,7 +66,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	if err := b.fill(ctx, o.Repositories); err != nil {
 		return err
 	}
-	tools, err := b.tools(ctx, venv)
+	tools, err := b.tools(ctx, python)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 			results[at].second.add(second)
 		}
 	}
-	custodianVersion, err := version(ctx, venv)
+	custodianVersion, err := version(ctx, python)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (b *bench) fill(ctx context.Context, repositories int) error {
 }
 
 // tools returns the tools to measure, the product last. Custodian adds the statements that the product renders.
-func (b *bench) tools(ctx context.Context, venv localaws.Venv) ([]tool, error) {
+func (b *bench) tools(ctx context.Context, python venv.Venv) ([]tool, error) {
 	document, _, err := run(ctx, b.Environment(), []string{b.product.command[0], "render", b.names[0]})
 	if err != nil {
 		return nil, err
@@ -126,11 +127,11 @@ func (b *bench) tools(ctx context.Context, venv localaws.Venv) ([]tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := custodian(venv, b.WorkDir, "Custodian", string(statements), false)
+	plain, err := custodian(python, b.WorkDir, "Custodian", string(statements), false)
 	if err != nil {
 		return nil, err
 	}
-	filtered, err := custodian(venv, b.WorkDir, "Custodian with a filter", string(statements), true)
+	filtered, err := custodian(python, b.WorkDir, "Custodian with a filter", string(statements), true)
 	return []tool{plain, filtered, b.product}, err
 }
 

@@ -13,7 +13,7 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 const (
@@ -43,7 +43,7 @@ var custodianPolicy string
 
 // custodian returns the tool that runs Cloud Custodian with a policy that adds the statements to all repositories. If
 // filtered is true, the policy skips repositories that already have a statement with the same Sid.
-func custodian(venv localaws.Venv, dir, name, statements string, filtered bool) (tool, error) {
+func custodian(python venv.Venv, dir, name, statements string, filtered bool) (tool, error) {
 	path := filepath.Join(dir, fmt.Sprintf("custodian-%t.yml", filtered))
 	sid, err := firstSid(statements)
 	if err != nil {
@@ -60,7 +60,7 @@ func custodian(venv localaws.Venv, dir, name, statements string, filtered bool) 
 		return tool{}, err
 	}
 	// A cache period of 0 turns off the cache. With the cache, the second run wouldn't read the policies.
-	return tool{name: name, command: []string{venv.Tool("custodian"), "run", "--cache-period", "0",
+	return tool{name: name, command: []string{python.Tool("custodian"), "run", "--cache-period", "0",
 		"--output-dir", filepath.Join(dir, "custodian"), path}}, nil
 }
 
@@ -76,8 +76,8 @@ func firstSid(statements string) (string, error) {
 }
 
 // version returns the version of the installed Cloud Custodian.
-func version(ctx context.Context, venv localaws.Venv) (string, error) {
-	text, err := exec.CommandContext(ctx, venv.Tool("custodian"), "version").Output()
+func version(ctx context.Context, python venv.Venv) (string, error) {
+	text, err := exec.CommandContext(ctx, python.Tool("custodian"), "version").Output()
 	if err != nil {
 		return "", fmt.Errorf("get the version of Custodian: %w", err)
 	}

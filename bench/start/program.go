@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 // program is a function to measure.
@@ -55,21 +56,21 @@ func binary(name, path string, setsPolicy bool) (program, error) {
 // blog returns the Python function. Its code is compiled to bytecode in advance, like that of Lambda's Python runtime
 // and of its boto3.
 func blog(ctx context.Context, root, dir string, progress io.Writer) (program, error) {
-	venv, err := localaws.SetupVenv(ctx, root, blogVenv, blogRequirements, progress)
+	python, err := venv.Setup(ctx, root, blogVenv, blogRequirements, progress)
 	if err != nil {
 		return program{}, fmt.Errorf("set up %s: %w", blogVenv, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "handler.py"), blogHandler, 0o644); err != nil {
 		return program{}, err
 	}
-	output, err := exec.CommandContext(ctx, venv.Python(), "-m", "compileall", "-q", dir).CombinedOutput()
+	output, err := exec.CommandContext(ctx, python.Python(), "-m", "compileall", "-q", dir).CombinedOutput()
 	if err != nil {
 		return program{}, fmt.Errorf("compile the Python function: %w: %s", err, output)
 	}
 	return program{
 		name:       "Python with boto3",
 		setsPolicy: true,
-		command:    []string{venv.Python(), "-m", "awslambdaric", "handler.handler"},
+		command:    []string{python.Python(), "-m", "awslambdaric", "handler.handler"},
 		extra:      map[string]string{"PYTHONPATH": dir, "LAMBDA_TASK_ROOT": dir},
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 // parseOverrides is a Python program that reads TOML and prints the result of SAM's parser for each item of
@@ -39,7 +40,7 @@ func TestSettings(t *testing.T) {
 	if err := json.Unmarshal(translated, &template); err != nil {
 		t.Fatal(err)
 	}
-	venv, err := localaws.Setup(t.Context(), root, t.Output())
+	python, err := venv.Tools(t.Context(), root, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	for _, source := range sources {
-		parse := exec.CommandContext(t.Context(), venv.Python(), "-c", parseOverrides)
+		parse := exec.CommandContext(t.Context(), python.Python(), "-c", parseOverrides)
 		parse.Stdin = strings.NewReader(source)
 		output, err := parse.CombinedOutput()
 		if err != nil {

@@ -13,10 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 //go:embed child.py
@@ -45,19 +48,19 @@ type emulator struct {
 }
 
 // startBootstrap starts the emulator of a function that Build made.
-func startBootstrap(ctx context.Context, venv Venv, function Function, binaries, dir string, environment []string, wrote func(LogLine)) (*emulator, error) {
+func startBootstrap(ctx context.Context, python venv.Venv, function Function, binaries, dir string, environment []string, wrote func(LogLine)) (*emulator, error) {
 	program := bootstrap(binaries, function.LogicalID)
 	if _, err := os.Stat(program); err != nil { // the emulator would answer every request with an empty 502
 		return nil, fmt.Errorf("%s has no binary: %w", function.LogicalID, err)
 	}
-	command := []string{venv.Python(), "-I", "-S", "-c", childScript, program, function.Handler}
-	return startEmulator(ctx, venv, function, command, dir, environment, wrote)
+	command := []string{python.Python(), "-I", "-S", "-c", childScript, program, function.Handler}
+	return startEmulator(ctx, python, function, command, dir, environment, wrote)
 }
 
 // startEmulator starts an emulator that runs the command when it is invoked for the first time.
-func startEmulator(ctx context.Context, venv Venv, function Function, command []string, dir string, environment []string,
+func startEmulator(ctx context.Context, python venv.Venv, function Function, command []string, dir string, environment []string,
 	wrote func(LogLine)) (*emulator, error) {
-	binary, err := venv.emulator()
+	binary, err := emulatorPath(python)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +93,25 @@ func startEmulator(ctx context.Context, venv Venv, function Function, command []
 		return nil, err
 	}
 	return e, nil
+}
+
+// emulatorPath is the path of the AWS Lambda Runtime Interface Emulator, which aws-sam-cli brings.
+func emulatorPath(python venv.Venv) (string, error) {
+	if runtime.GOOS != "linux" {
+		return "", fmt.Errorf("the AWS Lambda Runtime Interface Emulator runs only on Linux, and this is %s: "+
+			"use a Linux machine, container or CI", runtime.GOOS)
+	}
+	architectures := map[string]string{"amd64": "x86_64", "arm64": "arm64"}
+	pattern := filepath.Join(python.Dir, "lib", "python*", "site-packages", "samcli", "local", "rapid",
+		"aws-lambda-rie-"+architectures[runtime.GOARCH])
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("%s doesn't contain the AWS Lambda Runtime Interface Emulator for %s (%s)", python.Dir, runtime.GOARCH, pattern)
+	}
+	return found[0], nil
 }
 
 // environment is what Lambda sets for a function. The emulator adds the rest.

@@ -19,6 +19,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 const (
@@ -65,7 +67,7 @@ type AWS struct {
 	Stack   *Stack
 
 	options    Options
-	venv       Venv
+	venv       venv.Venv
 	dir        *workDir
 	moto       *moto
 	proxy      *proxy
@@ -97,17 +99,17 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	options.Template = cmp.Or(options.Template, filepath.Join(options.Root, "template.yaml"))
 	options.Region = cmp.Or(options.Region, defaultRegion)
 
-	venv, err := Setup(ctx, options.Root, options.Progress)
+	python, err := venv.Services(ctx, options.Root, options.Progress)
 	if err != nil {
-		return nil, fmt.Errorf("setting up %s: %w", venvName, err)
+		return nil, fmt.Errorf("setting up Python: %w", err)
 	}
-	if _, err := venv.emulator(); err != nil { // before other processes are started
+	if _, err := emulatorPath(python); err != nil { // before other processes are started
 		return nil, err
 	}
 	if options.Watcher == nil {
 		options.Watcher = noWatcher{}
 	}
-	a := &AWS{Region: options.Region, options: options, venv: venv, emulators: map[string]*emulator{}, started: make(chan struct{})}
+	a := &AWS{Region: options.Region, options: options, venv: python, emulators: map[string]*emulator{}, started: make(chan struct{})}
 	if a.dir, err = makeWorkDir(ctx, options.Root, options.KeepLogs); err != nil {
 		return nil, fmt.Errorf("making a work directory: %w", err)
 	}

@@ -24,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 // Account is the account that moto plays.
@@ -76,9 +78,9 @@ var serveScript string
 var errPortTaken = errors.New("the port was taken")
 
 // startMoto returns once moto answers.
-func startMoto(ctx context.Context, venv Venv, dir string) (*moto, error) {
+func startMoto(ctx context.Context, python venv.Venv, dir string) (*moto, error) {
 	for range 3 {
-		m, err := tryMoto(ctx, venv, dir)
+		m, err := tryMoto(ctx, python, dir)
 		if !errors.Is(err, errPortTaken) {
 			return m, err
 		}
@@ -86,7 +88,7 @@ func startMoto(ctx context.Context, venv Venv, dir string) (*moto, error) {
 	return nil, fmt.Errorf("starting moto: %w, three times", errPortTaken)
 }
 
-func tryMoto(ctx context.Context, venv Venv, dir string) (*moto, error) {
+func tryMoto(ctx context.Context, python venv.Venv, dir string) (*moto, error) {
 	ports, err := freePorts(1)
 	if err != nil {
 		return nil, err
@@ -96,7 +98,7 @@ func tryMoto(ctx context.Context, venv Venv, dir string) (*moto, error) {
 		return nil, err
 	}
 	defer log.Close() // the child has its own
-	cmd := exec.Command(venv.Python(), "-c", serveScript, "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]))
+	cmd := exec.Command(python.Python(), "-c", serveScript, "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]))
 	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore", "PYTHONUNBUFFERED=1", "MOTO_ACCOUNT_ID="+Account,
 		"MOTO_ALLOW_NONEXISTENT_REGION=true") // the proxy knows Regions that moto doesn't
 	cmd.Stdout, cmd.Stderr = log, log

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 // wrapper is the AWS CLI in .venv. Version 1, which pip installs, ignores AWS_ENDPOINT_URL for some services and would
@@ -34,11 +36,15 @@ func (a *AWS) WriteShell(ctx context.Context) (path string, err error) {
 		}
 	}
 	if !hasVersion2(ctx) {
+		tools, err := venv.Tools(ctx, a.options.Root, a.options.Progress)
+		if err != nil {
+			return "", err
+		}
 		dir := filepath.Join(a.WorkDir, "cli")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(filepath.Join(dir, "aws"), fmt.Appendf(nil, wrapper, a.venv.Tool("aws")), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "aws"), fmt.Appendf(nil, wrapper, tools.Tool("aws")), 0o755); err != nil {
 			return "", fmt.Errorf("writing a wrapper of the AWS CLI: %w", err)
 		}
 		fmt.Fprintf(&text, "export PATH='%s':\"$PATH\"\n", dir)

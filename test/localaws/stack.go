@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 // Stack is the deployed stack, as read back from CloudFormation.
@@ -96,7 +98,7 @@ var factOutput = regexp.MustCompile(`(?s)<member>\s*<OutputKey>` + factPrefix + 
 func withoutFacts(body []byte) []byte { return factOutput.ReplaceAll(body, nil) }
 
 // translate turns the text of a template into CloudFormation: as SAM would deploy it, or as moto can.
-func translate(ctx context.Context, venv Venv, template, region string, forMoto bool) ([]byte, error) {
+func translate(ctx context.Context, python venv.Venv, template, region string, forMoto bool) ([]byte, error) {
 	input, err := json.Marshal(struct {
 		Template string `json:"template"`
 		ForMoto  bool   `json:"forMoto"`
@@ -104,7 +106,7 @@ func translate(ctx context.Context, venv Venv, template, region string, forMoto 
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(venv.Python(), "-c", translateScript)
+	cmd := exec.Command(python.Python(), "-c", translateScript)
 	cmd.Env = append(os.Environ(), "AWS_DEFAULT_REGION="+region, "PYTHONWARNINGS=ignore")
 	cmd.Stdin = bytes.NewReader(input)
 	translated, err := run(ctx, cmd, nil)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 const (
@@ -21,8 +23,8 @@ type workDir struct {
 
 // makeWorkDir also removes the directories that processes left behind which were killed.
 func makeWorkDir(ctx context.Context, root string, keep bool) (*workDir, error) {
-	local := filepath.Join(root, localName)
-	unlock, err := lock(ctx, filepath.Join(local, "work.lock")) // a new directory isn't locked at once
+	local := filepath.Join(root, ".local")                           // ignored by git
+	unlock, err := venv.Lock(ctx, filepath.Join(local, "work.lock")) // a new directory isn't locked at once
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func makeWorkDir(ctx context.Context, root string, keep bool) (*workDir, error) 
 	if err != nil {
 		return nil, err
 	}
-	inUse, err := lock(ctx, usedFile(path))
+	inUse, err := venv.Lock(ctx, usedFile(path))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func sweep(local string) error {
 	}
 	var errs []error
 	for _, dir := range dirs {
-		unlock, unused, err := tryLock(usedFile(dir))
+		unlock, unused, err := venv.TryLock(usedFile(dir))
 		if err == nil && unused {
 			err = os.RemoveAll(dir)
 			unlock()

@@ -14,14 +14,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/venv"
 )
 
 // Project is a folder with files and the npm packages that its package-lock.json pins.
 type Project struct {
 	Dir string
 
-	venv localaws.Venv
+	venv venv.Venv
 }
 
 // Install makes the project .local/NAME below the root of the repository, unless it is there and up to date. The files
@@ -29,7 +29,7 @@ type Project struct {
 func Install(ctx context.Context, root, name string, files map[string][]byte, progress io.Writer) (Project, error) {
 	p := Project{Dir: filepath.Join(root, ".local", name)}
 	var err error
-	if p.venv, err = localaws.SetupVenv(ctx, root, ".local/"+name+"-venv", "test/npm/requirements.txt", progress); err != nil {
+	if p.venv, err = venv.Setup(ctx, root, ".local/"+name+"-venv", "test/npm/requirements.txt", progress); err != nil {
 		return p, err
 	}
 	sum := sha256.New()

@@ -1,4 +1,4 @@
-package localaws
+package venv
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// lock waits until this process alone holds the lock file. The kernel lets go of it if the process dies.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+// Lock waits until this process alone holds the lock file. The kernel lets go of it if the process dies.
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	for {
-		unlock, locked, err := tryLock(path)
+		unlock, locked, err := TryLock(path)
 		if err != nil || locked {
 			return unlock, err
 		}
@@ -25,7 +25,8 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-func tryLock(path string) (unlock func(), locked bool, err error) {
+// TryLock does as Lock does, unless another process holds the lock file.
+func TryLock(path string) (unlock func(), locked bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, false, err
 	}
