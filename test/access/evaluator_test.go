@@ -21,7 +21,7 @@ var (
 
 // request is a call to ECR by a principal.
 type request struct {
-	Policy    json.RawMessage `json:"policy"` // of the repository
+	Policy    json.RawMessage `json:"policy"` // of the repository or the registry
 	Principal string          `json:"principal"`
 	Action    string          `json:"action"`
 	Resource  string          `json:"resource"`
