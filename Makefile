@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test simulate bench check scan build cli dist dist-check deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo demo-registry unit test simulate bench check scan build cli dist dist-check deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -39,7 +39,7 @@ SECOND_CACHE ?= $$copy/.cache
 SAM := SAM_CLI_TELEMETRY=0 .venv/bin/sam
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 # On a new machine, pip runs while the demo is built.
 demo: .local/setup ## show what ecr-pull-policy does, with simulated AWS services
@@ -47,6 +47,10 @@ demo: .local/setup ## show what ecr-pull-policy does, with simulated AWS service
 	  test -x .local/demo || echo "building the demo (once)" >&2; \
 	  { $(BUILD_TOOL) -o .local/demo ./test/demo && wait $$setup; } || { kill $$setup 2>/dev/null; exit 1; }
 	@exec .local/demo
+
+demo-registry: tools ## show the same with one policy for the whole registry
+	@mkdir -p .local && go build -o .local/demo ./test/demo
+	@exec .local/demo -level registry
 
 local-aws: tools ## run simulated AWS services for the AWS CLI, and print what happens there
 	@$(BUILD_TOOL) -o .local/local-aws ./test/localaws/serve

@@ -24,11 +24,7 @@ func build(t *testing.T) string {
 
 // The demo succeeds only if all of its checks do.
 func TestDemo(t *testing.T) {
-	output, err := exec.CommandContext(t.Context(), build(t)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	for _, part := range []string{
+	checkOutput(t, nil, []string{
 		"3. The account list is written",
 		"✓ both accounts can pull from all three",
 		"✓ both accounts can pull from shop/search",
@@ -37,7 +33,29 @@ func TestDemo(t *testing.T) {
 		"✓ all 4 policies are unchanged",
 		`   - "Principal": {"AWS": ["arn:aws:iam::111111111111:root"]},` + "\n" + `   + "Principal": "*",` + "\n",
 		"Next steps",
-	} {
+	})
+}
+
+func TestDemoAtRegistryLevel(t *testing.T) {
+	checkOutput(t, []string{"-level", "registry"}, []string{
+		"3. The account list is written, and one write grants on all repositories",
+		"✓ both accounts can pull from all three",
+		"✓ both accounts can pull from shop/search before any function runs",
+		"✓ 333333333333 can pull from shop",
+		"✓ 222222222222 can no longer pull",
+		`   + "Resource": ["arn:aws:ecr:eu-central-1:123456789012:repository/*"],` + "\n",
+		"Next steps",
+	})
+}
+
+// checkOutput checks that the output of the demo has parts, and fits a terminal.
+func checkOutput(t *testing.T, arguments, parts []string) {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), build(t), arguments...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, part := range parts {
 		if !bytes.Contains(output, []byte(part)) {
 			t.Errorf("the output of the demo doesn't contain %q", part)
 		}

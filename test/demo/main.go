@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -14,12 +15,17 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
 
-const accountList = "/ecr-pull-policy/accounts"
+const (
+	accountList   = "/ecr-pull-policy/accounts"
+	registryLevel = "registry"
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx)
+	level := flag.String("level", "repository", "policy `level` of the stack: repository or "+registryLevel)
+	flag.Parse()
+	err := run(ctx, *level)
 	if ctx.Err() != nil {
 		fmt.Fprintln(os.Stderr, "\nstopped all processes")
 		os.Exit(130)
@@ -30,11 +36,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context) (err error) {
+func run(ctx context.Context, level string) (err error) {
+	options := localaws.Options{Progress: os.Stderr}
+	if level == registryLevel {
+		options.Parameters = map[string]string{"PolicyLevel": registryLevel, "LambdaStatement": "off"}
+	}
 	say := newNarrator(os.Stdout)
 	say.heading("Simulated AWS services start, with the stack of template.yaml")
 	started := time.Now()
-	aws, err := localaws.Start(ctx, localaws.Options{Progress: os.Stderr})
+	aws, err := localaws.Start(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -42,20 +52,34 @@ func run(ctx context.Context) (err error) {
 	say.took("ready", time.Since(started))
 
 	s := &story{ctx: ctx, aws: aws, say: say}
-	for _, chapter := range []func() error{
+	chapters := []func() error{
 		s.repositoriesExist,
 		s.theListIsWritten,
 		s.aRepositoryIsCreated,
 		s.anAccountLeaves,
 		s.aListIsRejected,
 		s.aConsumerDoesNotExist,
-	} {
+	}
+	if level == registryLevel {
+		r := &registryStory{story: s}
+		chapters = []func() error{
+			r.repositoriesExist,
+			r.theListIsWritten,
+			r.aRepositoryIsCreated,
+			r.aNamespaceHasAList,
+			r.anAccountLeaves,
+		}
+	}
+	for _, chapter := range chapters {
 		if err := chapter(); err != nil {
 			return err
 		}
 	}
 	say.heading("Next steps")
 	say.text("make local-aws         try it yourself with the same simulated AWS services")
+	if level != registryLevel {
+		say.text("make demo-registry     see the same with PolicyLevel=registry")
+	}
 	say.text("make help              list the other targets")
 	say.text("make deploy            deploy to your registry's account; see README.md")
 	return nil

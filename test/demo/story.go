@@ -45,7 +45,7 @@ func (s *story) repositoriesExist() error {
 
 func (s *story) theListIsWritten() error {
 	s.say.heading("The account list is written, and every repository gets the policy")
-	before, after, err := s.write("111111111111,222222222222")
+	before, after, err := s.write(accountList, "111111111111,222222222222")
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *story) aRepositoryIsCreated() error {
 
 func (s *story) anAccountLeaves() error {
 	s.say.heading("An account is removed from the list, and can no longer pull")
-	before, after, err := s.write("111111111111")
+	before, after, err := s.write(accountList, "111111111111")
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *story) anAccountLeaves() error {
 func (s *story) aListIsRejected() error {
 	s.say.heading("An invalid list is rejected, and no policy changes")
 	logged := len(s.aws.Logs(localaws.OnAccount))
-	before, after, err := s.write("111111111111,2222-2222-2222,*")
+	before, after, err := s.write(accountList, "111111111111,2222-2222-2222,*")
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *story) aListIsRejected() error {
 func (s *story) aConsumerDoesNotExist() error {
 	s.say.heading("An account doesn't exist; the others can pull, and the log names it")
 	logged := len(s.aws.Logs(localaws.OnAccount))
-	before, after, err := s.write("111111111111,333333333333," + localaws.GoneAccount)
+	before, after, err := s.write(accountList, "111111111111,333333333333,"+localaws.GoneAccount)
 	if err != nil {
 		return err
 	}
@@ -155,14 +155,14 @@ func (s *story) aConsumerDoesNotExist() error {
 	return nil
 }
 
-// write writes the account list, and waits until all events are handled.
-func (s *story) write(list string) (before, after map[string]string, err error) {
-	s.say.command("aws ssm put-parameter --name "+accountList, "--type String --overwrite --value '"+list+"'")
+// write writes a list, and waits until all events are handled.
+func (s *story) write(name, list string) (before, after map[string]string, err error) {
+	s.say.command("aws ssm put-parameter --name "+name, "--type String --overwrite --value '"+list+"'")
 	if before, err = s.policies(); err != nil {
 		return nil, nil, err
 	}
 	started := time.Now()
-	if err := s.aws.PutList(s.ctx, accountList, list); err != nil {
+	if err := s.aws.PutList(s.ctx, name, list); err != nil {
 		return nil, nil, err
 	}
 	after, err = s.settled(started)
