@@ -44,11 +44,11 @@ type section struct {
 
 func run(ctx context.Context, w io.Writer, args []string) error {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := set.String("only", "", "run only this `section`: start, steps, calls, cost, rollout, micro, or peer")
+	only := set.String("only", "", "run only this `section`: start, steps, calls, cost, rollout, level, micro, or peer")
 	starts := set.Int("starts", 30, "`number` of starts of each function in the sections start and steps")
 	repositories := set.Int("peer-repositories", 500, "`number` of repositories in the section peer")
 	rolloutSizes := sizes{1_000, 10_000, 100_000}
-	set.Var(&rolloutSizes, "rollouts", "`numbers` of repositories in the rollouts of the section rollout, separated by commas")
+	set.Var(&rolloutSizes, "rollouts", "`numbers` of repositories in the rollouts of the sections rollout and level, separated by commas")
 	rounds := set.Int("peer-rounds", 3, "`number` of runs of each tool in the section peer")
 	others := builds{}
 	set.Var(others, "also", "`NAME=PATH` of another build of onrepo to measure in the section start; can be repeated")
@@ -66,6 +66,9 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 		{"cost", "Monthly cost", cost.Run},
 		{"rollout", "Rollout", func(ctx context.Context, w io.Writer) error {
 			return rollout.Run(ctx, w, rollout.Options{Repositories: rolloutSizes, Progress: os.Stderr})
+		}},
+		{"level", "List change at both policy levels", func(ctx context.Context, w io.Writer) error {
+			return rollout.RunLevels(ctx, w, rollout.Options{Repositories: rolloutSizes, Progress: os.Stderr})
 		}},
 		{"micro", "pkg/policy", micro.Run},
 		{"peer", "Comparison with Cloud Custodian", func(ctx context.Context, w io.Writer) error {

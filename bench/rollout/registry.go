@@ -36,13 +36,34 @@ func repositoryNames(n int) []string {
 
 // newCloud returns a stub of AWS with n repositories. The policies grant access to accounts(), and the account list
 // also contains addedAccount.
-func newCloud(n int) (*stubaws.AWS, error) {
-	standard := policy.Standard{
-		Registry: policy.Registry{Partition: "aws", Region: region, AccountID: account},
-		Style:    policy.GrantPrincipal,
-		Lambda:   true,
+func newCloud(n int) (*stubaws.AWS, error) { return newCloudWith(standard(), n) }
+
+// newCloudAt is like newCloud, but without the statements for Lambda. At the level of the registry, only the registry
+// policy has managed statements, which are marked.
+func newCloudAt(level policy.Level, n int) (*stubaws.AWS, error) {
+	s := standard()
+	s.Lambda = false
+	if level != policy.LevelRegistry {
+		return newCloudWith(s, n)
 	}
-	before, err := standard.Merge(policy.Document{}, []policy.Listed{{Consumers: &policy.Consumers{Accounts: accounts()}}})
+	s.Level = level
+	none, err := policy.ParseRegistryDocument("", s.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("build the registry policy before the rollout: %w", err)
+	}
+	before, err := s.Merge(none.AsOnly(), listed())
+	if err != nil {
+		return nil, fmt.Errorf("build the registry policy before the rollout: %w", err)
+	}
+	cloud := stubaws.New(account, region)
+	cloud.CreateRepository(repositoryNames(n)...)
+	cloud.SetRegistryPolicy(before.Document)
+	putChangedList(cloud)
+	return cloud, nil
+}
+
+func newCloudWith(s policy.Standard, n int) (*stubaws.AWS, error) {
+	before, err := s.Merge(policy.Document{}, listed())
 	if err != nil {
 		return nil, fmt.Errorf("build the policy before the rollout: %w", err)
 	}
@@ -52,8 +73,24 @@ func newCloud(n int) (*stubaws.AWS, error) {
 	for _, name := range names {
 		cloud.SetPolicy(name, before.Document)
 	}
-	cloud.PutList(function.List, strings.Join(append(accounts(), addedAccount), ","))
+	putChangedList(cloud)
 	return cloud, nil
+}
+
+func standard() policy.Standard {
+	return policy.Standard{
+		Registry: policy.Registry{Partition: "aws", Region: region, AccountID: account},
+		Style:    policy.GrantPrincipal,
+		Lambda:   true,
+	}
+}
+
+func listed() []policy.Listed {
+	return []policy.Listed{{Consumers: &policy.Consumers{Accounts: accounts()}}}
+}
+
+func putChangedList(cloud *stubaws.AWS) {
+	cloud.PutList(function.List, strings.Join(append(accounts(), addedAccount), ","))
 }
 
 // check returns an error if the policy of a repository doesn't name addedAccount.
