@@ -60,7 +60,7 @@ local-aws: tools ## run simulated AWS services for the AWS CLI, and print what h
 unit: ## run the tests that need only Go
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/)" >&2; exit 1; }
 	go test -skip '^TestCommands$$' ./cmd/... ./internal/... ./pkg/... ./test/stubaws
-	go test ./test/simulate -seeds 150
+	go test ./test/simulate -seeds 120
 
 test: tools ## run all tests, and check their coverage
 	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...

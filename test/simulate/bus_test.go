@@ -57,6 +57,9 @@ func (w *world) rules() []rule {
 			return (e.name == root || strings.HasPrefix(e.name, root+"/")) &&
 				slices.Contains([]string{"Create", "Update", "Delete"}, e.operation)
 		}, "onaccount"},
+		{"RegistryPolicyChanged", "aws.ecr", []string{apiCall}, func(e event) bool {
+			return (e.name == "PutRegistryPolicy" || e.name == "DeleteRegistryPolicy") && (!e.ownWrite || w.sabotage.noOwnWriteFilter)
+		}, "onaccount"},
 		{"Schedule", "aws.events", []string{"Scheduled Event"}, always, "onaccount"},
 		{"RequestRule", "ecr-pull-policy", []string{"Repository Reconcile Requested"}, always, "queue"},
 	}

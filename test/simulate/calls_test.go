@@ -64,6 +64,18 @@ func (w *world) done(_ context.Context, made stubaws.Call, err error) {
 		w.note("%s  … %s", run, code)
 	}
 	switch r := w.repositories[input.RepositoryName]; {
+	case made.Operation == "GetRegistryPolicy" && responded:
+		w.recordRegistryRead(run, fault.Stale)
+	case made.Operation == "PutRegistryPolicy" && code == "InvalidParameterException":
+		w.checkRegistryWrite(run, readRegistryDocument(input.PolicyText))
+		w.registry.needsSchedule = true
+	case made.Operation == "PutRegistryPolicy" && err == nil:
+		w.recordRegistryWrite(run, readRegistryDocument(input.PolicyText), responded)
+	case made.Operation == "DeleteRegistryPolicy" && err == nil:
+		w.recordRegistryWrite(run, document{}, responded)
+	case made.Operation == "DeleteRegistryPolicy" && responded: // there was no policy
+		run.registryRead = &registryVersion{document{}, w.registry.current.changes, len(w.moments) - 1, w.calls}
+		run.registryWrote = &document{}
 	case made.Operation == "PutEvents":
 		run.requestedRest = run.function == "onrepo"
 	case made.Operation == "SetRepositoryPolicy" && input.RepositoryName == checkRepository:
@@ -102,6 +114,14 @@ func (i *invocation) mayHaveWritten(r *repository, made stubaws.Call) {
 	if made.Operation == "SetRepositoryPolicy" || made.Operation == "DeleteRepositoryPolicy" {
 		d := readDocument(readInput(made).PolicyText)
 		i.wrote[r] = &d
+	}
+}
+
+// mayHaveWrittenRegistry records a write whose result the invocation doesn't know.
+func (i *invocation) mayHaveWrittenRegistry(made stubaws.Call) {
+	if made.Operation == "PutRegistryPolicy" || made.Operation == "DeleteRegistryPolicy" {
+		d := readRegistryDocument(readInput(made).PolicyText)
+		i.registryWrote = &d
 	}
 }
 
@@ -148,6 +168,9 @@ func (w *world) releaseWith(c *call, fault stubaws.Fault) {
 		w.recordRejection(c.run, r, d)
 	} else if fault.Code != "" || fault.Lost {
 		c.run.mayHaveWritten(r, c.Call)
+	}
+	if fault.Code != "" || fault.Lost {
+		c.run.mayHaveWrittenRegistry(c.Call)
 	}
 	if fault.Code == panicking {
 		c.run.failed[r] = true
@@ -215,6 +238,8 @@ func (w *world) chooseFault(c *call) stubaws.Fault {
 func (w *world) chooseFaultOfPolicies(c *call) (fault stubaws.Fault, ok bool) {
 	r := w.repositories[c.repository]
 	switch {
+	case strings.HasSuffix(c.Operation, "RegistryPolicy"):
+		return w.chooseRegistryFault(c)
 	case r != nil && c.repository == w.rates.panicRepository && w.percent(30):
 		return stubaws.Fault{Code: panicking, Afterwards: w.percent(50)}, true
 	case c.Operation == "SetRepositoryPolicy" && w.percent(w.rates.rejections):

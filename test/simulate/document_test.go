@@ -26,6 +26,8 @@ type statement struct {
 	sid   string
 	kind  string // kind in the Sid, such as Accounts; empty if managed statements have no such Sid
 	depth int    // depth of the list in the Sid; -1 if managed statements have no such Sid
+	list  string // name of the list in the Sid, in the registry policy
+	on    texts  // Resource or NotResource and its patterns, in the registry policy
 	raw   string // JSON text
 	form  string // canonical form, which is equal for statements with the same meaning
 
@@ -40,6 +42,8 @@ type statement struct {
 
 	grants   grants // grants that a list can specify
 	narrowed bool   // other conditions or elements restrict the grants
+
+	unconditional bool // in the registry policy: only Resource and NotResource restrict the grants
 }
 
 // grants is a set of descriptions of consumers that can pull, such as "account 111111111111".

@@ -28,6 +28,7 @@ import (
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/registry"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/rollout"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
+	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
 )
 
@@ -41,7 +42,10 @@ const (
 // invocation crashes or times out. Its handler keeps state between invocations.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-type environment struct{ handler *onrepo.Handler }
+type environment struct {
+	level   policy.Level
+	handler *onrepo.Handler
+}
 
 // deploy creates the handlers of the functions as their main functions do.
 func (w *world) deploy() {
@@ -59,37 +63,48 @@ func (w *world) deploy() {
 	if w.scope, err = scope.New([]string{"**"}, []string{"scratch", checkRepository}); err != nil {
 		panic(err)
 	}
-	w.onAccount = &onaccount.Handler{
+}
+
+func (w *world) newOnAccount(standard policy.Standard) *deployedOnAccount {
+	return &deployedOnAccount{standard.Level, &onaccount.Handler{
 		Account: account,
 		Rollout: &rollout.Rollout{
-			Lists:      &watchedLists{Store: w.store(), world: w},
-			Registry:   &reconcile.Reconciler{Lists: w.store(), Registry: registry.NewOwnPolicy(w.ecr), Standard: w.standard},
-			Principals: &principals.Checker{Policies: registry.NewPolicies(w.ecr), Repository: checkRepository, Standard: w.standard},
+			Lists:      &watchedLists{Store: w.store(standard), world: w},
+			Registry:   &reconcile.Reconciler{Lists: &registryLists{watchedLists{Store: w.store(standard), world: w}}, Registry: registry.NewOwnPolicy(w.ecr), Standard: standard},
+			Principals: &principals.Checker{Policies: registry.NewPolicies(w.ecr), Repository: checkRepository, Standard: standard},
 			Names:      func(ctx context.Context) iter.Seq2[[]string, error] { return registry.Names(ctx, w.ecr) },
 			Requests: func(kind string, known events.Principals) rollout.Publisher {
 				return events.NewPublisher(w.bus, kind, known)
 			},
-			Standard: w.standard,
+			Standard: standard,
 			Scope:    w.scope,
 		},
 		Created: func(context.Context) (time.Time, error) { return time.Time{}, nil },
 		Log:     slog.New(slog.DiscardHandler),
-	}
+	}}
 }
 
-func (w *world) store() *parameterstore.Store {
-	return parameterstore.New(w.sabotage.ssm(w.ssm), root, w.standard)
+// deployedOnAccount is onaccount with the configuration of a deployment.
+type deployedOnAccount struct {
+	level policy.Level
+	*onaccount.Handler
+}
+
+func (w *world) store(standard policy.Standard) *parameterstore.Store {
+	return parameterstore.New(w.sabotage.ssm(w.ssm), root, standard)
 }
 
 func (w *world) newEnvironment() *environment {
-	lists := w.sabotage.lists(&watchedLists{Store: w.store(), world: w})
-	return &environment{&onrepo.Handler{
+	standard := w.standard
+	standard.Level = w.onRepoLevel
+	lists := w.sabotage.lists(&watchedLists{Store: w.store(standard), world: w})
+	return &environment{w.onRepoLevel, &onrepo.Handler{
 		Account: account,
 		Reconciler: w.sabotage.reconciler(&reconcile.Reconciler{
 			Lists:    lists,
 			Policies: w.sabotage.policies(panickingPolicies{registry.NewPolicies(w.ecr)}),
 			Registry: registry.NewOwnPolicy(w.ecr),
-			Standard: w.standard,
+			Standard: standard,
 			Scope:    w.scope,
 		}, lists),
 		Request: func(ctx context.Context, t events.Repositories) error {
@@ -102,17 +117,41 @@ func (w *world) newEnvironment() *environment {
 // watchedLists records when an invocation starts to read the lists, and counts how often it detects that they changed.
 type watchedLists struct {
 	*parameterstore.Store
-	world *world
+	world       *world
+	forRegistry bool // whether the lists are also those for the registry policy
+}
+
+// registryLists are the lists for the registry policy.
+type registryLists struct{ watchedLists }
+
+func (l *registryLists) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
+	l.world.recordRegistryListRead(ctx)
+	return l.Store.Read(ctx, repositories)
+}
+
+// recordRegistryListRead records that an invocation starts to read the lists for the registry policy.
+func (w *world) recordRegistryListRead(ctx context.Context) {
+	run := ctx.Value(invocationKey{}).(*invocation)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	run.registrySince = len(w.moments) - 1
 }
 
 func (l *watchedLists) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
-	l.world.recordListRead(ctx)
+	l.record(ctx)
 	return l.Store.Read(ctx, repositories)
 }
 
 func (l *watchedLists) ReadAll(ctx context.Context) (accountlist.Snapshot, error) {
-	l.world.recordListRead(ctx)
+	l.record(ctx)
 	return l.Store.ReadAll(ctx)
+}
+
+func (l *watchedLists) record(ctx context.Context) {
+	l.world.recordListRead(ctx)
+	if l.forRegistry {
+		l.world.recordRegistryListRead(ctx)
+	}
 }
 
 // recordListRead records that an invocation starts to read the lists.
@@ -178,21 +217,28 @@ type invocation struct {
 	environment      *environment
 	onEnd            func(ok bool) // called with the outcome, as Lambda and SQS react to it
 
-	since         int                       // index of the moment at which it started to read the lists
-	readListsAt   int                       // number of calls to AWS before it started to read the lists
-	requestedRest bool                      // it ran out of time and requested the remaining repositories again
-	read          map[*repository]reading   // policies that it read or wrote last
-	wrote         map[*repository]*document // policies that it wrote last, or tried to without knowing the result
-	before        map[*repository]*document // the value of wrote when it last read the policy
-	rejections    map[*repository]rejections
-	failed        map[*repository]bool // repositories that it doesn't retry after a panic or rejections
-	checked       bool                 // it checked whether principals exist
-	reported      []string             // principals that don't exist, as it reported
-	disturbed     bool                 // a fault was injected into one of its calls
-	panicked      any
-	dead          bool
-	ended         bool
-	ok            bool
+	since          int                       // index of the moment at which it started to read the lists
+	readListsAt    int                       // number of calls to AWS before it started to read the lists
+	requestedRest  bool                      // it ran out of time and requested the remaining repositories again
+	read           map[*repository]reading   // policies that it read or wrote last
+	wrote          map[*repository]*document // policies that it wrote last, or tried to without knowing the result
+	before         map[*repository]*document // the value of wrote when it last read the policy
+	rejections     map[*repository]rejections
+	failed         map[*repository]bool // repositories that it doesn't retry after a panic or rejections
+	checked        bool                 // it checked whether principals exist
+	reported       []string             // principals that don't exist, as it reported
+	level          policy.Level         // policy level of its configuration
+	registrySince  int                  // as since, for the registry policy
+	registryRead   *registryVersion     // registry policy that it read or wrote last
+	registryWrote  *document            // registry policy that it wrote last, or tried to without knowing the result
+	registryBefore *document            // the value of registryWrote when it last read the registry policy
+	empties        bool                 // it is apply, and removes the managed statements from the registry policy
+	compared       map[string]string    // policies of repositories that apply compared with the registry policy
+	disturbed      bool                 // a fault was injected into one of its calls
+	panicked       any
+	dead           bool
+	ended          bool
+	ok             bool
 }
 
 // reading is the state of a repository's policy as an invocation knows it.
@@ -245,10 +291,17 @@ func (w *world) invoke(function string, payload []byte, e event, why string, onE
 	w.note("%s  starts: %s", run, why)
 	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), invocationKey{}, run), timeout)
 	run.cancel = cancel
-	handle := w.handleOnAccount
-	if function == "onrepo" {
+	var handle func(context.Context, []byte) bool
+	switch function {
+	case "onrepo":
 		run.environment = w.takeEnvironment()
-		handle = run.environment.handle
+		run.level, handle = run.environment.level, run.environment.handle
+	case "apply":
+		standard := w.standard
+		run.level, handle = standard.Level, func(ctx context.Context, _ []byte) bool { return w.apply(ctx, standard) == nil }
+	default:
+		deployed := w.onAccount
+		run.level, handle = deployed.level, deployed.handle
 	}
 	go func() {
 		ok := false
@@ -273,8 +326,8 @@ func (w *world) takeEnvironment() *environment {
 	return e
 }
 
-func (w *world) handleOnAccount(ctx context.Context, payload []byte) (ok bool) {
-	response, err := w.onAccount.Handle(ctx, json.RawMessage(payload))
+func (d *deployedOnAccount) handle(ctx context.Context, payload []byte) (ok bool) {
+	response, err := d.Handle(ctx, json.RawMessage(payload))
 	ctx.Value(invocationKey{}).(*invocation).reported = response.RejectedPrincipals
 	return err == nil
 }
@@ -303,7 +356,7 @@ func (w *world) collect() {
 		}
 		ok := run.ok && time.Now().Before(run.deadline)
 		w.note("%s  ends, ok: %t", run, ok)
-		if run.environment != nil && time.Now().Before(run.deadline) {
+		if run.environment != nil && run.level == w.onRepoLevel && time.Now().Before(run.deadline) {
 			w.idle = append(w.idle, run.environment)
 		}
 		if ok {

@@ -23,6 +23,9 @@ type listVersion struct {
 
 	// Canonical forms of the statements that the version specifies, in each grant style.
 	principalForm, conditionForm string
+
+	registryForm string // canonical form of the statements in the registry policy
+	lambdaForm   string // canonical form of the statements for Lambda in the policy of a repository
 }
 
 // matches reports whether statements are those that the list specifies, in a grant style that the settings allow. With
@@ -58,7 +61,8 @@ func (w *world) put(name, value string) {
 		depth := strings.Count(name, "/") - strings.Count(root, "/")
 		principalStatements := w.statementsFor(parsed.Consumers, depth, policy.GrantPrincipal)
 		conditionStatements := w.statementsFor(parsed.Consumers, depth, policy.GrantCondition)
-		l.inUse = &listVersion{parsed.Consumers, grants{}, forms(principalStatements), forms(conditionStatements)}
+		lambda, _ := forLambda(principalStatements)
+		l.inUse = &listVersion{parsed.Consumers, grants{}, forms(principalStatements), forms(conditionStatements), forms(w.registryStatements(parsed.Consumers, name)), forms(lambda)}
 		for _, s := range principalStatements {
 			maps.Copy(l.inUse.grants, s.grants)
 		}

@@ -22,6 +22,7 @@ type repository struct {
 	changedAt int       // number of calls to AWS before the last write
 	writer    *invocation
 
+	pullable      map[string]int // number of calls to AWS before a consumer could pull because of a list, in worlds with both levels
 	revoked       map[string]int // number of calls to AWS before a run removed a grant, by grant
 	tampered      bool           // someone edited a managed statement
 	needsSchedule bool           // until the schedule or another event, the policy can be out of date
@@ -37,6 +38,9 @@ type version struct {
 func (r *repository) setDocument(w *world, d document) {
 	r.before, r.document = r.version, d
 	r.written, r.changedAt, r.writer = time.Now(), w.calls, nil
+	if w.hasLevels {
+		w.trackPullers(r)
+	}
 }
 
 // inScope reports whether the repository is in scope.
@@ -49,7 +53,7 @@ const checkRepository = "stack-check"
 func (w *world) chooseNames() {
 	w.repositoryNames = []string{"web", "team-a/api", "team-a/api/jobs", "scratch"}
 	w.listNames = []string{root, root + "/team-a", root + "/team-a/api"}
-	if w.percent(25) {
+	if !w.hasLevels && w.percent(25) { // the registry policy is too small for so many lists
 		w.counted["large worlds"]++
 		w.repositoryNames = append(w.repositoryNames, "team-b/api", "team-b/api/jobs/nightly", "team-c", "team-c/web/x1", "team-d/api")
 		for _, namespace := range []string{"team-a/api/jobs", "team-b", "team-b/api", "team-b/api/jobs", "team-b/api/jobs/nightly", "team-c", "team-c/web", "team-d"} {
@@ -106,6 +110,9 @@ func (w *world) act() {
 		w.changePrincipal()
 		return
 	}
+	if w.hasLevels {
+		acts = slices.Concat(acts, slices.Repeat([]func(){w.changeLevel}, 4), slices.Repeat([]func(){w.otherRegistryWrite}, 3))
+	}
 	pick(w, acts...)()
 }
 
@@ -117,6 +124,9 @@ func (w *world) create(r *repository) {
 	created := version{changes: r.changes + 1}
 	// A run that read the policy of a deleted repository with the same name can still write that policy.
 	*r = repository{name: r.name, exists: true, version: created, before: created, revoked: map[string]int{}, tampered: r.tampered}
+	if w.hasLevels {
+		w.trackPullers(r)
+	}
 	if w.turmoil && w.percent(30) {
 		r.knownFrom = time.Now().Add(pick(w, time.Second, 5*time.Second))
 	}
@@ -167,7 +177,7 @@ func (w *world) validList() string {
 }
 
 func (w *world) invalidList() string {
-	if w.standard.Style == policy.GrantPrincipal && w.percent(5) {
+	if w.standard.Style == policy.GrantPrincipal && !w.hasLevels && w.percent(5) {
 		return tooLarge
 	}
 	return pick(w, "oops", "oops", "11111111111", "none 111111111111", "*", account)

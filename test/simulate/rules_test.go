@@ -13,7 +13,7 @@ import (
 func (w *world) checkWrite(run *invocation, r *repository, d document) {
 	base, ok := run.read[r]
 	switch {
-	case run.function != "onrepo":
+	case run.function == "onaccount":
 		w.breaks(9, "%s wrote the policy of %s", run, r.name)
 	case !r.inScope():
 		w.breaks(4, "%s wrote the policy of %s, which is out of scope", run, r.name)
@@ -25,7 +25,9 @@ func (w *world) checkWrite(run *invocation, r *repository, d document) {
 	}
 	w.checkLists(run, r, d, base.document)
 	w.checkStyle(run, r, d, base.document)
-	w.checkNeed(run, r, base)
+	if run.level != policy.LevelRegistry {
+		w.checkNeed(run, r, base)
+	}
 }
 
 // recordWrite checks and records a write. responded is false if the invocation doesn't know that the write succeeded.
@@ -40,6 +42,9 @@ func (w *world) recordWrite(run *invocation, r *repository, d document, responde
 	}
 	overwrites := w.overwrites(run, r, d, base)
 	w.checkRevoked(run, r, d, base)
+	if w.hasLevels {
+		w.checkRepositoryPullers(run, r, d)
+	}
 
 	r.setDocument(w, d)
 	if overwrites {
@@ -54,7 +59,14 @@ func (w *world) recordWrite(run *invocation, r *repository, d document, responde
 	if d.text() == "" {
 		call = "DeleteRepositoryPolicy"
 	}
-	w.publish(ecrCall(call, r.name, onRepoRole))
+	role := onRepoRole
+	if run.function == "apply" {
+		role = operatorRole
+	}
+	if run.level != w.standard.Level {
+		r.needsSchedule = true
+	}
+	w.publish(ecrCall(call, r.name, role))
 }
 
 // recordRejection checks and records a write that ECR rejects. A run sends at most one rejected policy that names
@@ -112,9 +124,13 @@ func (w *world) checkLists(run *invocation, r *repository, d, base document) {
 			l := m[name]
 			switch {
 			case l == nil:
-				rule, reason = keptDifference(d.at(depth), base.at(depth))
+				if rule, reason = keptDifference(d.at(depth), base.at(depth)); run.level == policy.LevelRegistry {
+					rule, reason = w.followsDifference(d.at(depth), base.at(depth), nil)
+				}
 			case l.matches(d.at(depth), w.standard.Style):
 				rule = 0
+			case run.level == policy.LevelRegistry:
+				rule, reason = w.followsDifference(d.at(depth), base.at(depth), l)
 			default:
 				rule, reason = 9, "the list grants access to "+l.grants.String()
 			}
@@ -212,12 +228,13 @@ func (w *world) needsNoWrite(d document, r *repository, m moment, namesOnly bool
 			return false
 		}
 	}
-	return w.difference(d, r, m) == ""
+	return w.difference(policy.LevelRepository, d, r, m) == ""
 }
 
-// difference returns a difference between a policy and the lists at a moment, or "" if there is none. The statements of
-// an unusable list must be trimmed, whether another list is usable or not.
-func (w *world) difference(d document, r *repository, m moment) string {
+// difference returns a difference between a policy and the lists at a moment, or "" if there is none. At the level of the
+// registry, the lists specify only the statements for Lambda. The statements of an unusable list must be trimmed, whether
+// another list is usable or not.
+func (w *world) difference(level policy.Level, d document, r *repository, m moment) string {
 	path := pathOf(r.name)
 	for _, s := range d.managed {
 		if s.depth < 0 || s.depth >= len(path) {
@@ -229,6 +246,11 @@ func (w *world) difference(d document, r *repository, m moment) string {
 		case l == nil:
 			if excess := w.excess(d.at(depth)); excess != "" {
 				return fmt.Sprintf("has the policy %s, but the list %s is unusable, and %s", d, name, excess)
+			}
+		case level == policy.LevelRegistry:
+			lambda, others := forLambda(d.at(depth))
+			if len(others) > 0 || forms(lambda) != l.lambdaForm {
+				return fmt.Sprintf("has the policy %s at the level registry, but the list %s grants access to %s", d, name, l.grants)
 			}
 		case !l.matches(d.at(depth), w.standard.Style):
 			return fmt.Sprintf("has the policy %s, but the list %s grants access to %s", d, name, l.grants)
@@ -290,7 +312,7 @@ func (w *world) isListed(grant string, r *repository, since int) bool {
 // lists specified it when the invocation last read or wrote the policy, or later. Otherwise it should have started
 // over.
 func (w *world) checkEnded(run *invocation) {
-	if run.requestedRest {
+	if run.requestedRest || run.function == "apply" { // which can stop before it has processed all repositories
 		return
 	}
 	for _, name := range w.repositoryNames {
@@ -304,7 +326,7 @@ func (w *world) checkEnded(run *invocation) {
 			known = append(known, *run.wrote[r])
 		}
 		for depth, list := range pathOf(name) {
-			if !w.matchedList(known, depth, list, knows.since) {
+			if !w.matchedList(run.level, known, depth, list, knows.since) {
 				w.breaks(5, "%s succeeded and left %s with the policy %s, which differs from the list %s", run, name, known, list)
 			}
 		}
@@ -313,11 +335,15 @@ func (w *world) checkEnded(run *invocation) {
 
 // matchedList reports whether the statements of a list in the policies matched the list at some moment since the given
 // one, or were trimmed at a moment when it was unusable. Each list is checked alone, because the functions can read each list at another moment.
-func (w *world) matchedList(policies []document, depth int, list string, since int) bool {
+func (w *world) matchedList(level policy.Level, policies []document, depth int, list string, since int) bool {
 	return slices.ContainsFunc(w.moments[since:], func(m moment) bool {
 		return !slices.ContainsFunc(policies, func(d document) bool {
 			if m[list] == nil {
 				return w.excess(d.at(depth)) != ""
+			}
+			if level == policy.LevelRegistry {
+				rule, _ := w.followsDifference(d.at(depth), d.at(depth), m[list])
+				return rule != 0 && !m[list].matches(d.at(depth), w.standard.Style)
 			}
 			return !m[list].matches(d.at(depth), w.standard.Style)
 		})
@@ -330,6 +356,9 @@ func (w *world) matchedList(policies []document, depth int, list string, since i
 func (w *world) checkConverged(ticked bool) {
 	if w.broken != "" {
 		return
+	}
+	if w.hasLevels && (ticked || !w.registry.needsSchedule) {
+		w.checkRegistryConverged()
 	}
 	for _, name := range w.repositoryNames {
 		r := w.repositories[name]
@@ -344,10 +373,14 @@ func (w *world) checkConverged(ticked bool) {
 			w.counted["repositories that need the schedule"]++
 		default:
 			w.counted["repositories checked at the end"]++
-			if difference := w.difference(r.document, r, w.now()); difference != "" {
+			if difference := w.difference(w.standard.Level, r.document, r, w.now()); difference != "" {
 				w.breaks(5, "%s %s", name, difference)
 			}
-			w.checkPast(r)
+			if !w.hasLevels {
+				w.checkPast(r)
+			} else if w.broken == "" {
+				w.checkUnion(r)
+			}
 			w.checkMerge(r)
 		}
 	}
@@ -355,7 +388,7 @@ func (w *world) checkConverged(ticked bool) {
 
 // checkNames checks that the policies name the principals again if all principals in the lists exist.
 func (w *world) checkNames() {
-	if w.broken != "" || w.standard.Style == policy.GrantCondition {
+	if w.broken != "" || w.standard.Style == policy.GrantCondition || w.standard.Level == policy.LevelRegistry {
 		return
 	}
 	if slices.ContainsFunc(slices.Collect(maps.Keys(w.missing)), func(principal string) bool { return isNamed(principal, w.now()) }) {
@@ -418,6 +451,11 @@ func (w *world) checkMerge(r *repository) {
 		lists = append(lists, policy.Listed{Consumers: &l.consumers})
 	}
 	existing, err := policy.ParseDocument(r.document.text(), w.standard.Registry)
+	if w.standard.Level == policy.LevelRegistry && err == nil {
+		var cover policy.Document
+		cover, err = policy.ParseRegistryDocument(w.registry.current.document.text(), w.standard.Registry)
+		existing = existing.CoveredBy(cover, r.name)
+	}
 	if err != nil {
 		w.breaks(5, "the policy of %s can't be parsed: %v", r.name, err)
 		return
@@ -456,7 +494,7 @@ func (w *world) checkClaim(run *invocation, claims bool) {
 		if !run.allExist {
 			w.breaks(9, "%s requested repositories with the claim that all principals exist, which its own request doesn't have", run)
 		}
-	case run.principalChanges == w.principalChanges && w.standard.Style == policy.GrantPrincipal:
+	case run.principalChanges == w.principalChanges && w.standard.Style == policy.GrantPrincipal && run.level != policy.LevelRegistry:
 		for _, principal := range slices.Sorted(maps.Keys(w.missing)) {
 			if w.wasAlwaysNamed(principal, run.since) {
 				w.breaks(9, "%s claims that all principals exist, but %s doesn't", run, principal)
@@ -475,7 +513,7 @@ func (w *world) wasAlwaysNamed(principal string, since int) bool {
 
 // checkMissing checks that a rollout without faults reports exactly the principals that don't exist.
 func (w *world) checkMissing(run *invocation) {
-	if run.function != "onaccount" || !run.checked || run.disturbed || run.principalChanges != w.principalChanges || run.since != len(w.moments)-1 {
+	if run.function != "onaccount" || !run.checked || run.level == policy.LevelRegistry || run.disturbed || run.principalChanges != w.principalChanges || run.since != len(w.moments)-1 {
 		return
 	}
 	var missing []string

@@ -33,6 +33,10 @@ type sabotage struct {
 	backToNames  bool // every run assumes that all principals exist
 	letPanicEnd  bool // a panic ends the invocation
 
+	emptyAtOnce bool // apply empties the registry policy without writing and reading the repositories
+	markAtOnce  bool // apply marks the registry policy without reading the repositories
+	grantsAll   bool // apply assumes that the repositories grant all that the registry policy grants
+
 	skipWithoutList bool // policies stay as they are if no list is usable
 }
 
@@ -229,6 +233,9 @@ func TestDefectsAreDetected(t *testing.T) {
 		{"back to principals too early", sabotage{backToNames: true}},
 		{"panic ends the invocation", sabotage{letPanicEnd: true}},
 		{"no trimming without a usable list", sabotage{skipWithoutList: true}},
+		{"registry policy emptied before repositories are written", sabotage{emptyAtOnce: true}},
+		{"registry policy emptied without a comparison", sabotage{grantsAll: true}},
+		{"registry policy marked without a full pass", sabotage{markAtOnce: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

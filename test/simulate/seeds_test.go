@@ -3,4 +3,4 @@
 package simulate
 
 // defaultSeeds is the number of seeds that take less than half a minute on two cores.
-const defaultSeeds = 1500
+const defaultSeeds = 1000

@@ -11,12 +11,16 @@
 //  9. Each policy sent to a repository in scope grants exactly what the lists specify. Only the stack's own repository
 //     gets policies that test whether principals exist.
 //  10. A failure or a panic in one repository doesn't affect other repositories.
+//  11. While the policy level changes, a consumer that stays in a list can pull at any moment.
 //
 // The simulation runs the functions' real code, with real SDK clients, against simulated versions of ECR, SSM,
 // EventBridge, SQS, and Lambda. At each call to AWS, a scheduler chooses the invocation that continues, so that any
 // interleaving can occur. At the same time, people edit lists, create and delete repositories, write policies, and
 // forge managed statements. Accounts and roles are removed and created again. Events are lost, repeated, and delayed.
 // Calls fail in the ways that AWS documents. Reads are stale, code panics, and invocations crash.
+//
+// In worlds with an even seed, people also write the registry policy, to which the rules apply too. An operator deploys
+// the other policy level in the middle of everything else, and runs apply.
 //
 // A seed always produces the same history, because the scheduler makes all choices with a random number generator that
 // the seed initializes, and the clock is that of a testing/synctest bubble. To replay a seed that fails:

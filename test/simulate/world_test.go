@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/ecr-pull-policy/ecr-pull-policy/internal/onaccount"
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/scope"
 	"github.com/ecr-pull-policy/ecr-pull-policy/pkg/policy"
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -45,7 +44,7 @@ type world struct {
 	bus         *eventbridge.Client
 	standard    policy.Standard
 	scope       scope.Scope
-	onAccount   *onaccount.Handler
+	onAccount   *deployedOnAccount
 	idle        []*environment // idle execution environments of onrepo
 	invocations int
 	running     []*invocation
@@ -53,17 +52,21 @@ type world struct {
 	inFlight    *call
 	timers      []timer
 	queue       queue
+	onRepoLevel policy.Level // policy level of onrepo's configuration
 
 	// The actual state, which the functions can know or not.
 	repositories     map[string]*repository
 	lists            map[string]*list
 	past             map[string][]*listVersion // all valid versions that each list ever had
 	moments          []moment
+	registry         registryPolicy
 	missing          map[string]bool // account IDs and ARNs of roles that don't exist
 	principalChanges int             // number of principals removed or created so far
 
 	repositoryNames, listNames []string
 
+	hasLevels   bool // the policy level can be that of the registry, and people write the registry policy
+	operating   bool // an operator changes the policy level or runs apply
 	turmoil     bool // people act and faults occur
 	actions     int  // number of actions of people that are left
 	eventLost   bool // an event is permanently lost, and only the schedule corrects the effect
@@ -103,6 +106,7 @@ func newWorld(seed int, how sabotage) *world {
 		missing:      map[string]bool{},
 		counted:      statistics{"seeds": 1},
 		remaining:    maxSteps,
+		hasLevels:    seed%2 == 0,
 	}
 	w.chooseNames()
 	w.rates = faultRates{
@@ -122,7 +126,13 @@ func newWorld(seed int, how sabotage) *world {
 		ExtraActions: pick(w, nil, nil, []string{"ecr:DescribeImages"}),
 	}
 	w.actions = 6 + w.rand.IntN(20)
+	if w.hasLevels {
+		w.counted["worlds with both policy levels"]++
+		w.standard.Level = pick(w, policy.LevelRepository, policy.LevelRegistry)
+		w.standard.Scope = policy.Scope{Include: []string{"**"}, Exclude: []string{"scratch", checkRepository}}
+	}
 	w.deploy()
+	w.onAccount, w.onRepoLevel = w.newOnAccount(w.standard), w.standard.Level
 	return w
 }
 
