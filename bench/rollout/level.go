@@ -52,8 +52,8 @@ func RunLevels(ctx context.Context, w io.Writer, o Options) error {
 	return err
 }
 
-// ListChange measures a list change for n repositories: onaccount processes the event, and instances of onrepo process the
-// requests that it publishes.
+// ListChange measures a list change for n repositories: onaccount processes the event, and instances of onrepo process
+// the requests that it publishes.
 func (s Settings) ListChange(ctx context.Context, level policy.Level, n int) (ListChange, error) {
 	dir, err := os.MkdirTemp("", "level")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package access tests who can pull because of an entry in an account list, and from which repositories: which principals,
-// and which Lambda functions.
+// Package access tests who can pull because of an entry in an account list, and from which repositories: which
+// principals, and which Lambda functions.
 package access
 
 import (
@@ -326,8 +326,8 @@ func answer(questions []question, allows func(document string, c caller, action,
 	return answers
 }
 
-// withoutEachElement returns a policy without each one of the conditions, and of the Resource and NotResource elements, of
-// its statements in turn, by the Sid of the statement without the name of its list, and what is left out.
+// withoutEachElement returns a policy without each one of the conditions, and of the Resource and NotResource elements,
+// of its statements in turn, by the Sid of the statement without the name of its list, and what is left out.
 func withoutEachElement(t *testing.T, document string) map[string]string {
 	t.Helper()
 	weaker := map[string]string{}

@@ -18,8 +18,8 @@ import (
 const operatorRole = "arn:aws:iam::" + account + ":role/operator"
 
 // changeLevel lets an operator deploy the stack with the other policy level, start a rollout, and, in most cases, run
-// apply. The deployment updates one function after the other. The operator runs apply when no invocation with the earlier
-// level is running any more.
+// apply. The deployment updates one function after the other. The operator runs apply when no invocation with the
+// earlier level is running any more.
 func (w *world) changeLevel() {
 	if w.operating {
 		return
@@ -53,9 +53,9 @@ func (w *world) finishLevel(level policy.Level, second func(policy.Level, func()
 	})
 }
 
-// deployOnAccount deploys onaccount at a level, and calls deployed afterwards. No invocation with the earlier level may be
-// running: one that has read the registry policy could overwrite what the next one writes. ECR has no protection against
-// that, and a deployment takes longer than the registry policy.
+// deployOnAccount deploys onaccount at a level, and calls deployed afterwards. No invocation with the earlier level may
+// be running: one that has read the registry policy could overwrite what the next one writes. ECR has no protection
+// against that, and a deployment takes longer than the registry policy.
 func (w *world) deployOnAccount(level policy.Level, deployed func()) {
 	if slices.ContainsFunc(w.running, func(run *invocation) bool { return run.function == "onaccount" }) {
 		w.later(10*time.Second, func() { w.deployOnAccount(level, deployed) })
@@ -89,8 +89,8 @@ func (w *world) startApply() {
 	})
 }
 
-// apply does what the command of that name does with the policies: it writes the level that grants, reads everything back,
-// and leaves the other level. It gives up where the command tries again.
+// apply does what the command of that name does with the policies: it writes the level that grants, reads everything
+// back, and leaves the other level. It gives up where the command tries again.
 func (w *world) apply(ctx context.Context, standard policy.Standard) error {
 	run := ctx.Value(invocationKey{}).(*invocation)
 	lists := &watchedLists{Store: w.store(standard), world: w, forRegistry: true}
@@ -192,8 +192,8 @@ func (w *world) left(standard policy.Standard, lists accountlist.Snapshot, name 
 	return ""
 }
 
-// lastChange returns the change of the registry policy at the end of apply: the mark that only it has managed statements,
-// or their removal.
+// lastChange returns the change of the registry policy at the end of apply: the mark that only it has managed
+// statements, or their removal.
 func lastChange(standard policy.Standard, lists accountlist.Snapshot, existing policy.Document) (policy.Change, error) {
 	if standard.Level == policy.LevelRegistry {
 		return standard.Merge(existing.AsOnly(), lists.ListedByNamespace())

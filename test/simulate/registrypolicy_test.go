@@ -93,8 +93,8 @@ func repositoryARN(name string) string {
 	return "arn:aws:ecr:" + region + ":" + account + ":repository/" + name
 }
 
-// resourceOf returns the element with the repositories of a list, followed by its patterns. Out of scope are scratch and
-// the stack's own repository.
+// resourceOf returns the element with the repositories of a list, followed by its patterns. Out of scope are scratch
+// and the stack's own repository.
 func resourceOf(list string) []string {
 	if list == root {
 		return []string{"NotResource", repositoryARN("scratch"), repositoryARN(checkRepository)}
@@ -141,8 +141,8 @@ func (w *world) registryStatements(c policy.Consumers, list string) []statement 
 	return statements
 }
 
-// pullers returns who can pull from a repository because of which list, through either policy. The value is false if this
-// is only because of a statement with a Resource or NotResource element that isn't the standard one.
+// pullers returns who can pull from a repository because of which list, through either policy. The value is false if
+// this is only because of a statement with a Resource or NotResource element that isn't the standard one.
 func (w *world) pullers(r *repository, own, registry document) grants {
 	all := grants{}
 	path := pathOf(r.name)
@@ -163,9 +163,9 @@ func (w *world) pullers(r *repository, own, registry document) grants {
 	return all
 }
 
-// checkPullers checks that a write doesn't keep a consumer from pulling who could pull when the invocation read the policy,
-// if a list has had the consumer since then. Grants of a list that has been unusable since then must stay too, if nothing
-// was written between the read and the write: the policies are the only record of these grants.
+// checkPullers checks that a write doesn't keep a consumer from pulling who could pull when the invocation read the
+// policy, if a list has had the consumer since then. Grants of a list that has been unusable since then must stay too,
+// if nothing was written between the read and the write: the policies are the only record of these grants.
 func (w *world) checkPullers(run *invocation, r *repository, before, after grants, since, readAt int, isCurrent bool) {
 	for _, lost := range before.sorted() {
 		list, grant, _ := strings.Cut(lost, " ")
@@ -185,8 +185,8 @@ func (w *world) checkPullers(run *invocation, r *repository, before, after grant
 	}
 }
 
-// checkRepositoryPullers checks who can pull from a repository before and after a write of its policy. Others can change
-// the registry policy after the invocation has read it.
+// checkRepositoryPullers checks who can pull from a repository before and after a write of its policy. Others can
+// change the registry policy after the invocation has read it.
 func (w *world) checkRepositoryPullers(run *invocation, r *repository, d document) {
 	now, base := w.registry.current, run.read[r]
 	since, isCurrent := min(run.since, now.since), base.document.text() == r.document.text()
@@ -389,8 +389,8 @@ func (w *world) recordRegistryWrite(run *invocation, d document, responded bool)
 	w.publish(registryCall(d, role))
 }
 
-// checkMark checks that apply marks the registry policy only if no repository has managed statements. Somebody can write
-// some after apply has read the policy of a repository.
+// checkMark checks that apply marks the registry policy only if no repository has managed statements. Somebody can
+// write some after apply has read the policy of a repository.
 func (w *world) checkMark(run *invocation) {
 	w.counted["registry policies that apply marked"]++
 	for _, name := range w.repositoryNames {
@@ -453,8 +453,8 @@ func (w *world) otherRegistryWrite() {
 	})
 }
 
-// replicationStatement returns a statement for replication or a pull through cache, with unusual JSON, which the functions
-// must keep.
+// replicationStatement returns a statement for replication or a pull through cache, with unusual JSON, which the
+// functions must keep.
 func (w *world) replicationStatement() string {
 	w.unmanaged++
 	return fmt.Sprintf(`{"Effect":"Allow","Sid":"Replication%d","Action":%s,"Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Resource":[%q],"Unknown":{"b":[],"a":1.50e1}}`,

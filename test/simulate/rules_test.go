@@ -231,9 +231,9 @@ func (w *world) needsNoWrite(d document, r *repository, m moment, namesOnly bool
 	return w.difference(policy.LevelRepository, d, r, m) == ""
 }
 
-// difference returns a difference between a policy and the lists at a moment, or "" if there is none. At the level of the
-// registry, the lists specify only the statements for Lambda. The statements of an unusable list must be trimmed, whether
-// another list is usable or not.
+// difference returns a difference between a policy and the lists at a moment, or "" if there is none. At the level of
+// the registry, the lists specify only the statements for Lambda. The statements of an unusable list must be trimmed,
+// whether another list is usable or not.
 func (w *world) difference(level policy.Level, d document, r *repository, m moment) string {
 	path := pathOf(r.name)
 	for _, s := range d.managed {
@@ -334,7 +334,8 @@ func (w *world) checkEnded(run *invocation) {
 }
 
 // matchedList reports whether the statements of a list in the policies matched the list at some moment since the given
-// one, or were trimmed at a moment when it was unusable. Each list is checked alone, because the functions can read each list at another moment.
+// one, or were trimmed at a moment when it was unusable. Each list is checked alone, because the functions can read
+// each list at another moment.
 func (w *world) matchedList(level policy.Level, policies []document, depth int, list string, since int) bool {
 	return slices.ContainsFunc(w.moments[since:], func(m moment) bool {
 		return !slices.ContainsFunc(policies, func(d document) bool {
