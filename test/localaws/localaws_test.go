@@ -79,6 +79,18 @@ func TestStack(t *testing.T) {
 		t.Errorf("%d outputs, want those of the template: %d", len(outputs), len(aws.Stack.Outputs))
 	}
 
+	resources, err := aws.CloudFormation.DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: &aws.Stack.Name})
+	check(t, err)
+	types := map[string]int{}
+	for _, resource := range resources.StackResources {
+		if resource.ResourceType != nil {
+			types[*resource.ResourceType]++
+		}
+	}
+	if types["AWS::CloudWatch::Alarm"] == 0 || types["AWS::SQS::QueuePolicy"] != 3 {
+		t.Errorf("the stack has %v", types)
+	}
+
 	// A rule delivers nothing while it is disabled: here by a parameter of the stack, or by a user.
 	pushes := ruleOf(t, aws, "ECR Image Action")
 	for i, step := range []struct {
@@ -155,6 +167,17 @@ func TestRouting(t *testing.T) {
 	check(t, err)
 	if len(logged.Events) != len(aws.Logs(localaws.OnRepo)) {
 		t.Errorf("CloudWatch Logs has %d lines", len(logged.Events))
+	}
+	for pattern, want := range map[string]int{
+		`{ $.added[0] = "EcrPullPolicy*" && ($.outcome = "updated" || $.outcome = "deleted") }`: 1,
+		`{ $.outcome = "updated" && $.added[0] != "EcrPullPolicy*" }`:                           0,
+		`{ $.added[9] = "*" }`: 0,
+	} {
+		logged, err := aws.CloudWatchLogs.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, FilterPattern: &pattern})
+		check(t, err)
+		if len(logged.Events) != want {
+			t.Errorf("CloudWatch Logs finds %d lines with %s, want %d", len(logged.Events), pattern, want)
+		}
 	}
 
 	check(t, aws.DeletePolicy(ctx, "shop/web"))
