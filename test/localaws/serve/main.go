@@ -109,7 +109,7 @@ To show onrepo's log line of each repository:
   aws logs filter-log-events --log-group-name \
     %[5]s \
     --filter-pattern '"repository processed"' \
-    --query 'events[].message' --output text
+    --query 'events[].[message]' --output text
 
 To check the installation, and to show who can pull:
 
