@@ -43,27 +43,28 @@ const list = "/ecr-pull-policy/accounts"
 
 // installation is a stub of AWS with a complete installation, until a test changes it.
 type installation struct {
-	errors     map[string]error // by operation, or by operation and resource
-	status     formationtypes.StackStatus
-	parameters map[string]string
-	resources  []string // logical IDs, which are the physical IDs too
-	disabled   []string // rules
-	messages   map[string]string
-	processed  string // number of requests that are being processed
-	mapping    string // state of the event source mapping
-	trails     []trailtypes.Trail
-	stopped    bool
-	basic      []trailtypes.EventSelector
-	advanced   []trailtypes.AdvancedEventSelector
-	registry   string   // registry policy, or ""
-	names      []string // repositories
-	others     []formationtypes.Stack
-	member     *organizationtypes.Organization // nil if the account isn't in an organization
-	rcps       map[string]string               // documents by the account, OU or root that they are attached to
-	planned    []plan.Repository
-	ssm        *stubaws.AWS
-	profile    string
-	unanswered atomic.Int64 // calls
+	errors        map[string]error // by operation, or by operation and resource
+	status        formationtypes.StackStatus
+	parameters    map[string]string
+	resources     []string // logical IDs, which are the physical IDs too
+	disabled      []string // rules
+	messages      map[string]string
+	queuePolicies map[string]string // those that a test changes
+	processed     string            // number of requests that are being processed
+	mapping       string            // state of the event source mapping
+	trails        []trailtypes.Trail
+	stopped       bool
+	basic         []trailtypes.EventSelector
+	advanced      []trailtypes.AdvancedEventSelector
+	registry      string   // registry policy, or ""
+	names         []string // repositories
+	others        []formationtypes.Stack
+	member        *organizationtypes.Organization // nil if the account isn't in an organization
+	rcps          map[string]string               // documents by the account, OU or root that they are attached to
+	planned       []plan.Repository
+	ssm           *stubaws.AWS
+	profile       string
+	unanswered    atomic.Int64 // calls
 }
 
 func newInstallation() *installation {
@@ -80,11 +81,12 @@ func newInstallation() *installation {
 			"RequestQueue", "OnRepoDeadLetterQueue", "OnAccountDeadLetterQueue", "OnRepoFunctionRequests",
 			"PrincipalCheckRepository",
 		},
-		messages:  map[string]string{},
-		processed: "0",
-		mapping:   "Enabled",
-		trails:    []trailtypes.Trail{trail("management", "eu-central-1", false)},
-		ssm:       stubaws.New("123456789012", "eu-central-1"),
+		messages:      map[string]string{},
+		queuePolicies: map[string]string{},
+		processed:     "0",
+		mapping:       "Enabled",
+		trails:        []trailtypes.Trail{trail("management", "eu-central-1", false)},
+		ssm:           stubaws.New("123456789012", "eu-central-1"),
 	}
 	p.ssm.PutList(list, "111111111111,arn:aws:iam::222222222222:role/ci,o-a1b2c3d4e5")
 	return p
@@ -196,13 +198,24 @@ func (p *installation) DescribeRule(_ context.Context, input *eventbridge.Descri
 	return &eventbridge.DescribeRuleOutput{State: state}, p.fails("DescribeRule " + *input.Name)
 }
 
+// sending returns the policy of a queue that lets rules send events.
+func sending(queue, rules string) string {
+	return `{"Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"` + queue + `",` +
+		`"Condition":{"ArnLike":{"aws:SourceArn":["arn:aws:events:eu-central-1:123456789012:rule/` + rules + `"]}}}]}`
+}
+
 func (p *installation) GetQueueAttributes(_ context.Context, input *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
 	n, ok := p.messages[*input.QueueUrl]
 	if !ok {
 		n = "0"
 	}
+	arn := "arn:aws:sqs:eu-central-1:123456789012:" + *input.QueueUrl
+	document, changed := p.queuePolicies[*input.QueueUrl]
+	if !changed {
+		document = sending(arn, "*")
+	}
 	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{
-		"ApproximateNumberOfMessages": n, "ApproximateNumberOfMessagesNotVisible": p.processed,
+		"ApproximateNumberOfMessages": n, "ApproximateNumberOfMessagesNotVisible": p.processed, "QueueArn": arn, "Policy": document,
 	}}, p.fails("GetQueueAttributes " + *input.QueueUrl)
 }
 
@@ -325,8 +338,18 @@ func TestFindings(t *testing.T) {
 			p.resources = slices.DeleteFunc(p.resources, func(id string) bool { return id == "OnRepoFunctionRequests" })
 		},
 			"problem resources: the stack doesn't contain OnRepoFunctionRequests"},
-		"dead letters":     {func(p *installation) { p.messages["OnRepoDeadLetterQueue"] = "3" }, "problem dead letters: dead letters in OnRepoDeadLetterQueue: 3 → see OnRepoDeadLettersAlarm in docs/operations.md"},
-		"deleted queue":    {func(p *installation) { p.errors["GetQueueAttributes RequestQueue"] = coded("QueueDoesNotExist") }, "problem queue: the queue RequestQueue doesn't exist"},
+		"dead letters":  {func(p *installation) { p.messages["OnRepoDeadLetterQueue"] = "3" }, "problem dead letters: dead letters in OnRepoDeadLetterQueue: 3 → see OnRepoDeadLettersAlarm in docs/operations.md"},
+		"deleted queue": {func(p *installation) { p.errors["GetQueueAttributes RequestQueue"] = coded("QueueDoesNotExist") }, "problem queue: the queue RequestQueue doesn't exist"},
+		"no policy of a dead-letter queue": {func(p *installation) { p.queuePolicies["OnAccountDeadLetterQueue"] = "" },
+			"problem dead letters: the policy of the queue OnAccountDeadLetterQueue doesn't let these rules send events, so events can be lost: " +
+				"OnAccountFunctionListChanged, OnAccountFunctionRegistryPolicyChanged, OnAccountFunctionSchedule → restore the statements of OnAccountDeadLetterQueuePolicy in template.yaml"},
+		"policy without a rule": {func(p *installation) {
+			p.queuePolicies["OnRepoDeadLetterQueue"] = sending("*", "OnRepoFunction*")
+		}, "problem dead letters: the policy of the queue OnRepoDeadLetterQueue doesn't let these rules send events, so events can be lost: RequestRule →"},
+		"policy of another queue": {func(p *installation) {
+			p.queuePolicies["RequestQueue"] = sending("arn:aws:sqs:eu-central-1:123456789012:other", "*")
+		},
+			"problem queue: the policy of the queue RequestQueue doesn't let these rules send events, so events can be lost: RequestRule →"},
 		"queue is unknown": {func(p *installation) { p.messages["RequestQueue"] = "many" }, "warning queue: can't check the queue: "},
 
 		"no trail":                   {func(p *installation) { p.trails = nil }, "warning trail: no trail logs management events in eu-central-1"},
