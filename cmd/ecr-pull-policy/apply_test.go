@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -348,6 +350,23 @@ func TestConfirmation(t *testing.T) {
 			t.Errorf("%q: %d policies were written, want %d", answer, got, want.writes)
 		}
 	}
+}
+
+// Ctrl-C at the question ends its line and says that nothing was written.
+func TestInterruptedConfirmation(t *testing.T) {
+	unanswered, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out output
+	command := &cobra.Command{}
+	command.SetContext(ctx)
+	command.SetIn(unanswered)
+	command.SetErr(&out)
+	if confirmed, err := confirm(command, "Apply?", "Nothing was written."); confirmed || !errors.Is(err, context.Canceled) {
+		t.Errorf("%t, %v", confirmed, err)
+	}
+	contains(t, out.String(), "accepted: \nNothing was written.\n")
 }
 
 // The second pass removes a statement that the first one added.

@@ -99,6 +99,7 @@ func confirm(command *cobra.Command, question, canceled string) (bool, error) {
 		fmt.Fprintln(command.ErrOrStderr(), canceled)
 		return false, nil
 	case <-command.Context().Done():
+		fmt.Fprintf(command.ErrOrStderr(), "\n%s\n", canceled)
 		return false, command.Context().Err()
 	}
 }
