@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/ecr-pull-policy/ecr-pull-policy/test/runtimeapi"
 )
 
 // Timeouts of the functions, as in template.yaml.
@@ -21,20 +21,18 @@ const (
 type Function struct {
 	process *exec.Cmd
 	exited  chan struct{}
-	api     *http.Server
-	runtime *runtime
+	api     *runtimeapi.Server
 }
 
 // Start starts an instance. If log isn't nil, the instance writes its log to the file. When Invoke returns, the file
 // contains all lines of the invocation.
 func Start(binary string, environment map[string]string, timeout time.Duration, log *os.File) (*Function, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	api, err := runtimeapi.Listen(timeout)
 	if err != nil {
-		return nil, fmt.Errorf("listen for calls to the Runtime API: %w", err)
+		return nil, err
 	}
-	r := &runtime{timeout: timeout, events: make(chan []byte), results: make(chan result, 1)}
-	f := &Function{process: exec.Command(binary), exited: make(chan struct{}), api: &http.Server{Handler: r}, runtime: r}
-	f.process.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String()}
+	f := &Function{process: exec.Command(binary), exited: make(chan struct{}), api: api}
+	f.process.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + api.Address}
 	for key, value := range environment {
 		f.process.Env = append(f.process.Env, key+"="+value)
 	}
@@ -43,9 +41,9 @@ func Start(binary string, environment map[string]string, timeout time.Duration, 
 		f.process.Stdout = log
 	}
 	if err := f.process.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start function: %w", err), listener.Close())
+		api.Close()
+		return nil, fmt.Errorf("start function: %w", err)
 	}
-	go func() { _ = f.api.Serve(listener) }()
 	go func() {
 		_ = f.process.Wait()
 		close(f.exited)
@@ -57,27 +55,22 @@ func Start(binary string, environment map[string]string, timeout time.Duration, 
 func (f *Function) Stop() {
 	_ = f.process.Process.Kill()
 	<-f.exited
-	_ = f.api.Close()
+	f.api.Close()
 }
 
 // Invoke invokes the function with an event and returns its response.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	select {
-	case f.runtime.events <- event:
-	case <-f.exited:
-		return nil, errors.New("the function's process has exited")
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the function didn't request an event: %w", context.Cause(ctx))
+	if err := f.api.Deliver(ctx, event, f.exited); err != nil {
+		return nil, err
 	}
-	select {
-	case r := <-f.runtime.results:
-		if !r.ok {
-			return nil, fmt.Errorf("the function returned an error: %s", r.body)
-		}
-		return r.body, nil
-	case <-f.exited:
+	result, err := f.api.Wait(ctx, f.exited)
+	switch {
+	case errors.Is(err, runtimeapi.ErrExited):
 		return nil, errors.New("the function's process exited during the invocation")
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the function didn't respond: %w", context.Cause(ctx))
+	case err != nil:
+		return nil, err
+	case !result.OK:
+		return nil, fmt.Errorf("the function returned an error: %s", result.Body)
 	}
+	return result.Body, nil
 }

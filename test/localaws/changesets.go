@@ -60,7 +60,7 @@ func (a *AWS) readObject(ctx context.Context, path string) ([]byte, error) {
 	return io.ReadAll(response.Body)
 }
 
-// checkChangeSet rejects what would leave the emulators and the router behind. A call can have the ID of the change set
+// checkChangeSet rejects what would leave the functions and the router behind. A call can have the ID of the change set
 // without the name of the stack.
 func (a *AWS) checkChangeSet(ctx context.Context, form url.Values) error {
 	stack := form.Get("StackName")

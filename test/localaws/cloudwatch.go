@@ -22,10 +22,10 @@ type cloudWatch struct {
 	written map[string]int // lines, by log group
 }
 
-func newCloudWatch(api *cloudwatchlogs.Client, emulators map[string]*emulator) *cloudWatch {
+func newCloudWatch(api *cloudwatchlogs.Client, runners map[string]*runner) *cloudWatch {
 	c := &cloudWatch{api: api, logs: map[string]*functionLog{}, written: map[string]int{}}
-	for _, e := range emulators {
-		c.logs[e.function.LogGroup] = e.log
+	for _, r := range runners {
+		c.logs[r.function.LogGroup] = r.log
 	}
 	return c
 }

@@ -1,5 +1,6 @@
 // Package localaws runs the application on this machine, without Docker and without an AWS account. It uses moto for
-// AWS, deploys the template to moto, and runs the functions' real binaries in AWS Lambda Runtime Interface Emulators.
+// AWS, deploys the template to moto, and runs the functions' real binaries in AWS Lambda Runtime Interface Emulators. The
+// emulator is a Linux program. On other systems, or with LOCALAWS_RUNTIME=host, the functions are processes of the host.
 //
 // It is hands-off: what a user does to it with the AWS CLI or an SDK has the consequences that it has on AWS. This
 // package simulates what moto lacks: a proxy that rejects what AWS rejects, and publishes the events that ECR,
@@ -71,7 +72,8 @@ type AWS struct {
 	dir        *workDir
 	moto       *moto
 	proxy      *proxy
-	emulators  map[string]*emulator // by logical ID
+	onHost     bool               // functions run as processes of this machine, and not in the emulator
+	runners    map[string]*runner // by logical ID
 	router     *router
 	stopRouter context.CancelFunc
 	cloudWatch *cloudWatch
@@ -103,13 +105,17 @@ func Start(ctx context.Context, options Options) (_ *AWS, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up Python: %w", err)
 	}
-	if _, err := emulatorPath(python); err != nil { // before other processes are started
+	hosted, err := onHost()
+	if err == nil && !hosted {
+		_, err = emulatorPath(python)
+	}
+	if err != nil { // before other processes are started
 		return nil, err
 	}
 	if options.Watcher == nil {
 		options.Watcher = noWatcher{}
 	}
-	a := &AWS{Region: options.Region, options: options, venv: python, emulators: map[string]*emulator{}, started: make(chan struct{})}
+	a := &AWS{Region: options.Region, options: options, venv: python, onHost: hosted, runners: map[string]*runner{}, started: make(chan struct{})}
 	if a.dir, err = makeWorkDir(ctx, options.Root, options.KeepLogs); err != nil {
 		return nil, fmt.Errorf("making a work directory: %w", err)
 	}
@@ -170,18 +176,18 @@ func (a *AWS) start() error {
 
 // startStack runs the functions of the stack and routes its events.
 func (a *AWS) startStack() error {
-	if err := a.startEmulators(); err != nil {
+	if err := a.startFunctions(); err != nil {
 		return err
 	}
 	polling, stop := context.WithCancel(a.done)
 	var err error
-	if a.router, err = newRouter(a.done, a.Stack, a.Quiet, a.emulators, a.options.Watcher); err != nil {
+	if a.router, err = newRouter(a.done, a.Stack, a.Quiet, a.runners, a.options.Watcher); err != nil {
 		stop()
 		return err
 	}
 	a.stopRouter = stop
 	a.routed.Go(func() { a.router.run(a.done, polling) })
-	a.cloudWatch = newCloudWatch(a.Quiet.CloudWatchLogs, a.emulators)
+	a.cloudWatch = newCloudWatch(a.Quiet.CloudWatchLogs, a.runners)
 	select {
 	case <-a.started: // before an update
 	default:
@@ -197,9 +203,9 @@ func (a *AWS) stopStack() {
 	}
 	a.stopRouter()
 	a.routed.Wait()
-	_ = a.cloudWatch.flush(a.done) // the lines of the emulators that end
-	for _, e := range a.emulators {
-		e.stop()
+	_ = a.cloudWatch.flush(a.done) // the lines of the functions that end
+	for _, r := range a.runners {
+		r.stop()
 	}
 }
 
@@ -238,7 +244,7 @@ func (a *AWS) watch() {
 	}
 }
 
-func (a *AWS) startEmulators() error {
+func (a *AWS) startFunctions() error {
 	binaries, err := filepath.Abs(a.options.Binaries)
 	if err != nil {
 		return err
@@ -247,18 +253,31 @@ func (a *AWS) startEmulators() error {
 	group, ctx := errgroup.WithContext(a.done)
 	for _, function := range a.Stack.Functions {
 		group.Go(func() error {
-			e, err := startBootstrap(ctx, a.venv, function, binaries, a.WorkDir, a.Environment(),
-				func(line LogLine) { a.options.Watcher.Logged(function.LogicalID, line) })
+			r, err := a.startFunction(ctx, function, bootstrap(binaries, function.LogicalID))
 			if err != nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			a.emulators[function.LogicalID] = e
+			a.runners[function.LogicalID] = r
 			return nil
 		})
 	}
 	return group.Wait()
+}
+
+func (a *AWS) startFunction(ctx context.Context, function Function, program string) (*runner, error) {
+	if _, err := os.Stat(program); err != nil { // the emulator would answer every request with an empty 502
+		return nil, fmt.Errorf("%s has no binary: %w", function.LogicalID, err)
+	}
+	wrote := func(line LogLine) { a.options.Watcher.Logged(function.LogicalID, line) }
+	return startRunner(function, a.WorkDir, a.Environment(), wrote, func(environment []string, log io.Writer) (sandbox, error) {
+		if a.onHost {
+			return newHost(program, function.Timeout, a.WorkDir, environment, log)
+		}
+		command := []string{a.venv.Python(), "-I", "-S", "-c", childScript, program, function.Handler}
+		return startEmulator(ctx, a.venv, function.Timeout, command, a.WorkDir, environment, log)
+	})
 }
 
 // Environment is what makes a program talk to this AWS. A program that has it and nothing of this process's own
@@ -288,8 +307,8 @@ func (a *AWS) stop() error {
 	a.cancel(errClosed)
 	a.routed.Wait()
 	var stopping sync.WaitGroup
-	for _, e := range a.emulators {
-		stopping.Go(e.stop)
+	for _, r := range a.runners {
+		stopping.Go(r.stop)
 	}
 	if a.proxy != nil {
 		a.proxy.stop()
@@ -332,7 +351,7 @@ func (a *AWS) Tick(ctx context.Context) error {
 
 // Invoke invokes a function, by its logical ID, and waits for it. It takes what no rule would deliver.
 func (a *AWS) Invoke(ctx context.Context, function string, payload []byte) (Invocation, error) {
-	if _, found := a.emulators[function]; !found {
+	if _, found := a.runners[function]; !found {
 		return Invocation{}, fmt.Errorf("the stack has no function %s", function)
 	}
 	return a.router.invoke(ctx, function, "", 1, payload)
@@ -340,10 +359,10 @@ func (a *AWS) Invoke(ctx context.Context, function string, payload []byte) (Invo
 
 // Logs returns all that a function, by its logical ID, has written.
 func (a *AWS) Logs(function string) []LogLine {
-	e, found := a.emulators[function]
+	r, found := a.runners[function]
 	if !found {
 		return nil
 	}
-	lines, _ := e.log.since(0)
+	lines, _ := r.log.since(0)
 	return lines
 }

@@ -17,12 +17,12 @@ type LogLine struct {
 	Fields map[string]any // of a line that is a JSON object, else nil
 }
 
-// functionLog receives the output of an emulator and its function, and keeps the lines of the function. It writes all
+// functionLog receives the output of a sandbox and its function, and keeps the lines of the function. It writes all
 // output to a file too.
 type functionLog struct {
 	file  io.Writer
 	wrote func(LogLine)
-	ends  chan struct{} // the emulator's line after an invocation's last
+	ends  chan struct{} // the sandbox's line after an invocation's last
 
 	mu    sync.Mutex
 	rest  []byte // an unfinished line

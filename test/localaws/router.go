@@ -58,8 +58,8 @@ type router struct {
 	stack       *Stack
 	eventBridge *eventbridge.Client
 	sqs         *sqs.Client
-	emulators   map[string]*emulator // by logical ID
-	deliveries  string               // URL of the queue
+	runners     map[string]*runner // by logical ID
+	deliveries  string             // URL of the queue
 	sources     []polledSource
 	schedules   []schedule
 	watcher     Watcher
@@ -101,8 +101,8 @@ func (e motoEvent) event() Event {
 	return event
 }
 
-func newRouter(ctx context.Context, stack *Stack, clients Clients, emulators map[string]*emulator, watcher Watcher) (*router, error) {
-	r := &router{stack: stack, eventBridge: clients.EventBridge, sqs: clients.SQS, emulators: emulators, watcher: watcher}
+func newRouter(ctx context.Context, stack *Stack, clients Clients, runners map[string]*runner, watcher Watcher) (*router, error) {
+	r := &router{stack: stack, eventBridge: clients.EventBridge, sqs: clients.SQS, runners: runners, watcher: watcher}
 	created, err := clients.SQS.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName:  aws.String("localaws-deliveries"),
 		Attributes: map[string]string{"VisibilityTimeout": "43200"}, // nothing is delivered twice
@@ -394,7 +394,7 @@ func failedMessages(partial bool, invocation Invocation, messages []types.Messag
 
 // invoke invokes a function and records the invocation.
 func (r *router) invoke(ctx context.Context, function, source string, attempt int, payload []byte) (Invocation, error) {
-	invocation, err := r.emulators[function].invoke(ctx, payload)
+	invocation, err := r.runners[function].invoke(ctx, payload)
 	if err != nil {
 		return Invocation{}, err
 	}
