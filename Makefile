@@ -11,7 +11,7 @@ MUTATE     ?= pkg/policy internal/event internal/rollout internal/reconcile inte
 
 # The functions are built for the architecture in the section of samconfig.toml that SAM uses.
 ARCHITECTURE ?= $(sort $(shell awk -v section='[$(CONFIG_ENV).' ' \
-  { sub(/\#.*/, "") } \
+  { sub(/\043.*/, "") } \
   /^\[/ { here = index($$0, section) == 1 } \
   here && sub(/.*Architecture=[^a-z]*/, "") { sub(/[^a-z0-9_].*/, ""); print }' samconfig.toml))
 GOARCH_arm64  := arm64
@@ -78,6 +78,7 @@ bench: tools ## measure and compare with other tools; BENCH='-only start' runs a
 check: tools ## check formatting, code, and template, and build the functions
 	@test -z "$$(gofmt -l .)" || { echo "not formatted; run: gofmt -w $$(gofmt -l . | tr '\n' ' ')"; exit 1; }
 	go vet ./... && go -C bench vet ./...
+	GOOS=darwin go vet ./... && GOOS=darwin go -C bench vet ./...
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	go -C bench tool -modfile=../tools/go.mod golangci-lint run ./...
 	for module in . bench tools; do go -C $$module mod tidy -diff || exit 1; done
@@ -111,7 +112,7 @@ dist: ## build the artifacts of release VERSION (such as v0.1.0) into dist
 
 dist-check: dist ## build the artifacts of release VERSION, build them again in a copy, and compare
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
-	  git ls-files -z --cached --others --exclude-standard -- . ':!.venv' | xargs -0 ls -d 2>/dev/null | tar -c -T - | tar -x -C "$$copy" && \
+	  git ls-files -z --cached --others --exclude-standard -- . ':!.venv' | xargs -0 ls -d 2>/dev/null | tar -c -f - -T - | tar -x -f - -C "$$copy" && \
 	  ln -s "$$(cd .venv && pwd -P)" "$$copy/.venv" && \
 	  GOCACHE=$(SECOND_CACHE) $(MAKE) --no-print-directory -C "$$copy" dist DIST="$$copy/dist" PLATFORMS='$(PLATFORMS)' \
 	    VERSION='$(VERSION)' COMMIT='$(COMMIT)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' >/dev/null && \

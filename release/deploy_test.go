@@ -28,6 +28,9 @@ type user struct {
 
 func newUser(t *testing.T) *user {
 	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the functions of a release are Linux programs")
+	}
 	local, err := localaws.Start(t.Context(), localaws.Options{NoStack: true, Progress: t.Output()})
 	if err != nil {
 		t.Fatal(err)

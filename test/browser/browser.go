@@ -50,7 +50,7 @@ func Start(ctx context.Context, root, profile string, progress io.Writer) (*Brow
 	b.command.ExtraFiles = []*os.File{requestsIn, responsesOut} // 3 and 4, as the protocol requires
 	b.command.Stderr = &b.errOut
 	if err := b.command.Start(); err != nil {
-		return nil, fmt.Errorf("start Chromium: %w; on a machine that isn't Linux on x86-64, install Chromium and set CHROMIUM to its path", err)
+		return nil, fmt.Errorf("start Chromium: %w", err)
 	}
 	if err := b.attach(); err != nil {
 		return nil, errors.Join(err, b.Close())

@@ -6,10 +6,13 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/npm"
 )
@@ -29,14 +32,18 @@ type installation struct {
 	environment []string
 }
 
-// install returns the Chromium that the variable CHROMIUM names, or else the one in the npm package of package-lock.json,
-// which it installs below the root of the repository first, unless it is there and up to date.
+// install returns the Chromium that the variable CHROMIUM names. By default, on Linux on x86-64, it is the one in the npm
+// package of package-lock.json, which install installs below the root of the repository first, unless it is there and up
+// to date. On other machines, it is an installed one.
 //
-// That package is made for AWS Lambda: it has the libraries and fonts that a small system lacks, so that neither root
+// The package is made for AWS Lambda: it has the libraries and fonts that a small system lacks, so that neither root
 // nor a package manager is necessary.
 func install(ctx context.Context, root string, progress io.Writer) (installation, error) {
 	if program := os.Getenv("CHROMIUM"); program != "" {
 		return installation{program, os.Environ()}, nil
+	}
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return installed()
 	}
 	dir := filepath.Join(root, ".local", "browser")
 	lib := filepath.Join(dir, "chromium")
@@ -68,4 +75,18 @@ func install(ctx context.Context, root string, progress io.Writer) (installation
 		return i, err
 	}
 	return i, os.WriteFile(stampFile, stamp, 0o644)
+}
+
+// installed returns the Chrome or Chromium of this machine.
+func installed() (installation, error) {
+	for _, name := range []string{
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium",
+		"chromium", "chromium-browser", "google-chrome",
+	} {
+		if program, err := exec.LookPath(name); err == nil {
+			return installation{program, os.Environ()}, nil
+		}
+	}
+	return installation{}, errors.New("neither Chrome nor Chromium is installed; install one of them, or set CHROMIUM to its path")
 }

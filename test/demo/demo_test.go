@@ -97,8 +97,8 @@ func TestInterrupt(t *testing.T) {
 	writer.Close()
 	waitFor(t, reader, "ready") // all processes are running
 	children := childrenOf(t, demo.Process.Pid)
-	if len(children) < 3 {
-		t.Errorf("%d processes run, want moto and two emulators", len(children))
+	if want := map[bool]int{true: 3, false: 1}[runtime.GOOS == "linux"]; len(children) < want { // on the host, no function has started
+		t.Errorf("%d processes run, want moto and, on Linux, two emulators", len(children))
 	}
 	if err := demo.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -128,6 +128,21 @@ func waitFor(t *testing.T, reader *os.File, word string) {
 		}
 		seen.Write(buffer[:n])
 	}
+}
+
+// childrenOf returns the processes that a process has started, directly or not.
+func childrenOf(t *testing.T, parent int) []int {
+	t.Helper()
+	parents := parents(t)
+	var found []int
+	for queue := []int{parent}; len(queue) > 0; queue = queue[1:] {
+		for pid, parent := range parents {
+			if parent == queue[0] {
+				found, queue = append(found, pid), append(queue, pid)
+			}
+		}
+	}
+	return found
 }
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }

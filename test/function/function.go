@@ -58,6 +58,9 @@ func (f *Function) Stop() {
 	f.api.Close()
 }
 
+// PeakMemory returns the peak resident set size of the instance in bytes.
+func (f *Function) PeakMemory() (int, error) { return PeakMemory(f.process.Process.Pid) }
+
 // Invoke invokes the function with an event and returns its response.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	if err := f.api.Deliver(ctx, event, f.exited); err != nil {

@@ -105,6 +105,9 @@ func (a *AWS) runStack(name string) error {
 
 // fetchCode unpacks the code of a function from the bucket that its template names.
 func (a *AWS) fetchCode(ctx context.Context, function Function, path string) error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("it is for Linux, and this machine runs %s", runtime.GOOS)
+	}
 	processors := map[string]string{"arm64": "arm64", "x86_64": "amd64"}
 	if processors[function.Architecture] != runtime.GOARCH {
 		return fmt.Errorf("it is for %s, and this machine runs %s; choose another Architecture", function.Architecture, runtime.GOARCH)

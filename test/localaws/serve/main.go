@@ -49,7 +49,7 @@ func serve(ctx context.Context) error {
 			return err
 		}
 		fmt.Print(containerInstructions(local, environment))
-	} else {
+	} else if runtime.GOOS == "linux" {
 		fmt.Print("\nTo use sam local invoke, start Docker, and run make local-aws again.\n")
 	}
 	fmt.Print("\nEvents and repositories appear here:\n\n")

@@ -105,10 +105,10 @@ func paste(t *testing.T, instructions string) string {
 }
 
 // forContainers checks that the functions in containers have the environment of the stack, and find AWS at an address
-// that this machine has for them.
+// of their own.
 func forContainers(t *testing.T, local *localaws.AWS) {
 	t.Helper()
-	endpoint, err := local.Listen("127.0.0.2")
+	endpoint, err := local.Listen("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,9 +7,6 @@ import (
 	"strconv"
 )
 
-// PeakMemory returns the peak resident set size of the instance in bytes.
-func (f *Function) PeakMemory() (int, error) { return PeakMemory(f.process.Process.Pid) }
-
 // PeakMemory returns the peak resident set size of a process in bytes, as reported by Linux.
 func PeakMemory(pid int) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
