@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-registry unit test simulate bench check scan build cli dist dist-check deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
+.PHONY: help demo demo-registry picture unit test simulate bench check scan build cli dist dist-check deploy delete local-aws fuzz mutate clean tools build-OnRepoFunction build-OnAccountFunction
 
 CONFIG_ENV ?= default
 FUZZ_TIME  ?= 30s
@@ -51,6 +51,10 @@ demo: .local/setup ## show what ecr-pull-policy does, with simulated AWS service
 demo-registry: tools ## show the same with one policy for the whole registry
 	@mkdir -p .local && go build -o .local/demo ./test/demo
 	@exec .local/demo -level registry
+
+picture: tools ## run the demo, and make docs/rollout.svg, the picture in README.md, from its output
+	@mkdir -p .local && go build -o .local/demo ./test/demo
+	@.local/demo -picture docs/rollout.svg >/dev/null
 
 local-aws: tools ## run simulated AWS services for the AWS CLI, and print what happens there
 	@$(BUILD_TOOL) -o .local/local-aws ./test/localaws/serve

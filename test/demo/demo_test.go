@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -32,7 +33,8 @@ func TestDemo(t *testing.T) {
 				t.Skip("the emulator is a Linux program")
 			}
 			t.Parallel()
-			demo := exec.CommandContext(t.Context(), program)
+			picture := filepath.Join(t.TempDir(), "picture.svg")
+			demo := exec.CommandContext(t.Context(), program, "-picture", picture)
 			demo.Env = append(os.Environ(), "LOCALAWS_RUNTIME="+sandbox)
 			checkOutput(t, demo, []string{
 				"3. The account list is written",
@@ -44,6 +46,9 @@ func TestDemo(t *testing.T) {
 				`   - "Principal": {"AWS": ["arn:aws:iam::111111111111:root"]},` + "\n" + `   + "Principal": "*",` + "\n",
 				"Next steps",
 			})
+			if checkedIn, made := timeless(t, "../../docs/rollout.svg"), timeless(t, picture); checkedIn != made {
+				t.Errorf("docs/rollout.svg isn't the picture of this demo; run make picture. The picture is\n%s", made)
+			}
 		})
 	}
 }
@@ -112,6 +117,16 @@ func TestInterrupt(t *testing.T) {
 			t.Errorf("process %d is still running", child)
 		}
 	}
+}
+
+// timeless returns the text of a picture without the duration of the rollout.
+func timeless(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`after \d+\.\d s`).ReplaceAllString(string(text), "after N s")
 }
 
 func waitFor(t *testing.T, reader *os.File, word string) {

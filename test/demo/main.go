@@ -3,14 +3,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/fatih/color"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/localaws"
 )
@@ -24,8 +28,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	level := flag.String("level", "repository", "policy `level` of the stack: repository or "+registryLevel)
+	path := flag.String("picture", "", "also write a picture of a list change to this `file`, as SVG")
 	flag.Parse()
-	err := run(ctx, *level)
+	err := run(ctx, *level, *path)
 	if ctx.Err() != nil {
 		fmt.Fprintln(os.Stderr, "\nstopped all processes")
 		os.Exit(130)
@@ -36,12 +41,29 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, level string) (err error) {
+// run runs the demo. If path isn't empty, it writes the picture to that file.
+func run(ctx context.Context, level, path string) error {
+	if path == "" {
+		return tell(ctx, level, os.Stdout)
+	}
+	color.NoColor = true // the picture has its own colors
+	var output bytes.Buffer
+	if err := tell(ctx, level, io.MultiWriter(os.Stdout, &output)); err != nil {
+		return err
+	}
+	svg, err := picture(output.String())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(svg), 0o644)
+}
+
+func tell(ctx context.Context, level string, out io.Writer) (err error) {
 	options := localaws.Options{Progress: os.Stderr}
 	if level == registryLevel {
 		options.Parameters = map[string]string{"PolicyLevel": registryLevel, "LambdaStatement": "off"}
 	}
-	say := newNarrator(os.Stdout)
+	say := newNarrator(out)
 	say.heading("Simulated AWS services start, with the stack of template.yaml")
 	started := time.Now()
 	aws, err := localaws.Start(ctx, options)

@@ -81,6 +81,10 @@ func (n *narrator) policy(repository, before, after string) {
 		}
 	}
 	for _, sid := range sids {
+		if was[sid] == is[sid] {
+			n.faint.Fprintf(n.out, "    %s (unchanged)\n", sid)
+			continue
+		}
 		n.statement(was[sid], is[sid])
 	}
 }
@@ -116,11 +120,8 @@ func statements(policy string) (sids []string, texts map[string]string) {
 	return sids, texts
 }
 
-// diff returns the lines of both texts, with the signs of a unified diff.
+// diff returns the lines of two different texts, with the signs of a unified diff.
 func diff(before, after string) string {
-	if before == after {
-		return " " + strings.ReplaceAll(strings.TrimSuffix(after, "\n"), "\n", "\n ")
-	}
 	text, err := udiff.ToUnified("before", "after", before, udiff.Strings(before, after), strings.Count(before, "\n")+1)
 	must(err)
 	_, lines, _ := strings.Cut(text, "@@\n")
