@@ -71,7 +71,7 @@ ChangeSet.apply = apply_with_outputs
 Stack.has_parameters = has_parameters
 # The mapping is only for reading. The router, in Go, polls the queue and invokes the function.
 Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, mappings: None)
-# The code runs in an emulator.
+# The code runs outside moto (runner.go).
 LambdaFunction.update_function_code = lambda function, code: {}
 
 
