@@ -8,17 +8,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
+
+const samTransform = "AWS::Serverless-2016-10-31"
 
 // translateChangeSet does what moto doesn't for the change sets of sam deploy: it reads the template from the bucket, and
 // carries out the transform.
 func (a *AWS) translateChangeSet(ctx context.Context, form url.Values) error {
 	location := form.Get("TemplateURL")
 	if location == "" {
-		return nil
+		return checkTemplate(form.Get("TemplateBody"))
 	}
 	object, err := url.Parse(location) // https://s3.REGION.amazonaws.com/BUCKET/KEY
 	if err != nil {
@@ -28,7 +27,7 @@ func (a *AWS) translateChangeSet(ctx context.Context, form url.Values) error {
 	if err != nil {
 		return err
 	}
-	if bytes.Contains(template, []byte("AWS::Serverless-2016-10-31")) {
+	if bytes.Contains(template, []byte(samTransform)) {
 		if form.Get("StackName") != stackName {
 			return &apiError{"ValidationError", "the simulated AWS services have functions only for the stack " + stackName}
 		}
@@ -60,22 +59,23 @@ func (a *AWS) readObject(ctx context.Context, path string) ([]byte, error) {
 	return io.ReadAll(response.Body)
 }
 
-// checkChangeSet rejects what would leave the functions and the router behind. A call can have the ID of the change set
-// without the name of the stack.
-func (a *AWS) checkChangeSet(ctx context.Context, form url.Values) error {
-	stack := form.Get("StackName")
-	changes, err := a.Quiet.CloudFormation.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: aws.String(form.Get("ChangeSetName"))})
-	if err == nil {
-		stack = aws.ToString(changes.StackName)
-	}
-	return checkUpdate(stack)
-}
-
-// checkUpdate rejects an update of the stack, which a call names by its name or ID.
-func checkUpdate(stack string) error {
-	if stack != stackName && !strings.Contains(stack, ":stack/"+stackName+"/") {
+// checkUpdate rejects updates of the stack with another template, which only change sets are prepared for.
+func checkUpdate(_ context.Context, form url.Values) error {
+	if form.Get("UsePreviousTemplate") == "true" || !isStack(form.Get("StackName")) {
 		return nil
 	}
-	return &apiError{"ValidationError", "the simulated AWS services keep the template and parameters that they started with; " +
-		"to deploy a changed template, restart them"}
+	return &apiError{"ValidationError", "the simulated AWS services update the stack " + stackName + " with its previous template; to deploy another one, run make deploy"}
+}
+
+// checkTemplate rejects the source of a template, as CloudFormation does because of the aliases in it.
+func checkTemplate(body string) error {
+	if !strings.Contains(body, samTransform) {
+		return nil
+	}
+	return &apiError{"ValidationError", "the template isn't packaged; run make deploy"}
+}
+
+// isStack reports whether a name or an ID is that of the stack.
+func isStack(id string) bool {
+	return id == stackName || strings.Contains(id, ":stack/"+stackName+"/")
 }

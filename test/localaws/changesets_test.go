@@ -16,7 +16,7 @@ import (
 )
 
 // sam deploy ends successfully if nothing has changed: its bucket's stack has outputs, and the template is read from the
-// bucket, translated, and compared. What can't be simulated is rejected.
+// bucket, translated, and compared. Otherwise the functions get the new parameters.
 func TestChangeSets(t *testing.T) {
 	local := startAWS(t, localaws.Options{})
 	ctx := t.Context()
@@ -70,18 +70,20 @@ func TestChangeSets(t *testing.T) {
 	}
 	id, err = create(local.Stack.Name, types.ChangeSetTypeUpdate, url, nil, types.Parameter{ParameterKey: aws.String("Mode"), ParameterValue: aws.String("observe")})
 	check(t, err)
-	if err := execute(local.Stack.Name, id); err == nil || !strings.Contains(err.Error(), "restart them") {
-		t.Errorf("a changed parameter: %v", err)
+	check(t, execute(local.Stack.Name, id))
+	check(t, local.PutList(ctx, "/ecr-pull-policy/accounts", "111111111111"))
+	check(t, local.CreateRepository(ctx, "observed", ""))
+	_, err = local.Settle(ctx)
+	check(t, err)
+	if policy, found, err := local.Policy(ctx, "observed"); err != nil || found {
+		t.Errorf("the mode observe wrote %s (%v)", policy, err)
 	}
-	if _, err := local.CloudFormation.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{ChangeSetName: id}); err == nil || !strings.Contains(err.Error(), "restart them") {
-		t.Errorf("a changed parameter, without the name of the stack: %v", err)
+	if _, err := create(local.Stack.Name, types.ChangeSetTypeUpdate, nil, aws.String(string(template))); err == nil || !strings.Contains(err.Error(), "make deploy") {
+		t.Errorf("a template that isn't packaged: %v", err)
 	}
-	for _, name := range []string{local.Stack.Name, *changes.StackId} {
-		_, err := local.CloudFormation.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: &name, UsePreviousTemplate: aws.Bool(true),
-			Parameters: []types.Parameter{{ParameterKey: aws.String("Mode"), ParameterValue: aws.String("observe")}}})
-		if err == nil || !strings.Contains(err.Error(), "restart them") {
-			t.Errorf("an update of the stack %s: %v", name, err)
-		}
+	_, err = local.CloudFormation.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: &local.Stack.Name, TemplateBody: aws.String(string(template))})
+	if err == nil || !strings.Contains(err.Error(), "make deploy") {
+		t.Errorf("an update with a template: %v", err)
 	}
 	if _, err := create("second", types.ChangeSetTypeCreate, url, nil); err == nil || !strings.Contains(err.Error(), "only for the stack") {
 		t.Errorf("a second stack: %v", err)
@@ -92,5 +94,30 @@ func TestChangeSets(t *testing.T) {
 	upload(key+"-broken", []byte(`{"Transform":"AWS::Serverless-2016-10-31","Resources":{"A":{"Type":"AWS::Serverless::Function","Properties":{}}}}`))
 	if _, err := create(local.Stack.Name, types.ChangeSetTypeUpdate, aws.String(*url+"-broken"), nil); err == nil || !strings.Contains(err.Error(), "Runtime and Handler") {
 		t.Errorf("a template that can't be translated: %v", err)
+	}
+}
+
+// The functions of a stack whose parameters change run with the new ones, and each event is still delivered once.
+func TestUpdatedParameters(t *testing.T) {
+	local := startAWS(t, localaws.Options{})
+	ctx := t.Context()
+	check(t, local.CreateTrail(ctx))
+	check(t, local.PutList(ctx, "/ecr-pull-policy/accounts", "111111111111"))
+	for _, level := range []string{"registry", "repository", "registry"} {
+		_, err := local.CloudFormation.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: &local.Stack.Name, UsePreviousTemplate: aws.Bool(true),
+			Parameters: []types.Parameter{{ParameterKey: aws.String("PolicyLevel"), ParameterValue: &level},
+				{ParameterKey: aws.String("LambdaStatement"), ParameterValue: aws.String("off")}}})
+		check(t, err)
+	}
+	_, err := local.Settle(ctx)
+	check(t, err)
+	check(t, local.CreateRepository(ctx, "team-a/api", ""))
+	activity, err := local.Settle(ctx)
+	check(t, err)
+	if n := len(activity.Of(localaws.OnRepo)); n != 1 {
+		t.Errorf("onrepo is invoked %d times for a new repository", n)
+	}
+	if policy, found, err := local.Policy(ctx, "team-a/api"); err != nil || found {
+		t.Errorf("at the level registry, the policy of the repository is %s (%v)", policy, err)
 	}
 }

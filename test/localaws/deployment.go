@@ -14,6 +14,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
 // maxTemplateBody is the size that CloudFormation takes without a bucket.
@@ -21,8 +24,8 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 const maxTemplateBody = 51_200
 
-// serveStacks lets a caller create and update the stack, if Options.NoStack is set. It gives moto a template that moto
-// can deploy, and then runs the functions with the code that is in the stack's bucket.
+// serveStacks lets a caller update the stack, and create it if Options.NoStack is set. It gives moto a template that moto
+// can deploy, and then runs the functions again with their new settings.
 func (a *AWS) serveStacks(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _, err := readCall(r)
@@ -30,6 +33,7 @@ func (a *AWS) serveStacks(next http.Handler) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
+		stack := a.stackOf(r.Context(), c)
 		recorded := httptest.NewRecorder()
 		switch rejected, err := a.prepareStack(r, c); {
 		case err != nil:
@@ -39,8 +43,8 @@ func (a *AWS) serveStacks(next http.Handler) http.Handler {
 		default:
 			next.ServeHTTP(recorded, r)
 		}
-		if recorded.Code == http.StatusOK && isDeployment(c) {
-			if err := a.runStack(c.form.Get("StackName")); err != nil {
+		if recorded.Code == http.StatusOK && stack != "" {
+			if err := a.runStack(stack); err != nil {
 				recorded = httptest.NewRecorder()
 				http.Error(recorded, err.Error(), http.StatusBadGateway)
 			}
@@ -51,15 +55,31 @@ func (a *AWS) serveStacks(next http.Handler) http.Handler {
 	})
 }
 
-func isDeployment(c call) bool {
-	return c.operation == "CreateStack" || c.operation == "UpdateStack" || c.operation == "ExecuteChangeSet"
+// stackOf returns the stack that a call deploys, or "" if it deploys none whose functions can be run. A call can have the
+// ID of a change set or of a stack without its name.
+func (a *AWS) stackOf(ctx context.Context, c call) string {
+	stack := c.form.Get("StackName")
+	switch {
+	case c.operation == "CreateStack" && a.options.NoStack, c.operation == "UpdateStack":
+	case c.operation == "ExecuteChangeSet":
+		changes, err := a.Quiet.CloudFormation.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: aws.String(c.form.Get("ChangeSetName"))})
+		if err == nil {
+			stack = aws.ToString(changes.StackName)
+		}
+	default:
+		return ""
+	}
+	if a.options.NoStack || isStack(stack) {
+		return stack
+	}
+	return ""
 }
 
 // prepareStack replaces the template of a call. It rejects what CloudFormation rejects and moto doesn't.
 func (a *AWS) prepareStack(r *http.Request, c call) (*apiError, error) {
 	body := c.form.Get("TemplateBody")
 	switch {
-	case body == "" || c.operation == "ValidateTemplate":
+	case !a.options.NoStack || body == "" || c.operation == "ValidateTemplate":
 		return nil, nil
 	case len(body) > maxTemplateBody:
 		return &apiError{"ValidationError", fmt.Sprintf("templateBody has %d bytes; at most %d are allowed", len(body), maxTemplateBody)}, nil
@@ -89,18 +109,27 @@ func (a *AWS) runStack(name string) error {
 	if err != nil {
 		return err
 	}
-	binaries, err := os.MkdirTemp(a.WorkDir, "code-")
-	if err != nil {
-		return err
-	}
-	for _, function := range stack.Functions {
-		if err := a.fetchCode(a.done, function, bootstrap(binaries, function.LogicalID)); err != nil {
-			return fmt.Errorf("code of %s: %w", function.LogicalID, err)
+	if a.options.NoStack {
+		if a.options.Binaries, err = a.fetchCodes(stack); err != nil {
+			return err
 		}
 	}
 	a.stopStack()
-	a.Stack, a.options.Binaries = stack, binaries
+	a.Stack = stack
 	return a.startStack()
+}
+
+// fetchCodes unpacks the code of all functions into a new directory.
+func (a *AWS) fetchCodes(stack *Stack) (binaries string, err error) {
+	if binaries, err = os.MkdirTemp(a.WorkDir, "code-"); err != nil {
+		return "", err
+	}
+	for _, function := range stack.Functions {
+		if err := a.fetchCode(a.done, function, bootstrap(binaries, function.LogicalID)); err != nil {
+			return "", fmt.Errorf("code of %s: %w", function.LogicalID, err)
+		}
+	}
+	return binaries, nil
 }
 
 // fetchCode unpacks the code of a function from the bucket that its template names.

@@ -15,6 +15,8 @@ func (a *AWS) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
+	a.deployed.RLock()
+	defer a.deployed.RUnlock()
 	name := r.PathValue("name")
 	function, found := a.Stack.functionOf(name)
 	if !found {

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -218,14 +217,12 @@ func (a *AWS) startProxy() (err error) {
 	a.proxy.played[targetSQS+".StartMessageMoveTask"] = redrives.start
 	a.proxy.played[targetSQS+".ListMessageMoveTasks"] = redrives.list
 	a.proxy.before[targetLogs] = a.flushLogs
-	a.proxy.formed["CreateChangeSet"] = a.translateChangeSet
-	a.proxy.paths.HandleFunc("POST /2015-03-31/functions/{name}/invocations", a.serveInvoke)
-	if a.options.NoStack {
-		a.proxy.server.Handler = a.serveStacks(a.proxy.server.Handler)
-	} else {
-		a.proxy.formed["ExecuteChangeSet"] = a.checkChangeSet
-		a.proxy.formed["UpdateStack"] = func(_ context.Context, form url.Values) error { return checkUpdate(form.Get("StackName")) }
+	if !a.options.NoStack {
+		a.proxy.formed["CreateChangeSet"] = a.translateChangeSet
+		a.proxy.formed["UpdateStack"] = checkUpdate
 	}
+	a.proxy.paths.HandleFunc("POST /2015-03-31/functions/{name}/invocations", a.serveInvoke)
+	a.proxy.server.Handler = a.serveStacks(a.proxy.server.Handler)
 	a.Endpoint, err = a.proxy.listen("127.0.0.1")
 	return err
 }
@@ -324,6 +321,8 @@ func (a *AWS) stop() error {
 func (a *AWS) flushLogs(ctx context.Context) error {
 	select {
 	case <-a.started:
+		a.deployed.RLock()
+		defer a.deployed.RUnlock()
 		return a.cloudWatch.flush(ctx)
 	case <-ctx.Done():
 		return ctx.Err()

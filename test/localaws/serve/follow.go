@@ -62,7 +62,7 @@ func (f *follower) Logged(function string, line localaws.LogLine) {
 	case line.Fields == nil:
 		f.print("ERROR", "  %s: %s", name, line.Text)
 	case field("outcome") != "":
-		f.print(field("outcome"), "  %s: %s %s%s", name, field("repository"), field("outcome"), because(cmp.Or(field("error"), field("reason"))))
+		f.print(field("outcome"), "  %s: %s %s%s", name, cmp.Or(field("repository"), "registry policy"), field("outcome"), because(cmp.Or(field("error"), field("reason"))))
 	case field("level") != "INFO":
 		subject := ""
 		if list := field("list"); list != "" {

@@ -17,6 +17,7 @@ func TestLogged(t *testing.T) {
 		{map[string]any{"level": "INFO", "Requested": 0}, "  onaccount: 0 repositories requested\n"},
 		{map[string]any{"level": "ERROR", "msg": "account list cannot be used", "list": "/ecr-pull-policy/accounts/team-a", "error": "empty"},
 			"  onaccount: account list cannot be used (/ecr-pull-policy/accounts/team-a): empty\n"},
+		{map[string]any{"level": "INFO", "msg": "registry policy processed", "outcome": "updated"}, "  onaccount: registry policy updated\n"},
 	} {
 		var out bytes.Buffer
 		(&follower{out: &out}).Logged("OnAccountFunction", localaws.LogLine{Fields: c.fields})

@@ -125,6 +125,14 @@ and to redrive the queue:
     "Detail": "{\"repositories\": []}"}]'
   aws sqs start-message-move-task --source-arn \
     %[6]s
+
+To change a parameter of the stack, for example the policy level, and to change
+the policies accordingly:
+
+  aws cloudformation update-stack --stack-name %[1]s \
+    --use-previous-template --capabilities CAPABILITY_IAM \
+    --parameters ParameterKey=PolicyLevel,ParameterValue=registry
+  bin/ecr-pull-policy apply --yes
 `, local.Stack.Name, relative(local.WorkDir), shell, local.Stack.Functions[localaws.OnRepo].Environment["ACCOUNT_LIST_NAME"],
 		local.Stack.Outputs["OnRepoLogGroup"],
 		fmt.Sprintf("arn:aws:sqs:%s:%s:%s", local.Region, localaws.Account, path.Base(deadLetters))), nil

@@ -39,7 +39,7 @@ func TestInstructions(t *testing.T) {
 	if granted := strings.Count(output, `"Sid":"EcrPullPolicyAccounts"`); granted != 2 {
 		t.Errorf("%d policies grant, want the new one and the restored one", granted)
 	}
-	for _, part := range []string{`"outcome":"updated"`, "problems: 0", `"TaskHandle"`} {
+	for _, part := range []string{`"outcome":"updated"`, "problems: 0", `"TaskHandle"`, "registry policy: updated"} {
 		if !strings.Contains(output, part) {
 			t.Errorf("%s isn't in the output", part)
 		}
