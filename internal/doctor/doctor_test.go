@@ -62,6 +62,7 @@ type installation struct {
 	member        *organizationtypes.Organization // nil if the account isn't in an organization
 	rcps          map[string]string               // documents by the account, OU or root that they are attached to
 	planned       []plan.Repository
+	excluded      []string // by the scope of the standard
 	ssm           *stubaws.AWS
 	profile       string
 	unanswered    atomic.Int64 // calls
@@ -245,7 +246,7 @@ func (p *installation) GetRegistryPolicy(context.Context, *ecr.GetRegistryPolicy
 func (p *installation) standard() policy.Standard {
 	return policy.Standard{
 		Registry: policy.Registry{Partition: "aws", Region: "eu-central-1", AccountID: "123456789012"}, Style: policy.GrantPrincipal,
-		Level: policy.Level(p.parameters["PolicyLevel"]),
+		Level: policy.Level(p.parameters["PolicyLevel"]), Scope: policy.Scope{Exclude: p.excluded},
 	}
 }
 
@@ -424,6 +425,12 @@ func TestFindings(t *testing.T) {
 		"level registry": {func(p *installation) {
 			p.parameters["PolicyLevel"], p.registry = "registry", p.registryPolicy("Only")
 		}, "ok policy level: the policy level is registry, and the registry policy is what the lists require"},
+		"level registry, excluded part of a namespace": {func(p *installation) {
+			p.parameters["PolicyLevel"], p.excluded = "registry", []string{"team-a/api"}
+			p.ssm.PutList(list+"/team-a", "222222222222")
+		}, `problem list: /ecr-pull-policy/accounts/team-a can't be used at the policy level registry, and its grants stay as they are: ` +
+			`"team-a/api": the exclude pattern has a part of the namespace "team-a", which has a list, and a statement of a registry policy can't have both Resource and NotResource; ` +
+			`change the pattern, or set the policy level to repository → change the parameter Include or Exclude, or set PolicyLevel=repository, and deploy the stack`},
 		"level registry, no policy": {func(p *installation) { p.parameters["PolicyLevel"] = "registry" },
 			"problem policy level: the registry policy isn't what the lists require → if no list changed in the last minutes, write the registry policy: $ ecr-pull-policy apply --stack ecr-pull-policy --region eu-central-1"},
 		"level registry, not marked": {func(p *installation) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/internal/accountlist"
@@ -32,7 +33,11 @@ func (d *Doctor) list(list accountlist.List) Finding {
 		subject = "list"
 		correct = "save a corrected list as accounts.txt, check it, and update the list:"
 	)
+	scopeError, isScope := errors.AsType[*policy.ScopeError](list.Problem)
 	switch {
+	case isScope:
+		return problem(subject, "change the parameter Include or Exclude, or set PolicyLevel=repository, and deploy the stack",
+			"%s can't be used at the policy level registry, and its grants stay as they are: %v", list.Name, scopeError)
 	case accountlist.IsMissing(list.Problem):
 		return problem(subject, "save the consumers, or none to revoke all grants of the list, in accounts.txt, check the file, and create the list:",
 			"%s doesn't exist; existing policies keep its grants", list.Name).with(d.listCommands("--type String", list.Name)...)

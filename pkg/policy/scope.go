@@ -19,10 +19,19 @@ type Scope struct {
 	Exclude []string
 }
 
+// ScopeError is the error for patterns that a registry policy can't express,
+// whatever the lists contain.
+type ScopeError struct{ err error }
+
+func (e *ScopeError) Error() string { return e.err.Error() }
+
+// Unwrap returns the errors of the patterns.
+func (e *ScopeError) Unwrap() error { return e.err }
+
 // Expressible returns nil if the registry policy can grant on exactly the
 // repositories in scope that a list is for: all of them if the namespace is "",
-// which is that of the account list. Otherwise the error says which pattern
-// doesn't allow it, and why.
+// which is that of the account list. Otherwise the error is a *[ScopeError], which
+// says which pattern doesn't allow it, and why.
 //
 // In a registry policy, * matches all characters including slashes, and a
 // statement has either Resource or NotResource:
@@ -51,7 +60,7 @@ func (s Scope) names(namespace string) (element string, names []string, err erro
 	include, err := translate(s.Include)
 	excluded, excludeErr := translate(s.Exclude)
 	if err := errors.Join(err, excludeErr); err != nil {
-		return "", nil, err
+		return "", nil, &ScopeError{err}
 	}
 	if len(s.Include) == 0 {
 		include = []translated{{"**", []string{"*"}}}
@@ -83,7 +92,7 @@ func (s Scope) names(namespace string) (element string, names []string, err erro
 	}
 	switch names = minimal(names); {
 	case len(errs) > 0:
-		return "", nil, errors.Join(errs...)
+		return "", nil, &ScopeError{errors.Join(errs...)}
 	case len(except) > 0:
 		return notResourceElement, minimal(except), nil
 	}
