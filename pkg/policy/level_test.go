@@ -161,14 +161,7 @@ func TestRegistryPolicySize(t *testing.T) {
 	if strings.Contains(err.Error(), "Lambda") || strings.Contains(err.Error(), "grant style") {
 		t.Errorf("got %v", err)
 	}
-	if err := s.Fits("a", *manyAccounts(148)); err != nil { // what the Lambda statements leave
-		t.Error(err)
-	}
-	s.Lambda = false
-	if err := s.Fits("", *manyAccounts(661)); err != nil {
-		t.Error(err)
-	}
-	if err := s.Fits("", *manyAccounts(662)); !isSizeError(err) {
+	if err := s.Fits("a", *manyAccounts(197)); !isSizeError(err) || strings.Contains(err.Error(), "grant style") {
 		t.Errorf("got %v", err)
 	}
 }

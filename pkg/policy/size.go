@@ -77,6 +77,9 @@ func (s Standard) checkSize(text string, d Document, style GrantStyle) error {
 	if count <= MaxDocumentCharacters {
 		return nil
 	}
+	if s.Level.isRegistry() {
+		style = GrantCondition // a repository has only the Lambda statement then, which has no style
+	}
 	unmanaged := 0
 	for _, raw := range d.unmanaged {
 		unmanaged += utf8.RuneCount(raw)

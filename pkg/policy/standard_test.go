@@ -116,27 +116,30 @@ func TestFits(t *testing.T) {
 		what                      string
 		consumers                 func(int) *policy.Consumers
 		style                     policy.GrantStyle
+		level                     policy.Level
 		withLambda, withoutLambda int
 	}{
-		{"accounts", manyAccounts, policy.GrantPrincipal, 117, 304},
-		{"accounts", manyAccounts, policy.GrantCondition, 148, 665},
-		{"accounts beside one organization", besideOne, policy.GrantPrincipal, 110, 297},
-		{"accounts beside one organization", besideOne, policy.GrantCondition, 140, 650},
-		{"organizations", organizations, policy.GrantPrincipal, 323, 665},
-		{"organizations", organizations, policy.GrantCondition, 323, 665},
-		{"OUs", units, policy.GrantPrincipal, 117, 243},
-		{"OUs", units, policy.GrantCondition, 117, 243},
+		{"accounts", manyAccounts, policy.GrantPrincipal, policy.LevelRepository, 117, 304},
+		{"accounts", manyAccounts, policy.GrantCondition, policy.LevelRepository, 148, 665},
+		{"accounts", manyAccounts, policy.GrantPrincipal, policy.LevelRegistry, 196, 661},
+		{"accounts beside one organization", besideOne, policy.GrantPrincipal, policy.LevelRepository, 110, 297},
+		{"accounts beside one organization", besideOne, policy.GrantCondition, policy.LevelRepository, 140, 650},
+		{"organizations", organizations, policy.GrantPrincipal, policy.LevelRepository, 323, 665},
+		{"organizations", organizations, policy.GrantCondition, policy.LevelRepository, 323, 665},
+		{"OUs", units, policy.GrantPrincipal, policy.LevelRepository, 117, 243},
+		{"OUs", units, policy.GrantCondition, policy.LevelRepository, 117, 243},
 	}
 	for _, test := range tests {
 		for _, lambda := range []bool{true, false} {
 			s, want := standard(test.style), test.withoutLambda
+			s.Level = test.level
 			if s.Lambda = lambda; lambda {
 				want = test.withLambda
 			}
 			most := sort.Search(1000, func(n int) bool { return isSizeError(s.Fits("", *test.consumers(n + 1))) })
-			t.Logf("grant style %s, Lambda statement %t: %d %s fit", test.style, lambda, most, test.what)
+			t.Logf("grant style %s, policy level %s, Lambda statement %t: %d %s fit", test.style, test.level, lambda, most, test.what)
 			if most != want {
-				t.Errorf("grant style %s, Lambda statement %t: got %d %s, want %d", test.style, lambda, most, test.what, want)
+				t.Errorf("grant style %s, policy level %s, Lambda statement %t: got %d %s, want %d", test.style, test.level, lambda, most, test.what, want)
 			}
 		}
 	}
