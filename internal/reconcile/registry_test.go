@@ -224,6 +224,60 @@ func TestLevelChanges(t *testing.T) {
 	}
 }
 
+// TestConsumerMovesDuringLevelChange moves a consumer from one list to another while the policies of the new level can't
+// be written.
+func TestConsumerMovesDuringLevelChange(t *testing.T) {
+	const consumer = "111111111111"
+	for _, to := range []policy.Level{policy.LevelRegistry, policy.LevelRepository} {
+		for _, names := range [][2]string{{list, list + "/team-a"}, {list + "/team-a", list}} {
+			from, refused := policy.LevelRepository, "PutRegistryPolicy"
+			if to == policy.LevelRepository {
+				from, refused = policy.LevelRegistry, "SetRepositoryPolicy"
+			}
+			cloud, r := newAtLevel(t, from)
+			cloud.CreateRepository("api", "team-a/web")
+			cloud.PutList(names[0], consumer)
+			cloud.PutList(names[1], "none")
+			if err := levelChange(t, r); err != nil {
+				t.Fatal(err)
+			}
+			r.Standard.Level = to
+			canPull := func(repository string) bool {
+				document, _ := cloud.Policy(repository)
+				return grants([]string{document, cloud.RegistryPolicy()}, consumer)
+			}
+			cloud.OnDone = func(_ context.Context, call stubaws.Call, _ error) {
+				if !canPull("team-a/web") {
+					t.Errorf("from %s to level %s: can't pull after %s", names[0], to, call.Operation)
+				}
+			}
+			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+				if call.Operation == refused {
+					return stubaws.Fault{Code: "InvalidParameterException"}
+				}
+				return stubaws.Fault{}
+			}
+			cloud.PutList(names[1], consumer)
+			cloud.PutList(names[0], "none")
+			if err := levelChange(t, r); err != nil {
+				t.Fatal(err)
+			}
+			cloud.OnCall = nil
+			if err := levelChange(t, r); err != nil {
+				t.Fatal(err)
+			}
+			cloud.OnDone = nil
+			cloud.PutList(names[1], "none")
+			if err := levelChange(t, r); err != nil {
+				t.Fatal(err)
+			}
+			if canPull("team-a/web") || canPull("api") {
+				t.Errorf("from %s to level %s: can pull after the revocation", names[0], to)
+			}
+		}
+	}
+}
+
 // Without the registry policy, nothing is known to be unnecessary, and the run is retried.
 func TestUnreadableRegistryPolicyCoversNothing(t *testing.T) {
 	cloud, r := newAtLevel(t, policy.LevelRepository)

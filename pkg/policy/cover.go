@@ -10,22 +10,31 @@ import (
 // CoveredBy returns the policy of a repository as one that needs no grants that
 // the registry policy has too. If the standard's level is the registry,
 // [Standard.Merge] removes these from it. Each of the other grants stays as long
-// as its list has it, so that the level can be changed step by step, and no
-// consumer loses a grant.
+// as one of the lists has it, so that the level can be changed step by step, and
+// no consumer loses a grant.
 func (d Document) CoveredBy(registry Document, repository string) Document {
 	d.cover, d.repository = &registry, repository
 	return d
 }
 
 // isCovered reports whether a managed statement is one that the document doesn't
-// need.
-func (d Document) isCovered(m managedStatement) bool {
-	return d.cover != nil && d.cover.grants(d, m, d.repository)
+// need. A statement of a list that can't be used is only covered by statements
+// of the same list: those of other lists can lose the consumers.
+func (d Document) isCovered(m managedStatement, isUsable bool) bool {
+	if d.cover == nil {
+		return false
+	}
+	if isUsable {
+		return d.cover.grants(d, m, d.cover.managed, d.repository)
+	}
+	_, from, _ := d.identify(m)
+	to, ok := d.cover.sameList(from, d.repository)
+	return ok && d.cover.grants(d, m, d.cover.at(to), d.repository)
 }
 
 // GrantsAll reports whether the document grants, for a repository, at least what
-// the managed statements of another document grant for it, each for the same
-// list. One of the two can be the policy of the repository and the other one the
+// the managed statements of another document grant for it, for any of the lists.
+// One of the two can be the policy of the repository and the other one the
 // registry policy. Statements for the Lambda service aren't compared, as they
 // are never in the registry policy.
 //
@@ -35,16 +44,15 @@ func (d Document) GrantsAll(other Document, repository string) bool {
 	return !slices.ContainsFunc(other.managed, func(m managedStatement) bool {
 		k, _, ok := other.identify(m)
 		isElsewhere := m.ok && m.meaning.resource.isPlain() && !m.meaning.resource.covers(other.registry.RepositoryARN(repository))
-		return !(ok && k.isForLambda()) && !isElsewhere && !d.grants(other, m, repository)
+		return !(ok && k.isForLambda()) && !isElsewhere && !d.grants(other, m, d.managed, repository)
 	})
 }
 
-// grants reports whether the document grants, for a repository, at least what a
-// managed statement of another document does.
-func (d Document) grants(other Document, m managedStatement, repository string) bool {
+// grants reports whether statements of the document grant, for a repository, at
+// least what a managed statement of another document does.
+func (d Document) grants(other Document, m managedStatement, by []managedStatement, repository string) bool {
 	k, from, ok := other.identify(m)
-	to, hasList := d.sameList(from, repository)
-	if !ok || !hasList || k.isForLambda() || !m.ok || m.meaning.effect != allow {
+	if !ok || k.isForLambda() || !m.ok || m.meaning.effect != allow {
 		return false
 	}
 	all := func(consumer) bool { return true }
@@ -53,7 +61,7 @@ func (d Document) grants(other Document, m managedStatement, repository string) 
 	}
 	for _, one := range other.registry.consumers(k, m.meaning) {
 		for _, action := range m.meaning.actions {
-			if !d.grantsAction(to, one, action, repository) {
+			if !d.grantsAction(by, one, action, repository) {
 				return false
 			}
 		}
@@ -61,11 +69,11 @@ func (d Document) grants(other Document, m managedStatement, repository string) 
 	return true
 }
 
-// grantsAction reports whether a statement of a list clearly grants an action on
+// grantsAction reports whether one of the statements clearly grants an action on
 // a repository to a consumer.
-func (d Document) grantsAction(p place, one consumer, action, repository string) bool {
-	return slices.ContainsFunc(d.at(p), func(m managedStatement) bool {
-		k, _, ok := d.identify(m)
+func (d Document) grantsAction(by []managedStatement, one consumer, action, repository string) bool {
+	return slices.ContainsFunc(by, func(m managedStatement) bool {
+		k, p, ok := d.identify(m)
 		return ok && !k.isForLambda() && m.ok && m.meaning.effect == allow && d.registry.isStandard(k, p, m.meaning) &&
 			m.meaning.resource.covers(d.registry.RepositoryARN(repository)) &&
 			slices.Contains(d.registry.consumers(k, m.meaning), one) &&

@@ -216,7 +216,7 @@ func TestMergeFollowsAtTheOtherLevel(t *testing.T) {
 	back := standard(policy.GrantPrincipal)
 	back.Scope.Include = []string{"team-?"}
 	existing := document(byAccount("Accounts", []string{"111111111111", "222222222222"}, "*"), byAccount("AccountsIna", []string{"111111111111"}, "a", "a/*"))
-	change := mustMergeRegistry(t, back, existing, listOn("", accounts("222222222222", "333333333333")), listOn("b", accounts("111111111111")))
+	change := mustMergeRegistry(t, back, existing, listOn("", accounts("222222222222", "333333333333")), listOn("b", accounts("444444444444")))
 	if want := document(byAccount("Accounts", []string{"222222222222"}, "*"), byAccount("AccountsIna", []string{"111111111111"}, "a", "a/*")); change.Document != want {
 		t.Errorf("got  %s\nwant %s", change.Document, want)
 	}
@@ -239,7 +239,7 @@ func TestGrantsAll(t *testing.T) {
 		{"nothing on the repository", ofRegistry, "", true, false},
 		{"nothing in the registry policy", "", document(grant("Accounts", "111111111111")), false, true},
 		{"another account", ofRegistry, document(grant("Accounts", "444444444444")), false, false},
-		{"account of another list", ofRegistry, document(grant("Accounts2", "111111111111")), false, false},
+		{"accounts of other lists", ofRegistry, document(grant("Accounts", "333333333333"), grant("Accounts2", "111111111111", "222222222222"), statement("Organizations1", `"*"`, pull, organizations)), true, true},
 		{"another action", ofRegistry, document(statement("Accounts", `{"AWS":"111111111111"}`, `["ecr:ListImages"]`, "")), false, false},
 		{"another namespace", document(byAccount("AccountsInteamDashb", []string{"333333333333"}, "team-b", "team-b/*")), document(grant("Accounts1", "333333333333")), false, true},
 		{"other repositories", document(byAccount("Accounts", []string{"111111111111"}, "team-b/*")), document(grant("Accounts", "111111111111")), false, true},
@@ -298,6 +298,105 @@ func TestMergeRemovesWhatIsCovered(t *testing.T) {
 	change, err = standard(policy.GrantPrincipal).Merge(covered, lists(accounts("111111111111"), accounts("222222222222"), nil))
 	if err != nil || change.Changed {
 		t.Errorf("got %s, %v", change.Document, err)
+	}
+}
+
+// A consumer that moves to another list for the same repositories keeps its
+// grants on them at the other level, and no others.
+func TestMergeFollowsConsumersToOtherLists(t *testing.T) {
+	const x, y = "111111111111", "222222222222"
+	for _, test := range []struct {
+		name  string
+		has   string
+		lists []*policy.Consumers
+		want  string
+	}{
+		{"to a namespace", grant("Accounts", x, y), []*policy.Consumers{accounts(y), accounts(x), none()}, grant("Accounts", x, y)},
+		{"to the account list", grant("Accounts2", x, y), []*policy.Consumers{accounts(x), none(), accounts(y)}, grant("Accounts2", x, y)},
+		{"to no list", grant("Accounts", x, y), []*policy.Consumers{accounts(y), none(), none()}, grant("Accounts", y)},
+		{"to no list that can be used", grant("Accounts", x, y), []*policy.Consumers{accounts(y), nil, none()}, grant("Accounts", y)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if change := mustMerge(t, atRegistry("", ""), document(test.has), lists(test.lists...)); change.Document != document(test.want) {
+				t.Errorf("got  %s\nwant %s", change.Document, document(test.want))
+			}
+		})
+	}
+
+	s := standard(policy.GrantPrincipal)
+	all, team, api := []string{"*"}, []string{"team-a", "team-a/*"}, []string{"team-a/api", "team-a/api/*"}
+	const inTeam, inAPI = "AccountsInteamDasha", "AccountsInteamDashaSlashapi"
+	named := statement("Accounts", `{"AWS":["arn:aws:iam::111111111111:root","arn:aws:iam::222222222222:root"]}`, pull+`,"Resource":["`+arnPrefix+`*"]`, "")
+	of := func(account, team, api *policy.Consumers) []policy.Listed {
+		return []policy.Listed{listOn("", account), listOn("team-a", team), listOn("team-a/api", api)}
+	}
+	for _, test := range []struct {
+		name  string
+		has   []string
+		lists []policy.Listed
+		want  []string
+	}{
+		{"to a namespace", []string{byAccount("Accounts", []string{x, y}, all...)}, of(accounts(y), accounts(x), none()),
+			[]string{byAccount("Accounts", []string{y}, all...), byAccount(inTeam, []string{x}, team...)}},
+		{"to a namespace, with names", []string{named}, of(accounts(y), accounts(x), none()),
+			[]string{byAccount("Accounts", []string{y}, all...), byAccount(inTeam, []string{x}, team...)}},
+		{"to the statement of a namespace", []string{byAccount("Accounts", []string{x}, all...), byAccount(inTeam, []string{y}, team...)}, of(none(), accounts(x, y), none()),
+			[]string{byAccount(inTeam, []string{x, y}, team...)}},
+		{"to two namespaces, one in the other", []string{byAccount("Accounts", []string{x}, all...)}, of(none(), accounts(x), accounts(x)),
+			[]string{byAccount(inTeam, []string{x}, team...)}},
+		{"from one namespace to another", []string{byAccount(inTeam, []string{x}, team...)}, of(none(), none(), accounts(x)),
+			[]string{byAccount(inAPI, []string{x}, api...)}},
+		{"from a part of the registry", []string{byAccount("Accounts", []string{x}, "team-a/api", "team-b")}, of(none(), accounts(x), none()),
+			[]string{byAccount(inTeam, []string{x}, "team-a/api")}},
+		{"to the account list", []string{byAccount(inTeam, []string{x}, team...)}, of(accounts(x), none(), none()),
+			[]string{byAccount(inTeam, []string{x}, team...)}},
+		{"nowhere", []string{byAccount(inTeam, []string{x}, team...)}, of(accounts(y), none(), none()), nil},
+		{"to the namespace of no statement", []string{byAccount(inAPI, []string{x}, api...)}, of(none(), none(), none()), nil},
+		{"from a list that can't be used", []string{byAccount("Accounts", []string{x}, all...)}, of(nil, accounts(x), none()),
+			[]string{byAccount("Accounts", []string{x}, all...)}},
+	} {
+		t.Run("registry policy "+test.name, func(t *testing.T) {
+			want := ""
+			if test.want != nil {
+				want = document(test.want...)
+			}
+			change := mustMergeRegistry(t, s, document(test.has...), test.lists...)
+			if change.Document != want {
+				t.Fatalf("got  %s\nwant %s", change.Document, want)
+			}
+			if again := mustMergeRegistry(t, s, want, test.lists...); again.Changed {
+				t.Errorf("changed again: %+v", again)
+			}
+		})
+	}
+	// What doesn't fit doesn't delay a revocation.
+	many := manyAccounts(400)
+	existing := document(byAccount("Accounts", append([]string{x}, many.Accounts...), all...))
+	change := mustMergeRegistry(t, s, existing, listOn("", accounts(x)), listOn("a", many), listOn("b", many))
+	if want := document(byAccount("Accounts", []string{x}, all...)); change.Document != want {
+		t.Errorf("got %s", change.Document)
+	}
+}
+
+// Another list can lose the consumer, so that it doesn't replace the statement of
+// one that can't be used.
+func TestUnusableListIsNotCoveredByAnother(t *testing.T) {
+	ofRegistry, err := policy.ParseRegistryDocument(document(byAccount("Accounts", []string{"111111111111"}, "*")), registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := policy.ParseDocument(document(grant("Accounts1", "111111111111")), registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		list    *policy.Consumers
+		removed bool
+	}{{nil, false}, {accounts("111111111111"), true}} {
+		change, err := atRegistry("", "").Merge(doc.CoveredBy(ofRegistry, "team-a/api"), lists(accounts("111111111111"), c.list))
+		if err != nil || change.Changed != c.removed {
+			t.Errorf("got %s, %v", change.Document, err)
+		}
 	}
 }
 

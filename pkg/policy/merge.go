@@ -66,9 +66,12 @@ type Change struct {
 //
 // A document at another level than that of the standard follows the lists: its
 // grants are narrowed to those of the lists that can be used, and to the
-// standard's actions, and none are added. To also remove what the other level
-// grants, use [Document.CoveredBy]. The statements for the Lambda service are in
-// the policies of the repositories at either level.
+// standard's actions, and none are added. A consumer that moves to another list
+// for the same repositories keeps its grants on them, in the statement that it
+// has or, if that is for more repositories, in one of the other list. To also
+// remove what the other level grants, use [Document.CoveredBy]. The statements
+// for the Lambda service are in the policies of the repositories at either
+// level.
 //
 // The mark that only the registry policy has managed statements stays if all of
 // them have it; see [Document.IsOnly].
@@ -113,13 +116,14 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 	written, other := s.styles(existing, style)
 	plain := existing
 	plain.managed = marked(existing.managed, false)
-	wanted, err := s.all(plain, lists, written, other)
+	places := existing.places(s.Registry, lists)
+	wanted, err := s.all(plain, places, written, other)
 	if err != nil {
 		return Change{}, err
 	}
 	if existing.level.isRegistry() && other != written && compare(plain.managed, wanted).Changed {
 		// One name that ECR rejects would keep all lists from the registry policy.
-		if wanted, err = s.all(plain, lists, written, written); err != nil {
+		if wanted, err = s.all(plain, places, written, written); err != nil {
 			return Change{}, err
 		}
 	}
@@ -128,8 +132,23 @@ func (s Standard) merge(existing Document, lists []Listed, style GrantStyle) (Ch
 			return change, nil
 		}
 	}
-	return s.change(existing, wanted, written)
+	change, err := s.change(existing, wanted, written)
+	if _, isTooLarge := errors.AsType[*SizeError](err); isTooLarge && s.follows(existing) {
+		// Revocations don't wait until consumers that moved to other lists fit.
+		for i := range places {
+			places[i].others = nil
+		}
+		if wanted, err = s.all(plain, places, written, written); err != nil {
+			return Change{}, err
+		}
+		return s.change(existing, wanted, written)
+	}
+	return change, err
 }
+
+// follows reports whether a document is at another level than that of the
+// standard.
+func (s Standard) follows(d Document) bool { return d.level.isRegistry() != s.Level.isRegistry() }
 
 // change returns the change to a document with these managed statements.
 func (s Standard) change(existing Document, wanted []managedStatement, style GrantStyle) (Change, error) {
@@ -166,9 +185,9 @@ func (s Standard) styles(existing Document, style GrantStyle) (written, other Gr
 
 // all returns the statements that the document must have for all lists, in
 // order. Those of a list that it already has in the other style stay.
-func (s Standard) all(existing Document, lists []Listed, written, other GrantStyle) ([]managedStatement, error) {
+func (s Standard) all(existing Document, lists []placed, written, other GrantStyle) ([]managedStatement, error) {
 	var wanted []managedStatement
-	for _, list := range existing.places(s.Registry, lists) {
+	for _, list := range lists {
 		has := existing.at(list.place)
 		want, err := s.wanted(existing, list, written)
 		if err != nil {
@@ -204,8 +223,14 @@ func (s Standard) wanted(existing Document, list placed, style GrantStyle) ([]ma
 	}
 	has := existing.at(list.place)
 	keeps := list.Consumers == nil || list.Oversized != nil && s.grantsMore(has, list)
-	follows := existing.level.isRegistry() != s.Level.isRegistry()
-	kept := s.kept(has, list.place, style, list.has)
+	follows, within := s.follows(existing), list.has
+	if follows {
+		within = list.hasOnPath
+	}
+	kept := s.kept(has, list.place, style, within)
+	if follows {
+		kept = s.withMoved(kept, existing, list)
+	}
 
 	var wanted []managedStatement
 	for _, k := range existing.level.kinds() {
@@ -226,12 +251,34 @@ func (s Standard) wanted(existing Document, list placed, style GrantStyle) ([]ma
 			if follows && !keeps {
 				m, isNeeded = s.withinActions(k, m)
 			}
-			if isNeeded && !(follows && existing.isCovered(m)) {
+			if isNeeded && !(follows && existing.isCovered(m, list.Consumers != nil)) {
 				wanted = append(wanted, m)
 			}
 		}
 	}
 	return wanted, nil
+}
+
+// withMoved returns the kept statements of a namespace list in a registry policy
+// that follows the lists, with the consumers that only this list still has, and
+// that a statement for more repositories can therefore no longer have.
+func (s Standard) withMoved(kept []managedStatement, existing Document, list placed) []managedStatement {
+	if !existing.level.isRegistry() || list.Consumers == nil {
+		return kept
+	}
+	moves := func(c consumer) bool { return list.has(c) && !list.othersHave(c) }
+	for _, other := range list.others {
+		if other.Consumers == nil {
+			continue // keeps its statements
+		}
+		for _, m := range s.kept(existing.at(other.place), list.place, GrantCondition, moves) {
+			if k, _, _ := parseSid(m.sid); m.ok && m.meaning.effect == allow {
+				values, _ := m.meaning.values(k.test())
+				kept = addTested(kept, m.meaning, k, list.place, values)
+			}
+		}
+	}
+	return kept
 }
 
 // withinActions returns the part of a kept statement that grants actions of the

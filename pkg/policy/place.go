@@ -27,6 +27,19 @@ type place struct {
 type placed struct {
 	place
 	Listed
+
+	// others are the other lists that are for all repositories of the list. A
+	// document at another level than that of the standard needs them.
+	others []placed
+}
+
+// hasOnPath reports whether a consumer stays in the statements of a list in a
+// document that follows the lists: if the list has it, or another one that can
+// be used. A consumer that moves from one list to another is always on a list.
+func (l placed) hasOnPath(c consumer) bool { return l.has(c) || l.othersHave(c) }
+
+func (l placed) othersHave(c consumer) bool {
+	return slices.ContainsFunc(l.others, func(other placed) bool { return other.Consumers != nil && other.has(c) })
 }
 
 // places returns the lists with their places, in the order of the document. In
@@ -35,7 +48,10 @@ func (d Document) places(r Registry, lists []Listed) []placed {
 	var all []placed
 	if !d.level.isRegistry() {
 		for depth, list := range lists {
-			all = append(all, placed{placeAt(depth), list})
+			all = append(all, placed{place: placeAt(depth), Listed: list})
+		}
+		for i := range all {
+			all[i].others = slices.Concat(all[:i], all[i+1:])
 		}
 		return all
 	}
@@ -49,7 +65,13 @@ func (d Document) places(r Registry, lists []Listed) []placed {
 		}
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
-		all = append(all, placed{r.placeOf(namespace), byNamespace[namespace]})
+		list := placed{place: r.placeOf(namespace), Listed: byNamespace[namespace]}
+		for _, other := range all {
+			if other.namespace == "" || strings.HasPrefix(namespace, other.namespace+"/") {
+				list.others = append(list.others, other)
+			}
+		}
+		all = append(all, list)
 	}
 	return all
 }
