@@ -321,26 +321,31 @@ func (t *transfer) finish(ctx context.Context, r *reconcile.Reconciler, report *
 			}
 			continue
 		}
-		if again, _, err := t.repositories(ctx); err != nil || !slices.Equal(again, names) {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if changed, err := t.lists.Changed(ctx, lists); err != nil || changed {
-			if err != nil {
-				return err
-			}
+		switch changed, err := t.changed(ctx, lists, names); {
+		case err != nil:
+			return err
+		case changed:
 			continue
 		}
 		if err := t.leave(ctx); err != nil {
 			return err
 		}
-		if changed, err := t.lists.Changed(context.WithoutCancel(ctx), lists); err != nil || !changed {
+		// Nothing grants on a repository that was created in between, unless the stack receives an event.
+		if changed, err := t.changed(ctx, lists, names); err != nil || !changed {
 			return err
 		}
 	}
 	return fmt.Errorf("repositories or account lists changed %d times while the policy level was changed; run apply again to continue", maxTransfers)
+}
+
+// changed reports whether the lists or the names of the repositories have changed.
+func (t *transfer) changed(ctx context.Context, lists accountlist.Snapshot, names []string) (bool, error) {
+	changed, err := t.lists.Changed(context.WithoutCancel(ctx), lists)
+	if err != nil || changed {
+		return changed, err
+	}
+	again, _, err := t.repositories(ctx)
+	return !slices.Equal(again, names), err
 }
 
 // remaining reads the policies of the repositories, and returns those that have to change before the other level can be

@@ -177,6 +177,27 @@ func TestForeignEditDuringLevelChange(t *testing.T) {
 	contains(t, out, "the registry policy was changed while apply ran")
 }
 
+// A repository that is created while the registry policy is emptied gets a policy, also without a trail.
+func TestNewRepositoryDuringLevelChange(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	off := []string{"--yes", "--lambda-statement", "off"}
+	if status, out := call(t.Context(), at("registry", "apply", off...)...); status != 0 {
+		t.Fatalf("exit status %d: %s", status, out)
+	}
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "DeleteRegistryPolicy" {
+			cloud.CreateRepository("a/new")
+		}
+		return stubaws.Fault{}
+	}
+	status, out := call(t.Context(), at("repository", "apply", off...)...)
+	if document, _ := cloud.Policy("a/new"); status != 0 || !strings.Contains(document, "111111111111") {
+		t.Errorf("exit status %d, the new repository has %q\n%s", status, document, out)
+	}
+}
+
 // What a registry policy can't express is refused before anything is written.
 func TestInexpressibleScope(t *testing.T) {
 	cloud := newCloud(t)
