@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ type transfer struct {
 	*session
 	lists   allLists
 	frozen  bool // nothing can be written but what a saved plan shows
-	removes bool // nothing is to grant, so that nothing is compared
+	removes bool // nothing is to grant at either level, so that nothing is compared
 
 	changes []plan.Repository // what was written to the registry policy
 	text    string            // the registry policy when it was last read
@@ -177,7 +178,13 @@ func (t *transfer) run(ctx context.Context, r *reconcile.Reconciler, report *app
 	if err := t.begin(ctx, r); err != nil {
 		return err
 	}
-	if err := apply(); err != nil || report.failed() {
+	err := apply()
+	switch {
+	case t.removes && ctx.Err() == nil: // also if repositories failed: they are reported, and don't keep the grants of others
+		return cmp.Or(t.leave(ctx), err)
+	case t.removes:
+		return cmp.Or(err, context.Cause(ctx))
+	case err != nil || report.failed():
 		return err
 	}
 	return t.finish(ctx, r, report)
@@ -285,9 +292,6 @@ func (t *transfer) write(ctx context.Context, planned plan.Repository) error {
 
 // finish leaves the level that doesn't grant, after all repositories were reconciled.
 func (t *transfer) finish(ctx context.Context, r *reconcile.Reconciler, report *application) error {
-	if t.removes {
-		return t.leave(ctx)
-	}
 	if !t.whole {
 		t.reason = "not all repositories are selected"
 		return nil

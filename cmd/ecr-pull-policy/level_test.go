@@ -253,6 +253,27 @@ func TestRemoveFromRegistryPolicy(t *testing.T) {
 	}
 }
 
+// A repository that can't be updated doesn't keep the grants of all others in the registry policy.
+func TestRemoveAllWithFailure(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api", "b/api")
+	cloud.PutList(accountList, "111111111111")
+	if status, out := call(t.Context(), at("registry", "apply", "--yes")...); status != 0 {
+		t.Fatalf("exit status %d: %s", status, out)
+	}
+	cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+		if call.Operation == "DeleteRepositoryPolicy" && strings.Contains(string(call.Body), "a/api") {
+			return stubaws.Fault{Code: "AccessDeniedException"}
+		}
+		return stubaws.Fault{}
+	}
+	status, out := call(t.Context(), "remove", "--stack", "", "--yes", "--all")
+	if status != exitFailed || cloud.RegistryPolicy() != "" {
+		t.Errorf("exit status %d, the registry policy is %q\n%s", status, cloud.RegistryPolicy(), out)
+	}
+	contains(t, out, "failed", "a/api", "registry policy: deleted\n")
+}
+
 // If the stack has no statement for Lambda, the registry policy is marked as soon as no repository has managed statements.
 func TestRegistryPolicyIsMarked(t *testing.T) {
 	cloud := newCloud(t)
