@@ -242,27 +242,28 @@ func (t *transfer) begin(ctx context.Context, r *reconcile.Reconciler) error {
 	return err
 }
 
-// follow writes the registry policy until it is what the lists require, and the lists don't change. It returns them.
+// follow writes the registry policy until the one that ECR returns is what the lists require, and the lists don't change.
+// It returns them.
 func (t *transfer) follow(ctx context.Context, planRegistry func(string, accountlist.Snapshot) (plan.Repository, policy.Document, error)) (accountlist.Snapshot, error) {
 	for range maxTransfers {
 		lists, err := t.lists.ReadAll(context.WithoutCancel(ctx))
 		if err != nil {
 			return lists, err
 		}
+		// A consumer that moved between two lists while they were read is on none of them.
+		if changed, err := t.lists.Changed(context.WithoutCancel(ctx), lists); err != nil {
+			return lists, err
+		} else if changed {
+			continue
+		}
 		if err := t.refresh(ctx); err != nil {
 			return lists, err
 		}
 		planned, _, err := planRegistry(t.text, lists)
-		if err != nil {
+		if err != nil || planned.Outcome != plan.Change {
 			return lists, err
 		}
-		if planned.Outcome == plan.Change {
-			if err := t.write(ctx, planned); err != nil {
-				return lists, err
-			}
-			continue // with the policy that ECR returns
-		}
-		if changed, err := t.lists.Changed(context.WithoutCancel(ctx), lists); err != nil || !changed {
+		if err := t.write(ctx, planned); err != nil {
 			return lists, err
 		}
 	}

@@ -58,6 +58,8 @@ const (
 	reserve = 10 * time.Second
 )
 
+var errUnstable = fmt.Errorf("the account lists changed %d times during the run; try again when the lists are stable", maxPasses)
+
 // Unfinished is the error of a run whose time ran out.
 type Unfinished struct {
 	Repositories []string // the repositories that aren't finished
@@ -138,7 +140,7 @@ func (r *Reconciler) run(ctx context.Context, targets []*target, report Reporter
 			return &Unfinished{Repositories: names(targets), Of: len(targets)} // an outdated policy was written
 		}
 	}
-	return fmt.Errorf("the account lists changed %d times during the run; try again when the lists are stable", maxPasses)
+	return errUnstable
 }
 
 // style returns the grant style that a run begins with.
@@ -211,7 +213,7 @@ func (r *Reconciler) read(ctx context.Context, targets []*target) func() (curren
 		defer close(done)
 		var group errgroup.Group
 		group.Go(func() (err error) {
-			read.lists, err = r.Lists.Read(ctx, names(targets))
+			read.lists, err = r.lists(ctx, names(targets))
 			return err
 		})
 		if r.Standard.Level == policy.LevelRegistry && r.Registry != nil && len(names(targets)) > 0 {
@@ -226,6 +228,22 @@ func (r *Reconciler) read(ctx context.Context, targets []*target) func() (curren
 		<-done
 		return read, err
 	}
+}
+
+// lists reads the lists that apply to the repositories, or all lists. At the policy level registry, and for the registry
+// policy, it reads them until they are the lists of one moment. Several calls read them, and a consumer that moves from
+// one list to another in between would be on none of them. A grant that the other level loses then doesn't return.
+func (r *Reconciler) lists(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
+	for range maxPasses {
+		lists, err := r.Lists.Read(ctx, repositories)
+		if err != nil || r.Standard.Level != policy.LevelRegistry && len(repositories) > 0 {
+			return lists, err
+		}
+		if changed, err := r.Lists.Changed(ctx, lists); err != nil || !changed {
+			return lists, err
+		}
+	}
+	return accountlist.Snapshot{}, errUnstable
 }
 
 // registryPolicy reads the registry policy.

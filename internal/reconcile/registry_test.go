@@ -2,10 +2,13 @@ package reconcile_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
@@ -276,6 +279,76 @@ func TestConsumerMovesDuringLevelChange(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A consumer moves to another list between the calls that read the lists, before the new level grants anything.
+func TestListsOfOneMoment(t *testing.T) {
+	repositories := []string{"team-a/web"}
+	for i := range 10 { // more lists than one call reads
+		repositories = append(repositories, fmt.Sprintf("team-%d/web", i))
+	}
+	ofRepositories := func(r *reconcile.Reconciler) error { _, err := run(t, r, repositories...); return err }
+	ofRegistry := func(r *reconcile.Reconciler) error { _, err := runRegistry(t, r); return err }
+	for _, c := range []struct {
+		from, to policy.Level
+		apply    func(*reconcile.Reconciler) error
+	}{
+		{policy.LevelRepository, policy.LevelRegistry, ofRepositories},
+		{policy.LevelRegistry, policy.LevelRepository, ofRegistry},
+	} {
+		cloud, r := newAtLevel(t, c.from)
+		cloud.CreateRepository(repositories...)
+		cloud.PutList(list, "111111111111")
+		cloud.PutList(list+"/team-a", "none")
+		if err := c.apply(r); err != nil {
+			t.Fatal(err)
+		}
+		r.Standard.Level = c.to
+		var read, moved atomic.Bool
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "GetParameters" && moved.CompareAndSwap(false, true) {
+				for !read.Load() { // the account list is read after the namespace lists
+					time.Sleep(time.Millisecond)
+				}
+				cloud.PutList(list+"/team-a", "111111111111")
+				cloud.PutList(list, "none")
+			}
+			return stubaws.Fault{}
+		}
+		cloud.OnDone = func(_ context.Context, call stubaws.Call, _ error) {
+			if call.Operation == "GetParametersByPath" {
+				read.Store(true)
+			}
+		}
+		if err := c.apply(r); err != nil {
+			t.Fatal(err)
+		}
+		document, _ := cloud.Policy("team-a/web")
+		if !grants([]string{document, cloud.RegistryPolicy()}, "111111111111") {
+			t.Errorf("to level %s: the consumer can't pull", c.to)
+		}
+	}
+}
+
+// Another tool changes the registry policy while the lists are read.
+func TestForeignStatementsSurviveTheRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, r := newAtLevel(t, policy.LevelRegistry)
+		cloud.PutList(list, "111111111111")
+		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+			if call.Operation == "GetParameters" && cloud.RegistryPolicy() == "" {
+				time.Sleep(time.Second)
+				cloud.SetRegistryPolicy(`{"Statement":[` + replication + `]}`)
+			}
+			return stubaws.Fault{}
+		}
+		if _, err := runRegistry(t, r); err != nil {
+			t.Fatal(err)
+		}
+		if stored := compact(t, cloud.RegistryPolicy()); !strings.Contains(stored, replication) {
+			t.Errorf("the registry policy is %s", stored)
+		}
+	})
 }
 
 // Without the registry policy, nothing is known to be unnecessary, and the run is retried.

@@ -113,6 +113,9 @@ func (r *Reconciler) attempt(ctx context.Context, read func() (current, error), 
 	if ctx.Err() != nil {
 		return result.failed(context.Cause(ctx))
 	}
+	if one.level == policy.LevelRegistry {
+		_, _ = read() // first, so that little time remains in which another tool's change of the policy would be lost
+	}
 	text, policyErr := r.get(ctx, one)
 	now, err := read()
 	if err != nil {
