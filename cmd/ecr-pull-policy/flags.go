@@ -26,6 +26,7 @@ type flags struct {
 	outputs         map[string]string   // of the stack
 	stackLevel      string              // the policy level of the stack, whatever the flag says
 	stackMode       string              // of the stack, whatever --mode is
+	stackStatus     string              // of the stack, such as UPDATE_COMPLETE
 	repositories    []string            // the repositories that the arguments of the command name
 	include         []string            // these narrow the scope of the stack
 	exclude         []string

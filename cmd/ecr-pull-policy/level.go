@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
 
@@ -144,7 +145,7 @@ type transfer struct {
 	reason  string            // why the other level keeps its managed statements; "" if it has none
 }
 
-// newTransfer returns nil if the registry policy has nothing to do with the run.
+// newTransfer returns nil if the registry policy has nothing to do with the run. It fails while the stack is updated.
 func (s *session) newTransfer(ctx context.Context, lists allLists) (*transfer, error) {
 	t := &transfer{session: s, lists: lists}
 	if err := t.refresh(ctx); err != nil {
@@ -156,7 +157,18 @@ func (s *session) newTransfer(ctx context.Context, lists allLists) (*transfer, e
 	if !s.isAtRegistry() && !isManaged(t.current) {
 		return nil, nil
 	}
-	return t, nil
+	return t, s.checkUpdate()
+}
+
+// checkUpdate returns an error if functions of the stack can still have settings from before an update, such as the other
+// policy level. They would remove grants from the policies that apply writes.
+func (s *session) checkUpdate() error {
+	switch types.StackStatus(s.flags.stackStatus) {
+	case types.StackStatusUpdateInProgress, types.StackStatusUpdateRollbackInProgress:
+		return fmt.Errorf("stack %s is being updated (%s), and its functions can still have the previous policy level; wait until the update has ended, and run apply again",
+			s.Stack, s.flags.stackStatus)
+	}
+	return nil
 }
 
 // refresh reads the registry policy.

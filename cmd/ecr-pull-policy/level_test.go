@@ -227,6 +227,18 @@ func TestLevelOfTheStack(t *testing.T) {
 	contains(t, out, "stack checking has PolicyLevel=repository and would undo changes at the level registry; deploy it with PolicyLevel=registry first")
 }
 
+// While a stack is updated, its functions can have the previous level.
+func TestLevelOfAStackThatIsUpdated(t *testing.T) {
+	cloud := newCloud(t)
+	cloud.CreateRepository("a/api")
+	cloud.PutList(accountList, "111111111111")
+	status, out := call(t.Context(), "apply", "--yes", "--stack", "updating")
+	if calls := cloud.Calls(); status != exitFailed || calls["PutRegistryPolicy"]+calls["SetRepositoryPolicy"] > 0 {
+		t.Errorf("exit status %d, calls %v", status, calls)
+	}
+	contains(t, out, "stack updating is being updated (UPDATE_IN_PROGRESS), and its functions can still have the previous policy level; wait until the update has ended")
+}
+
 // remove takes the managed statements out of the registry policy with --registry-policy and --all, and with nothing else.
 func TestRemoveFromRegistryPolicy(t *testing.T) {
 	cloud := newCloud(t)

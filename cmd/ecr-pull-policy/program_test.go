@@ -47,6 +47,8 @@ func stacks() map[string]string {
 		"condition": stack("enforce", "condition", "**", "", check),
 		"narrow":    stack("enforce", "principal", "team-a/**,team-b/**", "**/scratch", check),
 		"one-level": stack("enforce", "principal", "team-*", "", check),
+		"updating": strings.Replace(stack("enforce", "principal", "**", "", check),
+			"</Parameters>", parameter("PolicyLevel", "registry")+"</Parameters><StackStatus>UPDATE_IN_PROGRESS</StackStatus>", 1),
 	}
 }
 

@@ -187,6 +187,7 @@ func readStack(command *cobra.Command, f *flags, c aws.Config, stackNeed need) (
 	}
 	parameters := map[string]string{}
 	for _, stack := range output.Stacks {
+		f.stackStatus = string(stack.StackStatus)
 		for _, o := range stack.Outputs {
 			f.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 		}
