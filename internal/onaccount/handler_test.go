@@ -84,8 +84,8 @@ func TestRegistryPolicy(t *testing.T) {
 		if err != nil || response.RegistryPolicy != c.result.Outcome || !maps.Equal(got, c.want) {
 			t.Errorf("%s: got %+v, %v, metrics %v", name, response, err, got)
 		}
-		line := `"msg":"registry policy processed","outcome":"` + string(c.result.Outcome) + `","trigger":"PutRegistryPolicy"`
-		if !strings.Contains(log, line) || !strings.Contains(log, `"changedBy":"arn:aws:iam::123456789012:role/deploy"`) {
+		line := `"outcome":"` + string(c.result.Outcome) + `","trigger":"PutRegistryPolicy"`
+		if !strings.Contains(log, `"msg":"registry policy processed"`) || !strings.Contains(log, line) || !strings.Contains(log, `"changedBy":"arn:aws:iam::123456789012:role/deploy"`) {
 			t.Errorf("%s: %s", name, log)
 		}
 	}
