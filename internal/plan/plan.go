@@ -154,7 +154,7 @@ func (p *Planner) repository(ctx context.Context, lists accountlist.Snapshot, na
 	}
 	isAtRegistry := p.Standard.Level == policy.LevelRegistry
 	planned.Unmoved = isAtRegistry && slices.ContainsFunc(after.Grants(), func(g policy.Grant) bool { return !g.IsForLambda() })
-	planned.Less = !isAtRegistry && p.Other != nil && !after.GrantsAll(*p.Other, name)
+	planned.Less = !isAtRegistry && p.Other != nil && !after.GrantsAll(*p.Other, lists.Listed(name), name)
 	planned.Deleted = existing.DeletedPrincipals()
 	if planned.Outcome == Change && len(planned.Deleted) > 0 {
 		planned.Outcome = Blocked

@@ -33,18 +33,24 @@ func (d Document) isCovered(m managedStatement, isUsable bool) bool {
 }
 
 // GrantsAll reports whether the document grants, for a repository, at least what
-// the managed statements of another document grant for it, for any of the lists.
-// One of the two can be the policy of the repository and the other one the
-// registry policy. Statements for the Lambda service aren't compared, as they
-// are never in the registry policy.
+// the managed statements of another document grant for it: those of one of the
+// lists on the repository's path for any list, and those of a list that can't be
+// used for the same list. One of the two can be the policy of the repository and
+// the other one the registry policy. Statements for the Lambda service aren't
+// compared, as they are never in the registry policy.
 //
 // It reports false if the other document has a managed statement that isn't
 // clear, or one that denies something.
-func (d Document) GrantsAll(other Document, repository string) bool {
+func (d Document) GrantsAll(other Document, lists []Listed, repository string) bool {
 	return !slices.ContainsFunc(other.managed, func(m managedStatement) bool {
-		k, _, ok := other.identify(m)
+		k, from, ok := other.identify(m)
 		isElsewhere := m.ok && m.meaning.resource.isPlain() && !m.meaning.resource.covers(other.registry.RepositoryARN(repository))
-		return !(ok && k.isForLambda()) && !isElsewhere && !d.grants(other, m, d.managed, repository)
+		by := d.managed
+		if on, _ := (Document{registry: d.registry}).sameList(from, repository); on.depth >= len(lists) || lists[on.depth].Consumers == nil {
+			to, _ := d.sameList(from, repository)
+			by = d.at(to)
+		}
+		return !(ok && k.isForLambda()) && !isElsewhere && !d.grants(other, m, by, repository)
 	})
 }
 

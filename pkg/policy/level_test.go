@@ -229,6 +229,7 @@ func TestGrantsAll(t *testing.T) {
 	ofRegistry := document(byAccount("Accounts", []string{"111111111111", "222222222222"}, "*"),
 		onNames("Organizations", pull, organizations, "*"), byAccount("AccountsInteamDasha", []string{"333333333333"}, "team-a", "team-a/*"))
 	function := statement("Lambda", service, lambda, sources)
+	usable := lists(none(), none(), none())
 	for _, test := range []struct {
 		name, registry, repository string
 		want                       bool // the registry policy grants all that the policy of team-a/api does
@@ -260,10 +261,10 @@ func TestGrantsAll(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := ofRegistry.GrantsAll(ofRepository, "team-a/api"); got != test.want {
+			if got := ofRegistry.GrantsAll(ofRepository, usable, "team-a/api"); got != test.want {
 				t.Errorf("the registry policy grants all: %t", got)
 			}
-			if got := ofRepository.GrantsAll(ofRegistry, "team-a/api"); got != test.back {
+			if got := ofRepository.GrantsAll(ofRegistry, usable, "team-a/api"); got != test.back {
 				t.Errorf("the policy of the repository grants all: %t", got)
 			}
 		})
@@ -393,6 +394,9 @@ func TestUnusableListIsNotCoveredByAnother(t *testing.T) {
 		list    *policy.Consumers
 		removed bool
 	}{{nil, false}, {accounts("111111111111"), true}} {
+		if got := ofRegistry.GrantsAll(doc, lists(none(), c.list), "team-a/api"); got != c.removed {
+			t.Errorf("the registry policy grants all: %t", got)
+		}
 		change, err := atRegistry("", "").Merge(doc.CoveredBy(ofRegistry, "team-a/api"), lists(accounts("111111111111"), c.list))
 		if err != nil || change.Changed != c.removed {
 			t.Errorf("got %s, %v", change.Document, err)

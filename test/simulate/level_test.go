@@ -185,7 +185,7 @@ func (w *world) left(standard policy.Standard, lists accountlist.Snapshot, name 
 		if change, err := standard.Merge(document, lists.Listed(name)); err != nil || change.Changed {
 			return "it still needs a change"
 		}
-		if !document.GrantsAll(registryPolicy, name) {
+		if !document.GrantsAll(registryPolicy, lists.Listed(name), name) {
 			return "it grants less than the registry policy"
 		}
 	}

@@ -39,6 +39,14 @@ func (l *listVersion) matches(statements []statement, style policy.GrantStyle) b
 // map.
 type moment map[string]*listVersion
 
+// of returns the versions of lists.
+func (m moment) of(lists []string) (versions []*listVersion) {
+	for _, list := range lists {
+		versions = append(versions, m[list])
+	}
+	return versions
+}
+
 // now returns the current moment.
 func (w *world) now() moment { return w.moments[len(w.moments)-1] }
 

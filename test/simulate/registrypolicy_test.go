@@ -249,8 +249,19 @@ func (w *world) checkRegistryWrite(run *invocation, d document) {
 	for _, list := range w.registryLists(d, base.document) {
 		rule, reason := 0, ""
 		for _, m := range w.moments[run.registrySince:] {
+			had, others := base.document.of(list), []*listVersion(nil)
+			for _, other := range w.registryLists(d, base.document) {
+				if strings.HasPrefix(list, other+"/") {
+					had, others = append(had, base.document.of(other)...), append(others, m[other])
+				}
+			}
 			if rule, reason = w.registryDifference(run.level, d.of(list), base.document.of(list), m[list], run.empties); rule == 0 {
 				break
+			}
+			if run.level != policy.LevelRegistry && m[list] != nil { // consumers can move from the lists of enclosing namespaces
+				if rule, reason = remainsDifference(d.of(list), had, m[list], others...); rule == 0 {
+					break
+				}
 			}
 		}
 		if rule != 0 {
@@ -288,16 +299,16 @@ func (w *world) registryDifference(level policy.Level, has, had []statement, l *
 }
 
 // remainsDifference compares statements at the level that doesn't grant. There are only those that were there, and only
-// for consumers in the list.
-func remainsDifference(has, had []statement, l *listVersion) (rule int, reason string) {
+// for consumers in the list, or in one of the other lists that are for the same repositories.
+func remainsDifference(has, had []statement, l *listVersion, others ...*listVersion) (rule int, reason string) {
 	for _, s := range has {
 		if defect := s.defect(); defect != "" {
 			return 2, fmt.Sprintf("the statement %s isn't valid: %s", s.raw, defect)
 		}
 		for _, grant := range s.grants.sorted() {
 			switch {
-			case l != nil && !l.grants[grant]:
-				return 2, fmt.Sprintf("the list doesn't have %s", grant)
+			case l != nil && !l.grants[grant] && !slices.ContainsFunc(others, func(other *listVersion) bool { return other != nil && other.grants[grant] }):
+				return 2, fmt.Sprintf("the lists don't have %s", grant)
 			case !slices.ContainsFunc(had, func(h statement) bool { return h.covers(grant, s) }):
 				return 9, fmt.Sprintf("%s grants more access to %s at the level that doesn't grant", s.raw, grant)
 			}
@@ -307,8 +318,9 @@ func remainsDifference(has, had []statement, l *listVersion) (rule int, reason s
 }
 
 // followsDifference is like keptDifference for the policy of a repository at the level of the registry: it has the
-// statements for Lambda, and what remains of the others. The list is nil if it is unusable.
-func (w *world) followsDifference(has, had []statement, l *listVersion) (rule int, reason string) {
+// statements for Lambda, and what remains of the others. The list is nil if it is unusable. The other lists are those on
+// the same path.
+func (w *world) followsDifference(has, had []statement, l *listVersion, others ...*listVersion) (rule int, reason string) {
 	hasLambda, hasOther := forLambda(has)
 	hadLambda, hadOther := forLambda(had)
 	if l == nil {
@@ -323,7 +335,7 @@ func (w *world) followsDifference(has, had []statement, l *listVersion) (rule in
 	if forms(hasLambda) != l.lambdaForm {
 		return 9, "the list lets the Lambda service pull for other functions"
 	}
-	return remainsDifference(hasOther, hadOther, l)
+	return remainsDifference(hasOther, hadOther, l, others...)
 }
 
 // forLambda separates the statements for the Lambda service from the others.

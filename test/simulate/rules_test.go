@@ -130,7 +130,7 @@ func (w *world) checkLists(run *invocation, r *repository, d, base document) {
 			case l.matches(d.at(depth), w.standard.Style):
 				rule = 0
 			case run.level == policy.LevelRegistry:
-				rule, reason = w.followsDifference(d.at(depth), base.at(depth), l)
+				rule, reason = w.followsDifference(d.at(depth), base.at(depth), l, m.of(path)...)
 			default:
 				rule, reason = 9, "the list grants access to "+l.grants.String()
 			}
@@ -343,7 +343,7 @@ func (w *world) matchedList(level policy.Level, policies []document, depth int, 
 				return w.excess(d.at(depth)) != ""
 			}
 			if level == policy.LevelRegistry {
-				rule, _ := w.followsDifference(d.at(depth), d.at(depth), m[list])
+				rule, _ := w.followsDifference(d.at(depth), d.at(depth), m[list], slices.Collect(maps.Values(m))...)
 				return rule != 0 && !m[list].matches(d.at(depth), w.standard.Style)
 			}
 			return !m[list].matches(d.at(depth), w.standard.Style)
