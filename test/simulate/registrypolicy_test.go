@@ -541,7 +541,17 @@ func (w *world) checkRegistryConverged() {
 			}
 			continue
 		}
-		if rule, reason := w.registryDifference(w.standard.Level, statements, statements, l, false); rule != 0 {
+		rule, reason := w.registryDifference(w.standard.Level, statements, statements, l, false)
+		if w.standard.Level != policy.LevelRegistry && l != nil { // what a list of an enclosing namespace has can stay
+			var others []*listVersion
+			for _, other := range w.listNames {
+				if strings.HasPrefix(list, other+"/") {
+					others = append(others, w.moments[len(w.moments)-1][other])
+				}
+			}
+			rule, reason = remainsDifference(statements, statements, l, others...)
+		}
+		if rule != 0 {
 			w.breaks(5, "the registry policy is %s, but for the list %s: %s", d, list, reason)
 		}
 	}
