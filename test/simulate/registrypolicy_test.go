@@ -577,7 +577,9 @@ func (w *world) checkUnion(r *repository) {
 			}
 		}
 		for _, one := range can.sorted() {
-			if of, grant, _ := strings.Cut(one, " "); of == list && !l.grants[grant] {
+			of, grant, _ := strings.Cut(one, " ")
+			onPath := slices.ContainsFunc(w.now().of(pathOf(r.name)), func(l *listVersion) bool { return l != nil && l.grants[grant] })
+			if of == list && !l.grants[grant] && !onPath {
 				w.breaks(5, "%s can still pull from %s, although it isn't in %s", grant, r.name, list)
 			}
 		}
