@@ -294,6 +294,12 @@ func (s *statement) readElements(elements map[string]json.RawMessage) (ok bool) 
 			err = s.readConditions(value)
 		case "NotPrincipal", "NotAction":
 			return false
+		case "Resource", "NotResource": // onrepo writes one pattern as a list
+			rest[name] = value
+			var patterns texts
+			if json.Unmarshal(value, &patterns) == nil {
+				rest[name] = json.RawMessage(toJSON(sortedUnique(patterns)))
+			}
 		default:
 			rest[name] = value
 		}

@@ -458,8 +458,7 @@ func (w *world) otherRegistryWrite() {
 		w.cloud.SetRegistryPolicy(d.text())
 		changed := readRegistryDocument(d.text())
 		w.setRegistry(registryVersion{changed, w.registry.current.changes + 1, len(w.moments) - 1, w.calls})
-		w.registry.writer = nil
-		w.registry.needsSchedule = true
+		w.registry.writer, w.disturbed = nil, true
 		w.allNeedSchedule()
 		w.publish(registryCall(changed, "arn:aws:iam::"+account+":role/terraform"))
 	})

@@ -69,6 +69,7 @@ type world struct {
 	operating   bool // an operator changes the policy level or runs apply
 	turmoil     bool // people act and faults occur
 	actions     int  // number of actions of people that are left
+	disturbed   bool // someone has written the registry policy since the last event of the schedule
 	eventLost   bool // an event is permanently lost, and only the schedule corrects the effect
 	entriesFail bool // entries of the current PutEvents call fail
 	unmanaged   int  // number of unmanaged statements created so far
@@ -163,6 +164,10 @@ func (w *world) run() {
 	rejected := w.counted[rejections]
 	w.tick()
 	w.rest()
+	if w.disturbed {
+		w.tick()
+		w.rest()
+	}
 	w.checkConverged(true)
 	if w.counted[rejections] > rejected {
 		// The statements of an unusable list, which are kept, named a principal that doesn't exist. Therefore, the
@@ -203,6 +208,7 @@ func (w *world) rest() {
 
 // tick publishes the event of the schedule.
 func (w *world) tick() {
+	w.disturbed = false
 	w.publish(scheduled())
 }
 
