@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ecr-pull-policy/ecr-pull-policy/test/stubaws"
@@ -87,7 +88,7 @@ func TestLambdaStatementsStayAtTheRepositories(t *testing.T) {
 func TestLevelChangeIsSafeAnywhere(t *testing.T) {
 	for _, levels := range [][2]string{{"repository", "registry"}, {"registry", "repository"}} {
 		t.Run(levels[1], func(t *testing.T) {
-			for failing := 0; ; failing++ {
+			for failing := int64(0); ; failing++ {
 				cloud := newCloud(t)
 				cloud.CreateRepository("a/api", "b/api")
 				cloud.PutList(accountList, "111111111111")
@@ -95,10 +96,9 @@ func TestLevelChangeIsSafeAnywhere(t *testing.T) {
 					t.Fatalf("exit status %d: %s", status, out)
 				}
 				ctx, interrupt := context.WithCancel(t.Context())
-				n := 0
+				var calls atomic.Int64
 				cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault {
-					n++
-					if n-1 == failing {
+					if calls.Add(1)-1 == failing {
 						interrupt()
 						return stubaws.Fault{Code: "AccessDeniedException"}
 					}
@@ -117,7 +117,6 @@ func TestLevelChangeIsSafeAnywhere(t *testing.T) {
 				if status == 0 {
 					return // all calls have failed once
 				}
-				cloud.OnCall = nil
 				if status, out := call(t.Context(), at(levels[1], "apply", "--yes", "--lambda-statement", "off")...); status != 0 {
 					t.Fatalf("call %d, again: exit status %d: %s", failing, status, out)
 				}
@@ -336,10 +335,11 @@ func TestSavedPlanOfALevel(t *testing.T) {
 		contains(t, out, "out of date: registry policy: the policy was changed\n")
 		cloud.SetRegistryPolicy(original)
 
-		writes := 0
+		var writes atomic.Int64
+		var over atomic.Bool
 		cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
 			if strings.Contains(call.Operation, "Policy") && !strings.HasPrefix(call.Operation, "Get") {
-				if writes++; writes > 2 {
+				if writes.Add(1) > 2 && !over.Load() {
 					return stubaws.Fault{Code: "AccessDeniedException"}
 				}
 			}
@@ -348,7 +348,7 @@ func TestSavedPlanOfALevel(t *testing.T) {
 		if status, out := call(t.Context(), "apply", file); status != exitFailed {
 			t.Errorf("exit status %d: %s", status, out)
 		}
-		cloud.OnCall = nil
+		over.Store(true)
 		status, out = call(t.Context(), "apply", file)
 		if status != 0 {
 			t.Fatalf("%s: exit status %d: %s", levels[1], status, out)

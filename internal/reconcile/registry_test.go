@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -184,8 +185,14 @@ func TestLevelChanges(t *testing.T) {
 				}
 				cloud.PutList(list, "111111111111")
 				r.Standard.Level = to
-				calls, crashed := 0, false
+				var mu sync.Mutex
+				calls, crashed, over := 0, false, false
 				cloud.OnCall = func(context.Context, stubaws.Call) stubaws.Fault {
+					mu.Lock()
+					defer mu.Unlock()
+					if over {
+						return stubaws.Fault{}
+					}
 					calls++
 					if crashed = crashed || calls == crash; crashed {
 						return stubaws.Fault{Code: "AccessDeniedException", Afterwards: afterwards && calls == crash}
@@ -203,7 +210,9 @@ func TestLevelChanges(t *testing.T) {
 				}
 				err := levelChange(t, r)
 				check()
-				cloud.OnCall = nil
+				mu.Lock()
+				over = true
+				mu.Unlock()
 				if err := levelChange(t, r); err != nil {
 					t.Fatal(err)
 				}
@@ -254,8 +263,9 @@ func TestConsumerMovesDuringLevelChange(t *testing.T) {
 					t.Errorf("from %s to level %s: can't pull after %s", names[0], to, call.Operation)
 				}
 			}
+			var over atomic.Bool
 			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
-				if call.Operation == refused {
+				if call.Operation == refused && !over.Load() {
 					return stubaws.Fault{Code: "InvalidParameterException"}
 				}
 				return stubaws.Fault{}
@@ -265,7 +275,7 @@ func TestConsumerMovesDuringLevelChange(t *testing.T) {
 			if err := levelChange(t, r); err != nil {
 				t.Fatal(err)
 			}
-			cloud.OnCall = nil
+			over.Store(true)
 			if err := levelChange(t, r); err != nil {
 				t.Fatal(err)
 			}
