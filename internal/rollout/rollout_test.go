@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -375,8 +376,11 @@ func TestRegistryPolicyOfARollout(t *testing.T) {
 			atRegistry(t, cloud, r, c.only)
 			r.Registry.(*reconcile.Reconciler).Standard.Lambda = c.lambda
 			cloud.PutList(list, "222222222222")
+			var mu sync.Mutex
 			var order []string
 			cloud.OnCall = func(_ context.Context, call stubaws.Call) stubaws.Fault {
+				mu.Lock()
+				defer mu.Unlock()
 				order = append(order, call.Operation)
 				if call.Operation == "PutRegistryPolicy" {
 					return stubaws.Fault{Code: c.fault}
