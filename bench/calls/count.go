@@ -11,7 +11,7 @@ import (
 // Count is the number of calls, published requests, and log lines of one or more invocations.
 type Count struct {
 	Lists      int // calls of DescribeRepositories
-	Reads      int // calls of GetRepositoryPolicy
+	Reads      int // calls of GetRepositoryPolicy and GetRegistryPolicy
 	Writes     int // calls of SetRepositoryPolicy and DeleteRepositoryPolicy
 	Parameters int // calls to SSM
 	Publishes  int // calls of PutEvents
@@ -39,7 +39,7 @@ func (c *counter) count() (Count, error) {
 	}
 	count := Count{
 		Lists:      since("DescribeRepositories"),
-		Reads:      since("GetRepositoryPolicy"),
+		Reads:      since("GetRepositoryPolicy", "GetRegistryPolicy"),
 		Writes:     since("SetRepositoryPolicy", "DeleteRepositoryPolicy"),
 		Parameters: since("GetParameters", "GetParametersByPath", "GetParameterHistory"),
 		Publishes:  since("PutEvents"),
