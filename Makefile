@@ -66,8 +66,9 @@ unit: ## run the tests that need only Go
 	go test -skip '^TestCommands$$' ./cmd/... ./internal/... ./pkg/... ./test/stubaws
 	go test ./test/simulate -seeds 120
 
+# One more package at a time than there are cores in CI, because some wait for downloads.
 test: tools ## run all tests, and check their coverage
-	go test -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
+	go test -p 3 -count=1 -race -coverprofile=coverage.out -coverpkg=./pkg/...,./internal/... ./...
 	go test -count=1 ./test/simulate # ten times as many histories without the race detector
 	go -C bench test -count=1 ./...
 	@go tool -modfile=tools/go.mod go-test-coverage --config .testcoverage.yml
