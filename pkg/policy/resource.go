@@ -52,18 +52,28 @@ func (p place) limit(r resource) (resource, bool) {
 		isApart := r.isPlain() && !slices.ContainsFunc(p.all, func(one string) bool { return overlapsAny(one, r.patterns) })
 		return resource{resourceElement, sortedUnique(p.all)}, isApart
 	}
-	var patterns []string
-	for _, pattern := range r.patterns {
-		for _, one := range p.all {
+	patterns, _ := intersection(r.patterns, p.all)
+	return resource{resourceElement, sortedUnique(patterns)}, len(patterns) > 0
+}
+
+// intersection returns patterns that match only what both a pattern of a and one
+// of b match. It reports whether they match all of that: no pattern may overlap
+// another one that neither includes nor is included.
+func intersection(a, b []string) (both []string, isAll bool) {
+	isAll = true
+	for _, p := range a {
+		for _, q := range b {
 			switch {
-			case includes(one, pattern):
-				patterns = append(patterns, pattern)
-			case includes(pattern, one):
-				patterns = append(patterns, one)
+			case includes(q, p):
+				both = append(both, p)
+			case includes(p, q):
+				both = append(both, q)
+			case overlaps(p, q):
+				isAll = false
 			}
 		}
 	}
-	return resource{resourceElement, sortedUnique(patterns)}, len(patterns) > 0
+	return both, isAll
 }
 
 // includes reports whether a pattern matches whatever another one matches. It

@@ -65,15 +65,16 @@ func (s Scope) names(namespace string) (element string, names []string, err erro
 	if len(s.Include) == 0 {
 		include = []translated{{"**", []string{"*"}}}
 	}
-	of := translated{names: []string{"*"}}
+	of := []string{"*"}
 	if namespace != "" {
-		of.names = []string{namespace, namespace + "/*"}
+		of = []string{namespace, namespace + "/*"}
 	}
 	var errs []error
 	for _, pattern := range include {
-		within, ok := pattern.within(of)
-		if !ok {
+		within, isAll := intersection(pattern.names, of)
+		if !isAll {
 			errs = append(errs, fmt.Errorf("%q: the include pattern has a part of the repositories of the namespace %q, which a registry policy can't express; include the whole namespace, or set the policy level to %s", pattern.text, namespace, LevelRepository))
+			continue
 		}
 		names = append(names, within...)
 	}
@@ -121,25 +122,6 @@ func minimal(patterns []string) []string {
 type translated struct {
 	text  string
 	names []string
-}
-
-// within returns the patterns for names that match both. It reports false if
-// there is none for some of them.
-func (t translated) within(other translated) ([]string, bool) {
-	var names []string
-	for _, a := range t.names {
-		for _, b := range other.names {
-			switch {
-			case includes(b, a):
-				names = append(names, a)
-			case includes(a, b):
-				names = append(names, b)
-			case overlaps(a, b):
-				return nil, false
-			}
-		}
-	}
-	return names, true
 }
 
 func translate(patterns []string) (all []translated, err error) {
