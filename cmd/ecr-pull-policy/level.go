@@ -135,6 +135,7 @@ type allLists interface {
 // the next run of apply, so that a run can be interrupted anywhere.
 type transfer struct {
 	*session
+	own     reconcile.RegistryPolicy
 	lists   allLists
 	frozen  bool // nothing can be written but what a saved plan shows
 	removes bool // nothing is to grant at either level, so that nothing is compared
@@ -147,7 +148,7 @@ type transfer struct {
 
 // newTransfer returns nil if the registry policy has nothing to do with the run. It fails while the stack is updated.
 func (s *session) newTransfer(ctx context.Context, lists allLists) (*transfer, error) {
-	t := &transfer{session: s, lists: lists}
+	t := &transfer{session: s, own: s.ownPolicy(), lists: lists}
 	if err := t.refresh(ctx); err != nil {
 		if s.isAtRegistry() {
 			return nil, err
@@ -173,7 +174,7 @@ func (s *session) checkUpdate() error {
 
 // refresh reads the registry policy.
 func (t *transfer) refresh(ctx context.Context) (err error) {
-	if t.text, err = t.ownPolicy().Policy(ctx); err != nil {
+	if t.text, err = t.own.Policy(ctx); err != nil {
 		return err
 	}
 	if t.current, err = policy.ParseRegistryDocument(t.text, t.Standard.Registry); err != nil {
@@ -249,7 +250,7 @@ func (t *transfer) begin(ctx context.Context, r *reconcile.Reconciler) error {
 	}
 	lists, err := t.follow(ctx, t.planner(iampolicy.Document{}).PlanRegistry)
 	if err == nil && t.leaves(lists) {
-		r.Registry = t.ownPolicy()
+		r.Registry = t.own
 	}
 	return err
 }
@@ -289,9 +290,9 @@ func (t *transfer) write(ctx context.Context, planned plan.Repository) error {
 	}
 	var err error
 	if planned.After == "" {
-		err = t.ownPolicy().DeletePolicy(ctx)
+		err = t.own.DeletePolicy(ctx)
 	} else {
-		err = t.ownPolicy().SetPolicy(ctx, planned.After)
+		err = t.own.SetPolicy(ctx, planned.After)
 	}
 	switch {
 	case errors.Is(err, registry.ErrRejected):

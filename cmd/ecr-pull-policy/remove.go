@@ -125,7 +125,7 @@ func (s *session) remove(command *cobra.Command, names []string, yes bool) error
 	r := s.newReport(command.OutOrStdout())
 	var t *transfer
 	if !s.keepsRegistry {
-		t = &transfer{session: s, lists: lists, removes: true}
+		t = &transfer{session: s, own: s.ownPolicy(), lists: lists, removes: true}
 	}
 	if yes {
 		return s.apply(command, lists, s.policies(), names, t, func(a *application) {
