@@ -87,10 +87,8 @@ func (u *user) settle() localaws.Activity {
 	defer cancel()
 	activity, err := u.Settle(ctx)
 	u.must(err)
-	for _, invocation := range activity.Invocations {
-		if invocation.Error != nil {
-			u.t.Errorf("%s failed: %v", invocation.Function, invocation.Error)
-		}
+	for _, err := range activity.Errors() {
+		u.t.Error(err)
 	}
 	return activity
 }

@@ -79,13 +79,19 @@ func newCloudIn(t *testing.T, partition string) *stubaws.AWS {
 		}
 	}))
 	t.Cleanup(server.Close)
+	useEndpoint(t, server.URL)
+	return cloud
+}
+
+// useEndpoint makes the program call a server instead of AWS.
+func useEndpoint(t *testing.T, url string) {
+	t.Helper()
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "stub", "AWS_SECRET_ACCESS_KEY": "stub",
+		"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "stub", "AWS_SECRET_ACCESS_KEY": "stub",
 		"AWS_EC2_METADATA_DISABLED": "true", "HOME": t.TempDir(),
 	} {
 		t.Setenv(name, value)
 	}
-	return cloud
 }
 
 // output is both outputs of the program. It can be written concurrently, because an interrupt is reported at once.

@@ -58,12 +58,7 @@ func newOrganization(t *testing.T) *organizationStub {
 	}
 	server := httptest.NewServer(o)
 	t.Cleanup(server.Close)
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "stub", "AWS_SECRET_ACCESS_KEY": "stub",
-		"AWS_EC2_METADATA_DISABLED": "true", "HOME": t.TempDir(),
-	} {
-		t.Setenv(name, value)
-	}
+	useEndpoint(t, server.URL)
 	return o
 }
 

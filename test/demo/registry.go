@@ -53,12 +53,10 @@ func (s *registryStory) theListIsWritten() error {
 func (s *registryStory) aRepositoryIsCreated() error {
 	s.say.heading("A fourth repository is created, and has the grants from the start")
 	const name = "shop/search"
-	s.say.command("aws ecr create-repository --repository-name " + name)
 	started := time.Now()
-	if err := s.aws.CreateRepository(s.ctx, name, ""); err != nil {
+	if err := s.create(name); err != nil {
 		return err
 	}
-	s.names = append(s.names, name)
 	if err := s.unchanged(); err != nil {
 		return err
 	}

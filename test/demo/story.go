@@ -64,15 +64,19 @@ func (s *story) theListIsWritten() error {
 	return nil
 }
 
+func (s *story) create(name string) error {
+	s.say.command("aws ecr create-repository --repository-name " + name)
+	s.names = append(s.names, name)
+	return s.aws.CreateRepository(s.ctx, name, "")
+}
+
 func (s *story) aRepositoryIsCreated() error {
 	s.say.heading("A fourth repository is created, and gets the policy moments later")
 	const name = "shop/search"
-	s.say.command("aws ecr create-repository --repository-name " + name)
 	started := time.Now()
-	if err := s.aws.CreateRepository(s.ctx, name, ""); err != nil {
+	if err := s.create(name); err != nil {
 		return err
 	}
-	s.names = append(s.names, name)
 	after, err := s.settled(started)
 	if err != nil {
 		return err
@@ -175,10 +179,8 @@ func (s *story) settled(started time.Time) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, invocation := range activity.Invocations {
-		if invocation.Error != nil {
-			return nil, fmt.Errorf("%s failed: %w", invocation.Function, invocation.Error)
-		}
+	if errs := activity.Errors(); len(errs) > 0 {
+		return nil, errs[0]
 	}
 	s.say.took(fmt.Sprintf("done (events delivered: %d, invocations: %d)", len(activity.Deliveries), len(activity.Invocations)), time.Since(started))
 	return s.policies()

@@ -151,10 +151,8 @@ func (s *sandbox) settle(b block) {
 	defer cancel()
 	activity, err := s.Settle(ctx)
 	s.must(err)
-	for _, invocation := range activity.Invocations {
-		if invocation.Error != nil {
-			s.t.Errorf("line %d: %s failed: %v", b.line, invocation.Function, invocation.Error)
-		}
+	for _, err := range activity.Errors() {
+		s.t.Errorf("line %d: %v", b.line, err)
 	}
 	if strings.Contains(b.text, "put-events") && len(activity.Of(localaws.OnRepo)) == 0 {
 		s.t.Errorf("line %d: the event didn't start onrepo", b.line)

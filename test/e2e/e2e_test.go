@@ -63,10 +63,8 @@ func (r registry) list(name, value string) {
 func (r registry) settle() localaws.Activity {
 	r.t.Helper()
 	activity := r.activity()
-	for _, invocation := range activity.Invocations {
-		if invocation.Error != nil {
-			r.t.Errorf("%s failed: %v", invocation.Function, invocation.Error)
-		}
+	for _, err := range activity.Errors() {
+		r.t.Error(err)
 	}
 	return activity
 }

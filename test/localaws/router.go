@@ -30,6 +30,17 @@ func (a Activity) Of(function string) []Invocation {
 	return slices.DeleteFunc(slices.Clone(a.Invocations), func(i Invocation) bool { return i.Function != function })
 }
 
+// Errors returns the errors of the invocations that failed.
+func (a Activity) Errors() []error {
+	var errs []error
+	for _, invocation := range a.Invocations {
+		if invocation.Error != nil {
+			errs = append(errs, fmt.Errorf("%s failed: %w", invocation.Function, invocation.Error))
+		}
+	}
+	return errs
+}
+
 // Delivery is an event that a rule sent to a target.
 type Delivery struct {
 	Rule   string // logical ID
@@ -162,7 +173,7 @@ func (r *router) redirect(ctx context.Context, rule Rule, queue string) error {
 }
 
 // run routes until polling is done, and returns when nothing is under way any more. Then no message that it has received
-// is left in a queue, where nobody could see it for hours, unless ctx was done first.
+// is left in a queue, where no one could see it for hours, unless ctx was done first.
 func (r *router) run(ctx, polling context.Context) {
 	var polls sync.WaitGroup
 	polls.Go(func() {

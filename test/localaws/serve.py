@@ -131,7 +131,16 @@ def put_registry_policy(backend, policy_text):
 ECRBackend.put_registry_policy = put_registry_policy
 
 
-class QueuePolicy(CloudFormationModel):
+class Recreated:
+    """An update that creates the resource again, under the same name."""
+
+    @classmethod
+    def update_from_cloudformation_json(cls, original_resource, cloudformation_json, account_id, region_name, **_):
+        name = original_resource.physical_resource_id
+        return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
+
+
+class QueuePolicy(Recreated, CloudFormationModel):
     """A type that moto finds because it is a subclass. The module is for moto's list of instances by service."""
 
     __module__ = Queue.__module__
@@ -153,13 +162,8 @@ class QueuePolicy(CloudFormationModel):
         policy.physical_resource_id = name
         return policy
 
-    @classmethod
-    def update_from_cloudformation_json(cls, original_resource, cloudformation_json, account_id, region_name, **_):
-        name = original_resource.physical_resource_id
-        return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
 
-
-class Alarm(CloudFormationModel):
+class Alarm(Recreated, CloudFormationModel):
     """An alarm of a metric, or of an expression, which is left out."""
 
     __module__ = MetricAlarm.__module__
@@ -194,11 +198,6 @@ class Alarm(CloudFormationModel):
         alarm = cls()
         alarm.physical_resource_id = name
         return alarm
-
-    @classmethod
-    def update_from_cloudformation_json(cls, original_resource, cloudformation_json, account_id, region_name, **_):
-        name = original_resource.physical_resource_id
-        return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
 
     @classmethod
     def delete_from_cloudformation_json(cls, name, resource, account, region):
