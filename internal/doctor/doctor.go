@@ -53,8 +53,8 @@ type Doctor struct {
 	Plan func(ctx context.Context, lists accountlist.Snapshot, most int) (planned []plan.Repository, all int, err error)
 }
 
-// Examine runs all checks. If a check isn't possible, its finding is a warning. The services are called concurrently, so several
-// services that don't respond take no longer than one.
+// Examine runs all checks. If a check isn't possible, its finding is a warning. The services are called concurrently,
+// so several services that don't respond take no longer than one.
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	findings, parts := d.stack(ctx)
 	checks := []func() []Finding{

@@ -22,8 +22,8 @@ type RegistryAPI interface {
 }
 
 // registryPolicy checks whether the registry policy allows the same as the lists, because consumers that are removed
-// from a list then keep their access. Managed statements follow the lists. What it denies is checked with the policies of the repositories. The error is
-// that of the call.
+// from a list then keep their access. Managed statements follow the lists. What it denies is checked with the policies
+// of the repositories. The error is that of the call.
 func (d *Doctor) registryPolicy(ctx context.Context, lists accountlist.Snapshot) (string, Finding, error) {
 	const subject = "registry policy"
 	text, err := registry.Policy(ctx, d.ECR)

@@ -306,7 +306,7 @@ func (s Statement) Exempts() (consumers []Consumer, all bool) {
 			}
 			for _, value := range c.Values {
 				switch exempt, ok := limitedTo(key, value); {
-				case s.isText(value): // it matches nobody
+				case s.isText(value): // it matches no principal
 				case ok:
 					exempt.Principal = value
 					consumers = append(consumers, exempt)

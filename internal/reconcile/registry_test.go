@@ -167,7 +167,7 @@ func levelChange(t *testing.T, r *reconcile.Reconciler) error {
 }
 
 // TestLevelChanges interrupts a change of the level before and after each call. Consumers who stay on the list can always
-// pull, and once both functions have run, nobody else can.
+// pull, and once both functions have run, no one else can.
 func TestLevelChanges(t *testing.T) {
 	for _, to := range []policy.Level{policy.LevelRegistry, policy.LevelRepository} {
 		for _, afterwards := range []bool{false, true} {

@@ -102,8 +102,8 @@ func (r *Rollout) ListChanged(ctx context.Context, t event.ListChanged, report R
 	return requested, errors.Join(registryErr, err)
 }
 
-// Scheduled reconciles the registry policy, and publishes requests for every repository in scope, even if no list can be used: what somebody added to the
-// managed statements is trimmed then, too. Its results are those of ListChanged.
+// Scheduled reconciles the registry policy, and publishes requests for every repository in scope, even if no list can be
+// used: what somebody added to the managed statements is trimmed then, too. Its results are those of ListChanged.
 func (r *Rollout) Scheduled(ctx context.Context, report Reporter) (requested int, err error) {
 	lists, err := r.Lists.ReadAll(ctx)
 	if err != nil {

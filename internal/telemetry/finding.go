@@ -11,10 +11,10 @@ import (
 // Therefore, a finding has two values: the number of problems, which is only in the log, and, for the alarm, the time of
 // the check.
 //
-// The second value is a metric that has the name of the first with the suffix Found. Its value is the time in seconds since 1970,
-// negated if there were no problems. In any period, the maximum is then the time of the newest check that found a
-// problem, and the minimum is the negated time of the newest check that didn't. The alarm is on their sum. If all
-// checks of the period have the same result, both have the same sign, and so does the sum.
+// The second value is a metric that has the name of the first with the suffix Found. Its value is the time in seconds
+// since 1970, negated if there were no problems. In any period, the maximum is then the time of the newest check that
+// found a problem, and the minimum is the negated time of the newest check that didn't. The alarm is on their sum. If
+// all checks of the period have the same result, both have the same sign, and so does the sum.
 type Finding struct {
 	Metric string
 	Count  int // the number of problems; 0 returns the alarm to OK

@@ -80,7 +80,7 @@ func TestMergeBuildsTheRegistryPolicy(t *testing.T) {
 	}
 }
 
-// A document with names is as good, but what is written names nobody.
+// A document with names is as good, but what is written names no principal.
 func TestMergeRegistryPolicyStyles(t *testing.T) {
 	s := atRegistry("", "")
 	names := func(sid, id string) string {

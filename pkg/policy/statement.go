@@ -82,7 +82,7 @@ func functionOrganizationalUnitTest() test {
 }
 
 // anyFunctionTest limits a statement to the functions in the registry's Region,
-// of any account. It never stands alone.
+// of any account. Every statement with it has one more.
 func anyFunctionTest() test { return test{"ArnLike", "aws:SourceArn"} }
 
 // knownTests returns the tests that managed statements have.

@@ -88,7 +88,7 @@ func callers() []caller {
 	return all
 }
 
-// pulls is a row of the table: those who can pull if a list has one entry, and nobody else.
+// pulls is a row of the table: those who can pull if a list has one entry, and no one else.
 type pulls struct {
 	entry     string
 	can       []string // principals

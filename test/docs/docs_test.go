@@ -1,4 +1,5 @@
-// Package docs_test runs the commands in the documentation and in the examples, and checks its links, parameters, alarms, and prices.
+// Package docs_test runs the commands in the documentation and in the examples, and checks its links, parameters,
+// alarms, and prices.
 package docs_test
 
 import (

@@ -17,7 +17,7 @@ import (
 )
 
 // GoneAccount is an account that doesn't exist in the local AWS, and neither do roles and users whose names end in
-// GoneName. All others do, also if nobody created them, until somebody deletes them.
+// GoneName. All others do, even if they were never created, until they are deleted.
 const (
 	GoneAccount = "404040404040"
 	GoneName    = "/gone"
@@ -129,7 +129,7 @@ func principalElements(document string) []json.RawMessage {
 	var elements []json.RawMessage
 	for _, statement := range policy.Statement {
 		for _, element := range []json.RawMessage{statement.Principal, statement.NotPrincipal} {
-			if bytes.HasPrefix(element, []byte("{")) { // "*" names nobody
+			if bytes.HasPrefix(element, []byte("{")) { // "*" names no principal
 				elements = append(elements, element)
 			}
 		}

@@ -54,8 +54,8 @@ func New(api API, root string, standard policy.Standard) *Store {
 	return &Store{api: api, root: root, standard: standard}
 }
 
-// Read reads every list on the paths of the repositories, or all lists if there are no repositories. It makes one call for up to ten lists, otherwise one for the
-// account list and one for every ten namespace lists.
+// Read reads every list on the paths of the repositories, or all lists if there are no repositories. It makes one call
+// for up to ten lists, otherwise one for the account list and one for every ten namespace lists.
 func (s *Store) Read(ctx context.Context, repositories []string) (accountlist.Snapshot, error) {
 	if len(repositories) == 0 {
 		return s.ReadAll(ctx)
